@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The channel service: the host end of the channel. Performs what kernel-shim/abi/chan_ops.h lists,
+ * on the files that the policy granted and on nothing else. Knows nothing of the VM but its memory.
+ *
+ * Every request: copy -> decode (pure) -> perform -> reply. The guest is hostile.
+ *
+ * Threads: service_handle() is called by one thread at a time (the service thread in the guest home,
+ * the core's thread in the host home). service_watch_loop() runs on a thread of its own. The others
+ * say what they need.
+ */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel-shim/abi/channel.h"
+
+struct service;
+
+/* The checked gateway to guest memory: RAM only, [0, size). hva stays valid for the service's life. */
+struct service_memory {
+	uint8_t *ram;
+	uint64_t ram_size;
+	uint8_t *window; /* host address of the file window: a PROT_NONE reservation, or NULL */
+	uint64_t window_size;
+};
+
+/* A guest address is a number that nobody can dereference by accident. */
+struct gpa {
+	uint64_t v;
+};
+/* Host pointer to [gpa, gpa+len) if all of it is RAM, else NULL. Overflow-safe. */
+void *service_gpa_ptr(const struct service_memory *mem, struct gpa gpa, uint64_t len);
+
+struct service_callbacks {
+	void *arg;
+	/* An event became pending: set ring->events and make the vCPU leave user mode. Any thread. */
+	void (*kick)(void *arg);
+	/* EXIT was called. After it the VM is not run again. */
+	void (*exited)(void *arg, int wait_status, const struct chan_report *report);
+	/* LOG: kind is enum chan_log_kind; text is NUL-terminated and has no control characters. */
+	void (*log)(void *arg, uint32_t kind, const char *text);
+	/* Something was refused by policy: once per (operation, path). flag_help such as "--rw /x". */
+	void (*denied)(void *arg, const char *operation, const char *path, const char *flag_help);
+};
+
+int service_create(struct service **out, const struct service_memory *mem,
+	const struct service_callbacks *cb);
+void service_destroy(struct service *s);
+
+/* Before the jail. Each returns a handle > 0 for the boot block, or -errno. The service takes its own
+ * duplicate of fd. host_path is for messages only. */
+int64_t service_grant(struct service *s, int o_path_fd, bool writable, const char *host_path);
+int64_t service_inherit(struct service *s, int fd, int *out_oflags); /* stdin, stdout, stderr */
+/* Open what later reopening needs (/proc/self/fd); call in the process that will serve, before the
+ * jail closes it in. */
+int service_prepare(struct service *s);
+
+/* Performs one request whose slot the caller already copied out of the ring: `msg` is the private
+ * copy, `in` the private copy of in_len bytes of data, `out` room for CHAN_DATA_SIZE bytes. Sets
+ * msg->result and msg->out_len. Never blocks, except WAIT. */
+void service_handle(struct service *s, struct chan_msg *msg, const uint8_t *in, uint8_t *out);
+
+/* Serves all READY slots of a ring: the fetch-once wrapper around service_handle. Returns how many. */
+unsigned service_serve_ring(struct service *s, struct chan_ring *ring);
+
+/* Body of the watcher thread: waits for watched files, and for signals of `signals` (blocked in
+ * every thread; delivered here by signalfd), queues events, calls kick. Returns after
+ * service_shutdown(). */
+int service_watch_loop(struct service *s, const sigset_t *signals);
+void service_shutdown(struct service *s); /* any thread, async-signal-safe */
+
+/* Host-side events, any thread. */
+void service_post_event(struct service *s, const struct chan_event *ev);
+bool service_events_pending(struct service *s);
+
+struct service_stats {
+	uint64_t calls[CHAN_OP_COUNT];
+	uint64_t ns[CHAN_OP_COUNT]; /* filled when timing was asked for */
+	uint64_t rejected;          /* requests that decode refused */
+};
+void service_stats(struct service *s, struct service_stats *out);
+void service_enable_timing(struct service *s);
+
+/* Put back the terminal's mode, if the guest changed it. Async-signal-safe. */
+void service_restore_tty(struct service *s);
+
+/* Decode alone, pure: 0, or the negative errno to reply. What the fuzzer drives. */
+int service_decode(const struct chan_msg *msg, const uint8_t *in, uint64_t ram_size);
+
+#endif

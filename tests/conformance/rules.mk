@@ -1,0 +1,58 @@
+# Conformance programs: one per area, each a table of behaviours. Everything is built dynamic glibc;
+# those where the C library's start-up, threads, signals or clocks matter are built four more ways.
+
+CONF_SRC := tests/conformance
+CONF_OUT := $(B)/tests/conformance
+CONF_CFLAGS := -std=gnu17 -O2 -g $(WARN) -Wall -Wextra -Werror -pthread -MMD -MP
+
+CONF_PROGRAMS := \
+	fs_open fs_path fs_dir fs_stat
+
+CONF_VARIED := \
+	fs_open
+
+CONF_VARIANTS := static static-pie musl musl-static
+CONF_BINARIES := $(CONF_PROGRAMS:%=$(CONF_OUT)/dynamic/%) \
+	$(foreach v,$(CONF_VARIANTS),$(CONF_VARIED:%=$(CONF_OUT)/$v/%))
+
+HELLO_VARIANTS := dynamic $(CONF_VARIANTS)
+HELLO_BINARIES := $(HELLO_VARIANTS:%=$(CONF_OUT)/%/hello)
+
+CONF_CC_dynamic := $(CC)
+CONF_CC_static := $(CC)
+CONF_CC_static-pie := $(CC)
+CONF_CC_musl := $(MUSL_CC)
+CONF_CC_musl-static := $(MUSL_CC)
+CONF_FLAGS_dynamic := -fPIE
+CONF_FLAGS_static := -fno-pie
+CONF_FLAGS_static-pie := -fPIE
+CONF_FLAGS_musl := -fPIE
+CONF_FLAGS_musl-static := -fno-pie
+CONF_LINK_dynamic := -pie
+CONF_LINK_static := -static -no-pie
+CONF_LINK_static-pie := -static-pie
+CONF_LINK_musl := -pie
+CONF_LINK_musl-static := -static -no-pie
+
+define conf_variant
+$(CONF_OUT)/$1/%.o: $(CONF_SRC)/%.c
+	@mkdir -p $$(@D)
+	$(Q)$(CONF_CC_$1) $(CONF_CFLAGS) $(CONF_FLAGS_$1) -c -o $$@ $$<
+
+$(CONF_OUT)/$1/hello.o: tests/programs/hello.c
+	@mkdir -p $$(@D)
+	$(Q)$(CONF_CC_$1) $(CONF_CFLAGS) $(CONF_FLAGS_$1) -c -o $$@ $$<
+
+$(CONF_OUT)/$1/hello: $(CONF_OUT)/$1/hello.o
+	$(Q)$(CONF_CC_$1) $(CONF_LINK_$1) -o $$@ $$^
+
+$(filter $(CONF_OUT)/$1/%,$(CONF_BINARIES)): $(CONF_OUT)/$1/%: $(CONF_OUT)/$1/%.o $(CONF_OUT)/$1/behave.o
+	$(Q)$(CONF_CC_$1) $(CONF_LINK_$1) -pthread -o $$@ $$^
+endef
+$(foreach v,$(HELLO_VARIANTS),$(eval $(call conf_variant,$v)))
+
+.PHONY: conformance-programs
+conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES)
+
+.SECONDARY: $(CONF_BINARIES:=.o) $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.o)
+-include $(CONF_BINARIES:=.d) $(HELLO_BINARIES:=.d) $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.d)

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one interface to hardware virtualization. A backend (kvm, vmx) is a `const struct vm_ops`.
+ * Knows nothing of the shim, the channel or Linux programs. Nothing here includes runtime/.
+ *
+ * Errors are 0 or -errno. A vCPU is used by one thread at a time; vcpu_kick is for any thread.
+ */
+#ifndef VM_H
+#define VM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm;
+struct vcpu;
+
+struct vm_gprs {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t rip, rflags;
+};
+
+/* Flat 64-bit segments only; the selectors' descriptors must be in the GDT at gdt_gva. */
+struct vm_sregs {
+	uint64_t cr0, cr2, cr3, cr4, efer;
+	uint64_t gdt_base, idt_base, tss_base;
+	uint64_t fs_base, gs_base;
+	uint16_t gdt_limit, idt_limit, tss_limit;
+	uint16_t cs, ss, tr; /* selectors; CPL is cs & 3 */
+};
+
+enum vm_exit_reason {
+	VM_EXIT_IO_OUT,   /* io.port, io.value, io.size */
+	VM_EXIT_IO_IN,    /* the same; answer in io.value before the next run */
+	VM_EXIT_MMIO,     /* gpa: an access to nothing */
+	VM_EXIT_HLT,
+	VM_EXIT_INTR,     /* kicked, or a host signal */
+	VM_EXIT_IRQ_WINDOW, /* an interrupt asked for with vcpu_interrupt was taken late: now possible */
+	VM_EXIT_SHUTDOWN, /* triple fault */
+	VM_EXIT_FAIL,     /* entry failed or the backend cannot go on: fail.code */
+	VM_EXIT_MEMORY,   /* host memory behind a guest page could not be had (-EFAULT) */
+	VM_EXIT_REASONS
+};
+const char *vm_exit_name(enum vm_exit_reason reason);
+
+struct vm_exit {
+	enum vm_exit_reason reason;
+	union {
+		struct {
+			uint16_t port;
+			uint8_t size;
+			uint32_t value;
+		} io;
+		uint64_t gpa;
+		struct {
+			uint64_t code;
+		} fail;
+	};
+};
+
+struct vm_stats {
+	uint64_t exits[VM_EXIT_REASONS];
+	uint64_t interrupts; /* injected */
+};
+
+#define VM_MEM_READONLY 1u
+
+/* What this host's backend can do, probed and not assumed. */
+struct vm_caps {
+	bool hardware;       /* VMX or SVM (or nested) behind it; false: ring 0 is emulated in software */
+	bool syscall_ring0;  /* `syscall` in ring 3 enters LSTAR in ring 0 */
+	bool sysret;         /* ring-0 features that were tried and worked */
+	bool xsave;
+	uint64_t xcr0;       /* components programs can use */
+	uint32_t xsave_size; /* bytes of the standard-format area for xcr0; 512 if FXSAVE only */
+	uint32_t phys_bits;
+	char note[160];      /* why, in a sentence, for `sandbox doctor` */
+};
+
+struct vm_ops {
+	const char *name;
+	/* 0 if usable by this process now, else -errno with a sentence in why[]. Cheap; no VM is made. */
+	int (*available)(char *why, size_t why_size);
+	/* Makes a throw-away VM and tries things. */
+	int (*probe)(struct vm_caps *out);
+	int (*create)(struct vm **out);
+	void (*destroy)(struct vm *vm);
+	/* Slot numbers are the caller's, 0..31. hva must stay mapped until destroy. */
+	int (*map_memory)(struct vm *vm, uint32_t slot, uint64_t gpa, void *hva, uint64_t size,
+		uint32_t flags);
+	int (*vcpu_create)(struct vm *vm, uint32_t index, struct vcpu **out);
+	int (*vcpu_set_sregs)(struct vcpu *v, const struct vm_sregs *s);
+	int (*vcpu_get_sregs)(struct vcpu *v, struct vm_sregs *s);
+	/* The general registers at the last exit; writable; taken over by the next run if dirty is set. */
+	struct vm_gprs *(*vcpu_gprs)(struct vcpu *v);
+	void (*vcpu_gprs_dirty)(struct vcpu *v);
+	int (*vcpu_set_msr)(struct vcpu *v, uint32_t msr, uint64_t value);
+	/* XSAVE image in standard format, caps.xsave_size bytes. */
+	int (*vcpu_get_fpu)(struct vcpu *v, void *buf, size_t size);
+	int (*vcpu_set_fpu)(struct vcpu *v, const void *buf, size_t size);
+	/* Runs until an exit. 0, or -errno when the vCPU is beyond use. */
+	int (*vcpu_run)(struct vcpu *v, struct vm_exit *out);
+	/* Inject external interrupt `vector` as soon as RFLAGS.IF allows; at most one pending. */
+	int (*vcpu_interrupt)(struct vcpu *v, uint8_t vector);
+	/* Make vcpu_run return VM_EXIT_INTR soon, also when it is just being entered. Async-signal-safe. */
+	void (*vcpu_kick)(struct vcpu *v);
+	void (*vcpu_destroy)(struct vcpu *v);
+	void (*stats)(struct vcpu *v, struct vm_stats *out);
+	/* File descriptors that must survive the jail, and the ioctl numbers the vCPU thread needs. */
+	size_t (*vcpu_ioctls)(const unsigned long **out);
+};
+
+extern const struct vm_ops vm_kvm_ops;
+
+#endif
