@@ -52,6 +52,7 @@
 /*
  * The guest. Ring 0 code is copied to KERNEL, ring 3 code to USER; both are position-independent.
  * A syscall with eax != 0 is reported to userspace; it returns by sysretq if r15 is 1, else by iretq.
+ * A trap is reported to userspace unless r15 is 2.
  */
 __asm__(".pushsection .rodata\n"
 	".balign 16\n"
@@ -68,8 +69,8 @@ __asm__(".pushsection .rodata\n"
 	"	testl %eax, %eax\n"
 	"	jz 1f\n"
 	"	outl %eax, $" STR(PORT_SYSCALL) "\n"
-	"1:	testl %r15d, %r15d\n"
-	"	jz 2f\n"
+	"1:	cmpl $1, %r15d\n"
+	"	jne 2f\n"
 	"	sysretq\n"
 	"2:	movq %rsp, %r8\n"
 	"	movl $" STR(KERNEL_STACK) ", %esp\n"
@@ -101,9 +102,11 @@ __asm__(".pushsection .rodata\n"
 	"	movq %cr2, %rdx\n"
 	"	movq %rdx, 8(%rax)\n"
 	"	popq %rdx\n"
+	"	cmpl $2, %r15d\n"
+	"	je 1f\n"
 	"	movl 8(%rsp), %eax\n"
 	"	outl %eax, $" STR(PORT_TRAP) "\n"
-	"	popq %rax\n"
+	"1:	popq %rax\n"
 	"	addq $16, %rsp\n"
 	"	iretq\n"
 	/* Cases in ring 0: end with the result in eax. */
@@ -202,16 +205,19 @@ __asm__(".pushsection .rodata\n"
 	"	movl %eax, 8(%rbx)\n"
 	"	jmp kernel_done\n"
 	"kernel_end:\n"
-	/* Cases in ring 3: end with a syscall whose eax has bit 31 set; the result is in the low bits. */
+	/* Cases in ring 3: end with ud2 at user_done, the result in eax. */
 	".balign 16\n"
 	"user_begin:\n"
 	"user_done:\n"
-	"	orl $0x80000000, %eax\n"
-	"	syscall\n"
+	"	ud2\n"
 	"	jmp user_done\n"
 	"user_one:\n"
 	"	movl $1, %eax\n"
 	"	jmp user_done\n"
+	"user_syscall:\n"
+	"	xorl %eax, %eax\n"
+	"	syscall\n"
+	"	jmp user_one\n"
 	/* Syscalls that ring 0 answers itself. */
 	"user_local:\n"
 	"	movl $" STR(LOOPS) ", %ebx\n"
@@ -227,6 +233,14 @@ __asm__(".pushsection .rodata\n"
 	"	syscall\n"
 	"	decl %ebx\n"
 	"	jnz 1b\n"
+	"	jmp user_one\n"
+	/* Traps by int3. */
+	"user_gate:\n"
+	"	movl $" STR(LOOPS) ", %ebx\n"
+	"1:	int3\n"
+	"	decl %ebx\n"
+	"	jnz 1b\n"
+	"	xorl %r15d, %r15d\n"
 	"	jmp user_one\n"
 	"user_fault:\n"
 	"	movl $" STR(HOLE) ", %ebx\n"
@@ -338,6 +352,8 @@ static void memory_prepare(struct machine *m)
 	}
 	uint64_t stack = KERNEL_STACK;
 	memcpy(m->memory + TSS + 4, &stack, sizeof(stack));
+	uint16_t bitmap = 0x68; /* past the end: no port for ring 3 */
+	memcpy(m->memory + TSS + 0x66, &bitmap, sizeof(bitmap));
 
 	memcpy(m->memory + KERNEL, kernel_begin, (size_t)(kernel_end - kernel_begin));
 	memcpy(m->memory + USER, user_begin, (size_t)(user_end - user_begin));
@@ -416,9 +432,9 @@ static void machine_open(struct machine *m)
 	vcpu_prepare(m);
 }
 
-static void vcpu_start(struct machine *m, const char *entry, uint64_t sysret)
+static void vcpu_start(struct machine *m, const char *entry, uint64_t flag)
 {
-	struct kvm_regs regs = {.rflags = 2, .rsp = KERNEL_STACK, .r14 = 0x202, .r15 = sysret};
+	struct kvm_regs regs = {.rflags = 2, .rsp = KERNEL_STACK, .r14 = 0x202, .r15 = flag};
 
 	if (entry >= user_begin && entry < user_end) {
 		regs.rip = KERNEL + (uint64_t)(kernel_enter_user - kernel_begin);
@@ -443,8 +459,6 @@ static uint32_t vcpu_run(struct machine *m)
 			return errno == EINTR ? (uint32_t)KVM_EXIT_INTR : (uint32_t)KVM_EXIT_UNKNOWN;
 		if (m->run->exit_reason != KVM_EXIT_IO || m->run->io.port != PORT_SYSCALL)
 			return m->run->exit_reason;
-		if (*(uint32_t *)(void *)((char *)m->run + m->run->io.data_offset) >> 31)
-			return KVM_EXIT_IO;
 		start = now();
 	}
 }
@@ -472,12 +486,20 @@ static int stopped_by_trap(const struct machine *m, uint32_t reason)
 /* Ended with value? Otherwise say why not. */
 static int ended_with(struct machine *m, uint32_t reason, uint32_t value)
 {
+	uint64_t result;
+
 	if (stopped_by_trap(m, reason)) {
 		const uint64_t *f = trap_frame(m);
 
-		snprintf(m->note, sizeof(m->note), "trap %u, error %#x, in ring %u at +%#x, cr2 %#llx", (unsigned)f[1],
-			(unsigned)f[2], (unsigned)(f[4] & 3), (unsigned)(f[3] - ((f[4] & 3) ? USER : KERNEL)),
-			(unsigned long long)trap_get(m)->cr2);
+		result = f[0];
+		if (f[1] == 6 && f[3] == USER)
+			goto ended;
+		if ((f[4] & 3) == 3 && f[3] < USER && f[3] >= KERNEL)
+			snprintf(m->note, sizeof(m->note), "the code at LSTAR ran in ring 3: trap %u", (unsigned)f[1]);
+		else
+			snprintf(m->note, sizeof(m->note), "trap %u, error %#x, in ring %u at %#llx, cr2 %#llx",
+				(unsigned)f[1], (unsigned)f[2], (unsigned)(f[4] & 3), (unsigned long long)f[3],
+				(unsigned long long)trap_get(m)->cr2);
 		return 0;
 	}
 	if (reason != KVM_EXIT_IO) {
@@ -486,8 +508,10 @@ static int ended_with(struct machine *m, uint32_t reason, uint32_t value)
 							  : (reason == KVM_EXIT_SHUTDOWN ? " (triple fault)" : ""));
 		return 0;
 	}
-	if ((out_value(m) & 0x7fffffff) != value) {
-		snprintf(m->note, sizeof(m->note), "result %#x, expected %#x", out_value(m) & 0x7fffffff, value);
+	result = out_value(m);
+ended:
+	if ((uint32_t)result != value) {
+		snprintf(m->note, sizeof(m->note), "result %#x, expected %#x", (unsigned)result, value);
 		return 0;
 	}
 	return 1;
@@ -500,13 +524,27 @@ static int case_plain(struct machine *m)
 	return ended_with(m, vcpu_run(m), 1);
 }
 
-static int case_loop(struct machine *m)
+static int loop_note(struct machine *m)
 {
-	if (!ended_with(m, vcpu_run(m), 1))
-		return 0;
 	snprintf(m->note, sizeof(m->note), "%d rounds, %u exits, %.2f us a round", LOOPS, m->exits,
 		m->seconds / LOOPS * 1e6);
 	return 1;
+}
+
+static int case_loop(struct machine *m)
+{
+	return ended_with(m, vcpu_run(m), 1) ? loop_note(m) : 0;
+}
+
+/* Traps that ring 0 answers itself, or that go to userspace. */
+static int case_gate(struct machine *m)
+{
+	uint32_t reason;
+
+	do
+		reason = vcpu_run(m);
+	while (stopped_by_trap(m, reason) && trap_frame(m)[1] == 3);
+	return ended_with(m, reason, 1) ? loop_note(m) : 0;
 }
 
 static int case_hlt(struct machine *m)
@@ -597,6 +635,17 @@ static int case_fsgsbase(struct machine *m)
 	if (!cpuid_offers(m->kvm, 7, 'b', 0))
 		return -1;
 	return case_plain(m);
+}
+
+/* Without EFER.SCE a system call is an invalid opcode: another door where LSTAR is none. */
+static int case_syscall_ud(struct machine *m)
+{
+	struct kvm_sregs sregs;
+
+	ioctl(m->vcpu, KVM_GET_SREGS, &sregs);
+	sregs.efer &= ~1ull;
+	machine_need(ioctl(m->vcpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
+	return trap_skip(m, 6, 0, 2);
 }
 
 /* XCR0 by ioctl, so that ring 3 may use AVX without any privileged instruction in the guest. */
@@ -753,8 +802,10 @@ ENTRY(kernel_rep_stos);
 ENTRY(kernel_mmio);
 ENTRY(kernel_read_only);
 ENTRY(user_one);
+ENTRY(user_syscall);
 ENTRY(user_local);
 ENTRY(user_report);
+ENTRY(user_gate);
 ENTRY(user_fault);
 ENTRY(user_protected);
 ENTRY(user_ud2);
@@ -769,7 +820,7 @@ ENTRY(user_spin);
 static const struct probe {
 	const char *name, *entry;
 	int (*run)(struct machine *m);
-	uint64_t sysret;
+	uint64_t flag; /* r15 */
 } probes[] = {
 	{"ring0-out", kernel_out, case_loop, 0},
 	{"ring0-hlt", kernel_hlt, case_hlt, 0},
@@ -786,11 +837,15 @@ static const struct probe {
 	{"read-only-slot", kernel_read_only, case_read_only, 0},
 	{"dirty-log", kernel_rep_stos, case_dirty_log, 0},
 	{"immediate-exit", user_one, case_immediate_exit, 0},
-	{"ring3-iretq-syscall", user_one, case_plain, 0},
+	{"ring3-iretq-trap", user_one, case_plain, 0},
+	{"syscall-ring0", user_syscall, case_plain, 0},
+	{"syscall-ud-without-sce", user_syscall, case_syscall_ud, 0},
 	{"syscall-iretq-local", user_local, case_loop, 0},
 	{"syscall-iretq-userspace", user_report, case_loop, 0},
 	{"syscall-sysretq-local", user_local, case_loop, 1},
 	{"syscall-sysretq-userspace", user_report, case_loop, 1},
+	{"gate-iretq-local", user_gate, case_gate, 2},
+	{"gate-iretq-userspace", user_gate, case_gate, 0},
 	{"ring3-page-fault", user_fault, case_fault, 0},
 	{"ring3-supervisor-page", user_protected, case_protected, 0},
 	{"ring3-ud2", user_ud2, case_ud2, 0},
@@ -892,7 +947,7 @@ static int probe_run(const struct probe *p)
 
 		alarm(20);
 		machine_open(&m);
-		vcpu_start(&m, p->entry, p->sysret);
+		vcpu_start(&m, p->entry, p->flag);
 		result = p->run(&m);
 		printf("%s %s%s%s\n", result > 0 ? "ok" : (result < 0 ? "--" : "FAIL"), p->name,
 			result < 0 || m.note[0] ? ": " : "", result < 0 ? "not offered" : m.note);
