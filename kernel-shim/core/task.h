@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tasks (threads), processes (thread groups) and the kernel object that all state hangs off.
+ *
+ * Names: tid is a thread's id, pid its process's; a session and a process group are ids.
+ * Ownership: a task owns references to mm, files, fs, process; the process owns its zombie state until
+ * the parent waits.
+ */
+#ifndef CORE_TASK_H
+#define CORE_TASK_H
+
+#include "abi/boot.h"
+#include "core/types.h"
+#include "core/wait.h"
+#include "home/platform.h"
+
+struct mm;
+struct files;
+struct fs_ctx;
+struct file;
+struct dentry;
+struct mount;
+struct tty;
+
+/* Registers in the order of struct user_regs_struct (sys/user.h), so that ptrace and core notes copy. */
+struct user_regs {
+	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+	u64 rax, rcx, rdx, rsi, rdi, orig_rax;
+	u64 rip, cs, rflags, rsp, ss;
+};
+#define USER_CS 0x33 /* Linux's numbers: programs see them in signal frames */
+#define USER_SS 0x2b
+#define USER_RFLAGS_MASK 0x0000000000250dd5ull /* what a program may set: ID AC RF DF OF TF SF ZF AF PF CF (IF forced on) */
+
+enum trap_kind {
+	TRAP_SYSCALL, /* number in regs.rax; regs.rip is after the instruction */
+	TRAP_FAULT,   /* vector, error, addr (CR2 for vector 14) */
+	TRAP_KICK,    /* time slice or event: nothing of the program's doing */
+	TRAP_BUS,     /* host memory behind a window page is gone: addr is 0 or the address */
+};
+struct trap {
+	u32 kind;
+	u32 vector;
+	u64 error;
+	u64 addr;
+};
+
+#define NSIG_MAX 64
+typedef u64 sigmask; /* bit n-1 is signal n */
+#define sig_bit(n) (1ull << ((n)-1))
+
+struct sig_action {
+	u64 handler; /* SIG_DFL 0, SIG_IGN 1, or an address */
+	u64 flags;   /* SA_* */
+	u64 restorer;
+	sigmask mask;
+};
+/* A queued signal. The payload is siginfo_t's first 48 bytes in Linux layout. */
+struct sig_info {
+	s32 signo, err, code;
+	u32 pad;
+	union {
+		struct {
+			s32 pid;
+			u32 uid;
+			u64 value;
+		} rt; /* kill, tgkill, sigqueue */
+		struct {
+			s32 pid;
+			u32 uid;
+			s32 status;
+			s64 utime, stime; /* clock ticks */
+		} chld;
+		struct {
+			u64 addr;
+		} fault;
+		struct {
+			s32 tid;
+			s32 overrun;
+			u64 value;
+		} timer;
+		struct {
+			s64 band;
+			s32 fd;
+		} poll;
+		struct {
+			u64 call_addr;
+			s32 nr;
+			u32 arch;
+		} sys;
+		u8 raw[48];
+	};
+};
+struct sig_pending {
+	sigmask set;
+	struct list queue; /* struct sig_entry */
+};
+struct sighand {
+	u32 refs;
+	struct sig_action action[NSIG_MAX];
+};
+
+struct cred {
+	u32 uid, euid, suid, fsuid;
+	u32 gid, egid, sgid, fsgid;
+	u32 ngroups;
+	u32 groups[32];
+};
+
+enum task_state {
+	TASK_RUNNABLE,
+	TASK_SLEEPING, /* woken by waitq, timer, signal */
+	TASK_STOPPED,  /* job control */
+	TASK_DEAD,     /* off the processor for good; freed by the reaper */
+};
+
+/* How to go on after a signal interrupted a call that counts down (nanosleep, futex, poll). */
+struct restart {
+	long (*fn)(struct task *t);
+	u64 args[6];
+};
+
+struct task {
+	/* scheduling */
+	enum task_state state;
+	struct list run_link;  /* kernel.runq while runnable and not current */
+	struct list all_link;  /* kernel.tasks */
+	struct list thread_link; /* process.threads */
+	struct kctx kctx;
+	struct ktimer sleep_timer;
+	bool wake_pending; /* woken before it went to sleep */
+	bool timed_out;
+	u64 slice_end;
+	u64 utime_ns, stime_ns;
+	u64 last_stamp;
+	u64 start_ns;
+
+	/* user context */
+	struct user_regs regs;
+	struct trap trap;
+	u64 fs_base, gs_base;
+	u8 *fpu; /* XSAVE image, kernel.xsave_size bytes, 64-byte aligned */
+
+	/* identity */
+	struct kernel *kernel;
+	struct process *proc;
+	s32 tid;
+	char comm[16];
+	struct cred cred;
+	struct mm *mm;
+	struct files *files;
+	struct fs_ctx *fs;
+
+	/* signals */
+	sigmask blocked;
+	sigmask saved_blocked; /* put back when saved_valid and no handler ran (sigsuspend, ppoll) */
+	bool saved_valid;
+	struct sig_pending pending;
+	u64 altstack_sp, altstack_size;
+	u32 altstack_flags;
+	struct restart restart;
+	bool in_syscall;  /* regs.orig_rax holds the number: signal delivery may restart it */
+
+	/* threads, futexes */
+	u64 set_child_tid, clear_child_tid;
+	u64 robust_list;
+	s32 pdeath_signal;
+	struct task *vfork_waiter; /* parent that sleeps until this execs or exits */
+	bool vfork_done;
+	bool exiting;
+	bool group_exiting; /* told to leave by exit_group or execve of another thread */
+	u64 rseq_addr;
+	u64 sched_affinity;
+	s32 nice;
+	u32 no_new_privs;
+	u64 timer_slack;
+
+	/* trace */
+	bool trace_open; /* a call was printed without its result yet */
+};
+
+struct itimer {
+	struct ktimer timer;
+	struct process *proc;
+	u64 interval_ns;
+};
+
+struct process {
+	s32 pid;
+	s32 pgrp, session;
+	u32 refs;
+	struct kernel *kernel;
+	struct task *leader; /* NULL once it was reaped and others live on */
+	struct list threads;
+	u32 nthreads;
+	struct list all_link; /* kernel.processes */
+	struct process *parent;
+	struct list children, sibling;
+	struct waitq wait_children; /* wait4 sleeps here; woken when a child changes state */
+	struct waitq exit_wait;     /* pidfd, threads waiting for the group */
+	struct sighand *sighand;
+	struct sig_pending pending; /* shared by the threads */
+	s32 exit_signal;            /* to the parent; SIGCHLD for fork */
+	bool zombie;
+	bool stopped;
+	bool group_exit;
+	s32 exit_status;  /* as wait(2) */
+	s32 stop_signal;  /* for WUNTRACED, 0 when reported */
+	bool continued;   /* for WCONTINUED */
+	bool did_exec;
+	bool subreaper;
+	u64 rlimits[16][2];
+	struct itimer itimer_real;
+	u64 child_utime_ns, child_stime_ns;
+	u64 dead_utime_ns, dead_stime_ns; /* of threads that ended */
+	u64 max_rss_pages, child_max_rss_pages;
+	struct tty *tty; /* controlling terminal */
+	struct file *exe;
+	u32 dumpable;
+	u32 personality;
+	struct list posix_timers;
+	s32 next_timer_id;
+};
+
+struct cpu {
+	struct task *task; /* running; NULL in the scheduler */
+	struct kctx sched; /* the scheduler's context */
+};
+
+struct kstats {
+	u64 syscalls, syscalls_absent, faults, switches, channel_calls, doorbells, processes;
+	u64 pages_used, pages_peak;
+	u64 boot_instructions;
+	bool oom;
+};
+
+struct kernel {
+	const struct boot_block *boot;
+	volatile struct boot_clock *clock;
+	struct cpu cpu;
+	struct list runq;
+	struct list tasks;
+	struct list processes;
+	struct list timers;
+	struct list dead; /* tasks to be freed by the scheduler */
+	struct process *init; /* the program */
+	s32 last_pid;
+	u32 ntasks;
+	struct kstats stats;
+	struct mount *root_mount;
+	struct list mounts;
+	void *fs_state;   /* struct fs_state (fs/) */
+	void *mm_state;   /* struct mm_state (mm/) */
+	void *futex_state;
+	struct tty *console; /* the terminal behind stdin, or NULL */
+	char hostname[65], domainname[65];
+	u64 xsave_size;
+	u64 xcr0;
+	u64 absent_seen[8]; /* bitmap of absent calls already named under -v */
+	bool verbose, trace;
+	u64 random_state[16];
+};
+
+/* The one kernel of this address space and the task on the processor. */
+extern struct kernel *kern;
+#define current (kern->cpu.task)
+
+/* core/boot.c: builds the kernel from the boot block and runs it until the program ends. Does not
+ * return in the guest home; in the host home returns when EXIT was sent. */
+void core_boot(struct kernel *k, const struct boot_block *boot);
+void core_run(struct kernel *k);
+
+/* core/sched.c */
+void sched_wake(struct task *t);
+void sched_yield(void);
+void sched_exit_current(void) __attribute__((noreturn));
+void sched_make_runnable(struct task *t); /* a new task */
+void sched_poll_events(bool wait); /* take events off the channel, run due timers */
+/* core/time.c */
+u64 clock_mono_ns(void);
+u64 clock_real_ns(void);
+u64 clock_boot_ns(void);
+u64 clock_raw_ns(void);
+
+/* core/task.c */
+struct task *task_find(s32 tid);
+struct process *process_find(s32 pid);
+/* A task that shares or copies by CLONE_* flags; made, not yet runnable. */
+struct task *task_clone(u64 flags, s32 *err);
+void task_free(struct task *t);
+void process_put(struct process *p);
+/* core/exit.c */
+void task_exit(s32 code) __attribute__((noreturn)); /* this thread; code is the exit(2) value */
+void process_exit(s32 wait_status) __attribute__((noreturn)); /* exit_group or fatal signal */
+/* core/exec.c: argv and envp are kernel copies. On success regs are the new program's. */
+struct exec_args {
+	char **argv, **envp; /* NULL-terminated, kalloc'ed strings */
+	u32 argc, envc;
+	size_t bytes;
+};
+long exec_load(struct task *t, struct file *file, const char *path, struct exec_args *args);
+
+/* core/signal.c */
+long signal_send_process(struct process *p, const struct sig_info *si);
+long signal_send_task(struct task *t, const struct sig_info *si);
+long signal_send_pgrp(s32 pgrp, const struct sig_info *si);
+/* A fault of the program's own: cannot be blocked or ignored. */
+void signal_force(struct task *t, const struct sig_info *si);
+bool signal_pending(struct task *t);       /* one that t can take now */
+bool signal_fatal_pending(struct task *t); /* one that will kill it */
+/* Before going to user mode: deliver, stop, kill, restart calls. */
+void signal_deliver(struct task *t);
+void signal_simple(struct sig_info *si, s32 signo, s32 code);
+void sigpending_init(struct sig_pending *p);
+void sigpending_flush(struct sig_pending *p);
+struct sighand *sighand_copy(struct sighand *s);
+void sighand_put(struct sighand *s);
+void sighand_reset_for_exec(struct sighand *s);
+/* core/futex.c */
+long futex_wake_addr(struct task *t, u64 uaddr, u32 n);
+void futex_exit_robust(struct task *t);
+/* core/log.c: to the launcher, under -v; a whole line without newline */
+void klog(u32 kind, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Internal errnos that never reach a program. */
+#define ERESTARTSYS           512
+#define ERESTARTNOINTR        513
+#define ERESTARTNOHAND        514
+#define ERESTART_RESTARTBLOCK 516
+
+#endif
