@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <time.h>
 
 enum { BEHAVIOUR_SECONDS = 20 };
 
@@ -183,7 +182,7 @@ void reap(const char *label, pid_t pid)
 	do
 		got = waitpid(pid, &status, 0);
 	while (got < 0 && errno == EINTR);
-	if (got != pid)
+	if (got < 0)
 		say("%s: waitpid failed: %s", label, errno_name(errno));
 	else
 		say_status(label, status);

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 struct behaviour {
@@ -68,7 +69,7 @@ const char *signal_name(int signal);
 void say_status(const char *label, int status);
 /* Forks, runs fn in the child, and says how the child ended. */
 void in_child(const char *label, void (*fn)(void));
-/* Waits for one child and says how it ended. */
+/* Waits for one child (-1: whichever is next) and says how it ended. */
 void reap(const char *label, pid_t pid);
 
 /* Set-up steps: a failure here ends the behaviour with a message. */

@@ -6,7 +6,7 @@ CONF_OUT := $(B)/tests/conformance
 CONF_CFLAGS := -std=gnu17 -O2 -g $(WARN) -Wall -Wextra -Werror -pthread -MMD -MP
 
 CONF_PROGRAMS := \
-	fs_open fs_path fs_dir fs_stat
+	fs_open fs_path fs_dir fs_stat fs_rename_unlink fs_rw fs_lock fd_dup_fcntl pipe poll_select
 
 CONF_VARIED := \
 	fs_open

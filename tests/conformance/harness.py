@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs one command natively and in the sandbox, and describes how the two differ."""
+
+import difflib
+import os
+import resource
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("B", ROOT / "build")).resolve()
+PROGRAMS = BUILD / "tests" / "conformance"
+SANDBOX = os.environ.get("SANDBOX_BIN", str(BUILD / "sandbox"))
+OPTIONS = shlex.split(os.environ.get("SANDBOX_OPTS", ""))
+TIMEOUT = float(os.environ.get("CONFORMANCE_TIMEOUT", "60"))
+# The same in both worlds, so that a difference is never the environment's.
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/tmp",
+    "TMPDIR": "/tmp",
+    "LANG": "C.UTF-8",
+}
+# What the sandbox program itself may read from ours.
+PASSED = ("PATH", "HOME", "SANDBOX_BACKEND", "SANDBOX_OPTS", "XDG_RUNTIME_DIR")
+
+
+@dataclass
+class Outcome:
+    stdout: str
+    stderr: str
+    status: str
+    tree: list = field(default_factory=list)
+
+    def lines(self):
+        def section(title, text):
+            return [f"--- {title}"] + text.splitlines()
+
+        return (
+            [f"status: {self.status}"]
+            + section("stdout", self.stdout)
+            + section("stderr", self.stderr)
+            + ["--- directory afterwards"]
+            + self.tree
+        )
+
+
+def describe_tree(top):
+    """Names, types, modes, contents and link targets, not times and inode numbers."""
+    lines = []
+    for folder, folders, files in os.walk(os.fsencode(top)):
+        folders.sort()
+        for name in sorted(folders + files):
+            path = os.path.join(folder, name)
+            info = os.lstat(path)
+            shown = repr(os.path.relpath(path, os.fsencode(top)))[2:-1]
+            line = f"{stat.filemode(info.st_mode)} {shown}"
+            if stat.S_ISLNK(info.st_mode):
+                line += f" -> {os.readlink(path)!r}"
+            elif stat.S_ISREG(info.st_mode):
+                line += f" {info.st_size} bytes{_contents(path, info.st_size)}"
+            lines.append(line)
+    return sorted(lines)
+
+
+def _contents(path, size):
+    if size > 64 << 20:
+        return ""
+    try:
+        with open(path, "rb") as f:
+            data = f.read()
+    except PermissionError:
+        return " (unreadable)"
+    if len(data) <= 200:
+        return f" {data!r}"
+    import hashlib
+
+    return " sha256 " + hashlib.sha256(data).hexdigest()
+
+
+def _limits():
+    # No core files in the compared directory, and the same descriptor limit everywhere.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
+
+
+def _run(command, cwd, env, stdin, replace):
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=_limits,
+        restore_signals=True,
+    )
+    try:
+        out, err = process.communicate(stdin, timeout=TIMEOUT)
+        code = process.returncode
+        status = f"exit {128 - code if code < 0 else code}"
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        try:
+            out, err = process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            out, err = b"", b""
+        status = f"no end within {TIMEOUT:.0f} s"
+
+    def text(data):
+        data = data.decode("utf-8", "backslashreplace")
+        for old, new in replace:
+            data = data.replace(old, new)
+        return data
+
+    return Outcome(text(out), text(err), status)
+
+
+def run_native(command, directory, env=None, stdin=None):
+    replace = [(str(directory), "DIRECTORY")]
+    outcome = _run(command, directory, ENVIRONMENT | (env or {}), stdin, replace)
+    outcome.tree = describe_tree(directory)
+    return outcome
+
+
+def sandbox_command(command, directory, env=None, readonly=()):
+    words = [SANDBOX, "run", *OPTIONS, "--rw", str(directory), "--cwd", str(directory)]
+    for path in readonly:
+        words += ["--ro", str(path)]
+    for name, value in (ENVIRONMENT | (env or {})).items():
+        words += ["--env", f"{name}={value}"]
+    return words + [*command]
+
+
+def run_sandbox(command, directory, env=None, stdin=None, readonly=()):
+    own = {name: os.environ[name] for name in PASSED if name in os.environ}
+    words = sandbox_command(command, directory, env, readonly)
+    replace = [(str(directory), "DIRECTORY")]
+    outcome = _run(words, directory, own, stdin, replace)
+    outcome.tree = describe_tree(directory)
+    return outcome
+
+
+def difference(native, sandbox):
+    """None, or a unified diff with what was expected."""
+    if native == sandbox:
+        return None
+    lines = difflib.unified_diff(
+        native.lines(),
+        sandbox.lines(),
+        "native (expected)",
+        "sandbox (got)",
+        n=4,
+        lineterm="",
+    )
+    return "\n".join(lines)
+
+
+def fresh_directory(base, name):
+    path = Path(base) / name
+    path.mkdir()
+    path.chmod(0o755)
+    return path
+
+
+def remove_tree(path):
+    """Behaviours may leave directories without permission bits."""
+    for folder, folders, _ in os.walk(path):
+        for name in folders:
+            full = os.path.join(folder, name)
+            if not os.path.islink(full):
+                os.chmod(full, 0o700)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def same(command, base, env=None, stdin=None, setup=None, readonly=(), check=None):
+    """Runs command in both worlds in fresh directories; fails the test when they differ."""
+    import pytest
+
+    outcomes = []
+    for world, run in (("native", run_native), ("sandbox", run_sandbox)):
+        directory = fresh_directory(base, world)
+        if setup:
+            setup(directory)
+        if run is run_native:
+            outcomes.append(run(command, directory, env, stdin))
+        else:
+            outcomes.append(run(command, directory, env, stdin, readonly))
+        remove_tree(directory)
+    if check:
+        check(outcomes[0])
+    report = difference(*outcomes)
+    if report:
+        pytest.fail(f"{shlex.join(map(str, command))}\n{report}", pytrace=False)
