@@ -158,6 +158,7 @@ struct task {
 	u64 altstack_sp, altstack_size;
 	u32 altstack_flags;
 	struct restart restart;
+	bool regs_replaced; /* set by rt_sigreturn and execve: leave regs as they are, orig_rax too */
 	bool in_syscall;  /* regs.orig_rax holds the number: signal delivery may restart it */
 
 	/* threads, futexes */
@@ -256,7 +257,8 @@ struct kernel {
 	u64 xsave_size;
 	u64 xcr0;
 	u64 absent_seen[8]; /* bitmap of absent calls already named under -v */
-	bool verbose, trace;
+	bool verbose, trace, ended;
+	u64 kick_set; /* what plat_set_kick was last told */
 	u64 random_state[16];
 };
 
@@ -268,13 +270,20 @@ extern struct kernel *kern;
  * return in the guest home; in the host home returns when EXIT was sent. */
 void core_boot(struct kernel *k, const struct boot_block *boot);
 void core_run(struct kernel *k);
+/* Ends the sandbox with a status as wait(2): reports EXIT and leaves the calling task's context. */
+_Noreturn void kernel_exit(s32 wait_status);
+/* core/loop.c: life of a task: to user mode and back. Entry of a task's kernel context. */
+void task_main(void *task);
 
 /* core/sched.c */
 void sched_wake(struct task *t);
 void sched_yield(void);
+void sched_stop_current(void); /* until SIGCONT or SIGKILL makes it runnable */
 void sched_exit_current(void) __attribute__((noreturn));
 void sched_make_runnable(struct task *t); /* a new task */
 void sched_poll_events(bool wait); /* take events off the channel, run due timers */
+void sched_finish_switch(void);    /* first thing in a context just switched to */
+void sched_update_kick(struct task *t); /* before user mode: say when the next kick is due */
 /* core/time.c */
 u64 clock_mono_ns(void);
 u64 clock_real_ns(void);
@@ -282,6 +291,8 @@ u64 clock_boot_ns(void);
 u64 clock_raw_ns(void);
 
 /* core/task.c */
+/* The first task with its process, from the boot block; files, fs and mm are not there yet. */
+struct task *task_new_init(const struct boot_block *b);
 struct task *task_find(s32 tid);
 struct process *process_find(s32 pid);
 /* A task that shares or copies by CLONE_* flags; made, not yet runnable. */

@@ -76,9 +76,13 @@ bool plat_events_pending(void); /* host set ring->events */
 
 /* -- clock -- */
 u64 plat_tsc(void);
+/* Wanted: a TRAP_KICK at CLOCK_MONOTONIC when_ns at the latest (0: none wanted). May come early. */
+void plat_set_kick(u64 when_ns);
 
 /* -- end -- */
 _Noreturn void plat_panic(const char *why);
-_Noreturn void plat_halt(void); /* after EXIT on the channel */
+/* EXIT was sent: the scheduler's context is left for good. The guest home stops the vCPU; the host home
+ * returns to its caller. */
+void plat_halt(void);
 
 #endif
