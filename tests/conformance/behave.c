@@ -12,7 +12,10 @@ struct name {
 	const char *text;
 };
 
-#define N(x) {x, #x}
+#define N(x)                                                                                       \
+	{                                                                                          \
+		x, #x                                                                              \
+	}
 static const struct name errno_names[] = {N(EPERM), N(ENOENT), N(ESRCH), N(EINTR), N(EIO), N(ENXIO),
 	N(E2BIG), N(ENOEXEC), N(EBADF), N(ECHILD), N(EAGAIN), N(ENOMEM), N(EACCES), N(EFAULT),
 	N(ENOTBLK), N(EBUSY), N(EEXIST), N(EXDEV), N(ENODEV), N(ENOTDIR), N(EISDIR), N(EINVAL),
@@ -48,8 +51,8 @@ const char *errno_name(int error)
 
 	if (error == 0)
 		return "0";
-	return find_name(errno_names, sizeof(errno_names) / sizeof(errno_names[0]), error, "errno",
-		spare);
+	return find_name(
+		errno_names, sizeof(errno_names) / sizeof(errno_names[0]), error, "errno", spare);
 }
 
 const char *signal_name(int signal)

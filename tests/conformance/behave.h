@@ -33,16 +33,21 @@ struct behaviour {
 /* Ends with an entry whose name is NULL. */
 extern const struct behaviour behaviours[];
 
-#define BEHAVIOUR(fn) {#fn, fn}
+#define BEHAVIOUR(fn)                                                                              \
+	{                                                                                          \
+#fn, fn                                                                            \
+	}
 
 /* A program that executes itself again handles `PROGRAM --child WHAT …` here; argv[0] is WHAT. */
 int behave_child(int argc, char **argv) __attribute__((weak));
 
 /* R: result and errno of a call, labelled with its own source text. OK: the same, but a success is
- * only "ok", for results that may differ (descriptors are fine with R: the lowest free one is ABI). */
+ * only "ok", for results that may differ (descriptors are fine with R: the lowest free one is ABI).
+ */
 #define R(e)  (errno = 0, observe_result(#e, (long)(e)))
 #define OK(e) (errno = 0, observe_ok(#e, (long)(e)))
-/* V: a plain number. T: a truth. S: a string, escaped. P: a mapping address, shown as ok or errno. */
+/* V: a plain number. T: a truth. S: a string, escaped. P: a mapping address, shown as ok or errno.
+ */
 #define V(e) observe_value(#e, (long)(e))
 #define T(e) observe_truth(#e, (e) ? true : false)
 #define S(e) observe_string(#e, (e))

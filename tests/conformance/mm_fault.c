@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processor exceptions: which signal, which code, which address, and what a death looks like. */
+#include "behave.h"
+
+#include <setjmp.h>
+#include <sys/mman.h>
+#include <sys/ucontext.h>
+
+static sigjmp_buf escape;
+static volatile sig_atomic_t caught_signal;
+static siginfo_t caught;
+static uint64_t trap_number, fault_pc;
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+	caught_signal = signal;
+	caught = *info;
+	trap_number = (uint64_t)uc->uc_mcontext.gregs[REG_TRAPNO];
+	fault_pc = (uint64_t)uc->uc_mcontext.gregs[REG_RIP];
+	siglongjmp(escape, 1);
+}
+
+static void try_fault(const char *label, void (*fn)(void))
+{
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+	struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		MUST(sigaction(signals[i], &sa, NULL) == 0);
+	caught_signal = 0;
+	if (sigsetjmp(escape, 1) == 0)
+		fn();
+	if (!caught_signal)
+		say("%s: no signal", label);
+	else
+		say("%s: %s code %d trap %llu", label, signal_name(caught_signal), caught.si_code,
+			(unsigned long long)trap_number);
+}
+
+static volatile int zero;
+static volatile char *volatile wild;
+
+static void divide_by_zero(void)
+{
+	__asm__ volatile("xor %%edx, %%edx; mov $1, %%eax; divl %0" ::"m"(zero) : "eax", "edx");
+}
+
+static void divide_overflow(void)
+{
+	int minus_one = -1;
+	__asm__ volatile("mov $0x80000000, %%eax; cltd; idivl %0" ::"r"(minus_one) : "eax", "edx");
+}
+
+static void undefined_instruction(void)
+{
+	__asm__ volatile("ud2");
+}
+
+static void breakpoint(void)
+{
+	__asm__ volatile("int3");
+}
+
+static void privileged_instruction(void)
+{
+	__asm__ volatile("hlt");
+}
+
+static void port_output(void)
+{
+	__asm__ volatile("outb %%al, $0x80" ::"a"(0));
+}
+
+static void control_register_write(void)
+{
+	__asm__ volatile("mov %0, %%cr3" ::"r"(0ul));
+}
+
+static void software_interrupt(void)
+{
+	__asm__ volatile("int $0x33");
+}
+
+static void non_canonical_access(void)
+{
+	wild = (char *)0x8000000000000000;
+	(void)*wild;
+}
+
+static void null_write(void)
+{
+	wild = NULL;
+	*wild = 1;
+}
+
+static void sse_divide_unmasked(void)
+{
+	unsigned csr = 0x1f80 & ~(1u << 9);
+	float a = 1.0f, b = 0.0f;
+
+	__asm__ volatile("ldmxcsr %0; divss %2, %1" : : "m"(csr), "x"(a), "x"(b));
+}
+
+static void x87_divide_unmasked(void)
+{
+	unsigned short cw = 0x037f & ~(1u << 2);
+
+	__asm__ volatile("fldcw %0; fld1; fldz; fdivrp; fwait" ::"m"(cw));
+}
+
+static void misaligned_sse(void)
+{
+	_Alignas(16) char area[48];
+	__asm__ volatile("movaps %%xmm0, (%0)" ::"r"(area + 1) : "memory");
+}
+
+static void single_step(void)
+{
+	__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; nop" ::: "memory", "cc");
+}
+
+static void fault_sigfpe_integer_divide(void)
+{
+	try_fault("divide by zero", divide_by_zero);
+	T(fault_pc == (uint64_t)(uintptr_t)caught.si_addr);
+	try_fault("INT_MIN / -1", divide_overflow);
+}
+
+static void fault_sigfpe_floating_point(void)
+{
+	try_fault("SSE divide", sse_divide_unmasked);
+	__asm__ volatile("ldmxcsr %0" ::"m"((unsigned){0x1f80}));
+	try_fault("x87 divide", x87_divide_unmasked);
+	__asm__ volatile("fninit");
+}
+
+static void fault_sigill_undefined_instruction(void)
+{
+	try_fault("ud2", undefined_instruction);
+	T(fault_pc == (uint64_t)(uintptr_t)caught.si_addr);
+}
+
+static void fault_sigtrap_breakpoint(void)
+{
+	try_fault("int3", breakpoint);
+	T(((unsigned char *)(uintptr_t)fault_pc)[-1] == 0xcc);
+}
+
+static void fault_sigtrap_single_step(void)
+{
+	try_fault("trap flag", single_step);
+}
+
+static void fault_sigsegv_privileged_instructions(void)
+{
+	try_fault("hlt", privileged_instruction);
+	try_fault("out", port_output);
+	try_fault("mov to cr3", control_register_write);
+	try_fault("int 0x33", software_interrupt);
+	T(caught.si_addr == NULL);
+}
+
+static void fault_sigsegv_non_canonical(void)
+{
+	try_fault("non-canonical", non_canonical_access);
+	T(caught.si_addr == NULL);
+}
+
+static void fault_sigsegv_null_write(void)
+{
+	try_fault("null write", null_write);
+	T(caught.si_addr == NULL);
+	V(caught.si_code == SEGV_MAPERR);
+}
+
+static void fault_sigsegv_misaligned_sse(void)
+{
+	try_fault("movaps", misaligned_sse);
+}
+
+static volatile int restarts;
+static char *guarded;
+
+static void on_guard(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	(void)signal;
+	restarts++;
+	if (restarts == 1)
+		say("error code %#llx, address offset %ld",
+			(unsigned long long)uc->uc_mcontext.gregs[REG_ERR],
+			(long)((char *)info->si_addr - guarded));
+	MUST(mprotect(guarded, 4096, PROT_READ | PROT_WRITE) == 0);
+}
+
+static void fault_handler_repairs_and_instruction_restarts(void)
+{
+	struct sigaction sa = {.sa_sigaction = on_guard, .sa_flags = SA_SIGINFO};
+	guarded = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(sigaction(SIGSEGV, &sa, NULL) == 0);
+	((volatile char *)guarded)[100] = 'r';
+	V(guarded[100]);
+	V(restarts);
+	MUST(mprotect(guarded, 4096, PROT_READ) == 0);
+	restarts = 0;
+	((volatile char *)guarded)[200] += 5;
+	V(guarded[200]);
+	V(restarts);
+}
+
+static void reset_and(void (*fn)(void))
+{
+	struct sigaction sa = {.sa_handler = SIG_DFL};
+	sigaction(SIGSEGV, &sa, NULL);
+	fn();
+}
+
+static void die_null(void)
+{
+	reset_and(null_write);
+}
+
+static void death_by_each_fault(void)
+{
+	in_child("null write", die_null);
+	in_child("divide", divide_by_zero);
+	in_child("ud2", undefined_instruction);
+	in_child("int3", breakpoint);
+	in_child("hlt", privileged_instruction);
+	in_child("non-canonical", non_canonical_access);
+}
+
+static void die_blocked(void)
+{
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	null_write();
+}
+
+static void die_ignored(void)
+{
+	signal(SIGSEGV, SIG_IGN);
+	null_write();
+}
+
+static void death_when_fault_signal_is_blocked_or_ignored(void)
+{
+	in_child("blocked", die_blocked);
+	in_child("ignored", die_ignored);
+}
+
+static void recurse(int depth)
+{
+	volatile char frame[4096];
+	frame[0] = (char)depth;
+	if (depth >= 0)
+		recurse(depth + 1);
+	frame[1] = frame[0];
+}
+
+static void overflow_stack(void)
+{
+	recurse(0);
+}
+
+static void death_by_stack_overflow(void)
+{
+	in_child("recursion", overflow_stack);
+}
+
+static void fault_ends_this_process(void)
+{
+	say("about to fault");
+	null_write();
+}
+
+static void divide_ends_this_process(void)
+{
+	say("about to divide");
+	divide_by_zero();
+}
+
+static void abort_ends_this_process(void)
+{
+	say("about to abort");
+	abort();
+}
+
+const struct behaviour behaviours[] = {BEHAVIOUR(fault_sigfpe_integer_divide),
+	BEHAVIOUR(fault_sigfpe_floating_point), BEHAVIOUR(fault_sigill_undefined_instruction),
+	BEHAVIOUR(fault_sigtrap_breakpoint), BEHAVIOUR(fault_sigtrap_single_step),
+	BEHAVIOUR(fault_sigsegv_privileged_instructions), BEHAVIOUR(fault_sigsegv_non_canonical),
+	BEHAVIOUR(fault_sigsegv_null_write), BEHAVIOUR(fault_sigsegv_misaligned_sse),
+	BEHAVIOUR(fault_handler_repairs_and_instruction_restarts), BEHAVIOUR(death_by_each_fault),
+	BEHAVIOUR(death_when_fault_signal_is_blocked_or_ignored),
+	BEHAVIOUR(death_by_stack_overflow), BEHAVIOUR(fault_ends_this_process),
+	BEHAVIOUR(divide_ends_this_process), BEHAVIOUR(abort_ends_this_process), {0}};
