@@ -137,8 +137,10 @@ struct task {
 	/* user context */
 	struct user_regs regs;
 	struct trap trap;
+	struct trap fault; /* the last fault that became a signal: for signal frames */
 	u64 fs_base, gs_base;
 	u8 *fpu; /* XSAVE image, kernel.xsave_size bytes, 64-byte aligned */
+	void *fpu_block; /* the allocation that fpu lies in */
 
 	/* identity */
 	struct kernel *kernel;
@@ -152,6 +154,7 @@ struct task {
 
 	/* signals */
 	sigmask blocked;
+	sigmask real_blocked;  /* sigtimedwait: blocked before it opened the mask; else 0 */
 	sigmask saved_blocked; /* put back when saved_valid and no handler ran (sigsuspend, ppoll) */
 	bool saved_valid;
 	struct sig_pending pending;
@@ -170,8 +173,13 @@ struct task {
 	bool exiting;
 	bool group_exiting; /* told to leave by exit_group or execve of another thread */
 	u64 rseq_addr;
+	u32 rseq_sig;
+	u64 rseq_switches; /* stats.switches when it last went to user mode */
 	u64 sched_affinity;
 	s32 nice;
+	s32 sched_policy, sched_priority;
+	bool sched_reset_on_fork;
+	bool keep_caps;
 	u32 no_new_privs;
 	u64 timer_slack;
 
@@ -198,11 +206,15 @@ struct process {
 	struct list children, sibling;
 	struct waitq wait_children; /* wait4 sleeps here; woken when a child changes state */
 	struct waitq exit_wait;     /* pidfd, threads waiting for the group */
+	struct waitq signal_wait;   /* signalfd: woken when a signal is queued */
 	struct sighand *sighand;
 	struct sig_pending pending; /* shared by the threads */
 	s32 exit_signal;            /* to the parent; SIGCHLD for fork */
 	bool zombie;
-	bool stopped;
+	bool stopped;      /* every thread is */
+	bool stop_pending; /* threads stop as they come by, or have */
+	u32 nstopped;
+	s32 stop_signo;    /* what stopped it */
 	bool group_exit;
 	s32 exit_status;  /* as wait(2) */
 	s32 stop_signal;  /* for WUNTRACED, 0 when reported */
@@ -220,6 +232,13 @@ struct process {
 	u32 personality;
 	struct list posix_timers;
 	s32 next_timer_id;
+	struct ktimer cpu_timer; /* a kick at which a CPU-time timer may be due */
+	bool cpu_timers;         /* any of the following, RLIMIT_CPU or a POSIX CPU timer is set */
+	u64 virt_at, virt_interval; /* ITIMER_VIRTUAL: user ns of the process; 0: off */
+	u64 prof_at, prof_interval; /* ITIMER_PROF: user and system ns */
+	u32 membarrier;          /* MEMBARRIER_CMD_REGISTER_* seen */
+	u32 dead_uid, dead_euid; /* of a zombie: who may signal it, si_uid */
+	char dead_comm[16];      /* of a zombie */
 };
 
 struct cpu {
@@ -244,6 +263,7 @@ struct kernel {
 	struct list timers;
 	struct list dead; /* tasks to be freed by the scheduler */
 	struct process *init; /* the program */
+	u32 sig_queued;       /* struct sig_entry alive, against RLIMIT_SIGPENDING */
 	s32 last_pid;
 	u32 ntasks;
 	struct kstats stats;
@@ -299,9 +319,36 @@ struct process *process_find(s32 pid);
 struct task *task_clone(u64 flags, s32 *err);
 void task_free(struct task *t);
 void process_put(struct process *p);
+/* The program's first task and process (pid 2, a session of its own; parent: the phantom pid 1), with
+ * kern->init set. Identity, comm, mm, files, fs, rlimits, tty and registers are the caller's to fill; then
+ * sched_make_runnable(). NULL: no memory. */
+struct task *task_create_first(void);
+/* Visits: the next process (by pid) whose pid is >= pid, or NULL; for directories of /proc. */
+struct process *process_next(s32 pid);
+bool process_group_exists(s32 pgrp, s32 session);
+/* No member has a parent outside the group but in its session: stop signals of the terminal are void. */
+bool process_group_orphaned(s32 pgrp);
+/* A thread that stands for the process: the leader, or another when it is gone. NULL for a zombie. */
+struct task *process_task(struct process *p);
+s32 process_ppid(const struct process *p); /* 1 for orphans and for the program */
+/* CPU time so far, nanoseconds, of all threads dead and alive; and of one. */
+void process_times(struct process *p, u64 *utime_ns, u64 *stime_ns);
+void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
+/* core/cred.c */
+bool cred_is_root(const struct cred *c); /* stands for every capability */
+bool cred_in_group(const struct cred *c, u32 gid);
 /* core/exit.c */
 void task_exit(s32 code) __attribute__((noreturn)); /* this thread; code is the exit(2) value */
 void process_exit(s32 wait_status) __attribute__((noreturn)); /* exit_group or fatal signal */
+/* Leaves the address space for exit or exec: robust list, clear_child_tid, the vfork parent. current only,
+ * while its mm is still the old one. */
+void task_mm_release(struct task *t);
+void task_release_vfork(struct task *t); /* part of the above */
+/* exec: ends every other thread; t becomes the leader (tid = pid). -EAGAIN: t itself was told to go. */
+int process_kill_other_threads(struct task *t);
+/* exec, past the point of no return: handlers to default (own table if it was shared), no alternate stack,
+ * POSIX timers deleted, rseq and robust list forgotten, exit signal SIGCHLD, did_exec. */
+void task_exec_reset(struct task *t);
 /* core/exec.c: argv and envp are kernel copies. On success regs are the new program's. */
 struct exec_args {
 	char **argv, **envp; /* NULL-terminated, kalloc'ed strings */
@@ -326,6 +373,15 @@ void sigpending_flush(struct sig_pending *p);
 struct sighand *sighand_copy(struct sighand *s);
 void sighand_put(struct sighand *s);
 void sighand_reset_for_exec(struct sighand *s);
+/* Takes the first pending signal in mask, the thread's own before the process's. signalfd, sigtimedwait. */
+bool signal_dequeue(struct task *t, sigmask mask, struct sig_info *out);
+sigmask signal_pending_set(struct task *t); /* pending for t or its process, blocked or not */
+struct waitq *signal_waitq(struct task *t); /* woken when a signal is queued for t or its process */
+void signal_from_host(u32 signo);
+/* sigsuspend, ppoll, epoll_pwait: mask until the call returns and a handler has seen it. */
+void signal_set_temp_mask(struct task *t, sigmask mask);
+/* The call ends without -ERESTARTNOHAND or -EINTR: put the mask back at once. */
+void signal_drop_temp_mask(struct task *t);
 /* core/futex.c */
 long futex_wake_addr(struct task *t, u64 uaddr, u32 n);
 void futex_exit_robust(struct task *t);
