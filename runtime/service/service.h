@@ -44,7 +44,8 @@ struct service_callbacks {
 	void (*exited)(void *arg, int wait_status, const struct chan_report *report);
 	/* LOG: kind is enum chan_log_kind; text is NUL-terminated and has no control characters. */
 	void (*log)(void *arg, uint32_t kind, const char *text);
-	/* Something was refused by policy: once per (operation, path). flag_help such as "--rw /x". */
+	/* Something was refused by policy: once per (operation, path). flag_help such as "--rw /x", or
+	 * "" where no flag would allow it. Both strings are free of control characters. */
 	void (*denied)(void *arg, const char *operation, const char *path, const char *flag_help);
 };
 
@@ -56,8 +57,12 @@ void service_destroy(struct service *s);
  * duplicate of fd. host_path is for messages only. */
 int64_t service_grant(struct service *s, int o_path_fd, bool writable, const char *host_path);
 int64_t service_inherit(struct service *s, int fd, int *out_oflags); /* stdin, stdout, stderr */
+/* Hides one directory or file although it lies below a grant (a tmpfs mounted over it, say): EACCES.
+ * Grants nest: below /a (writable), /a/b granted read-only is read-only by whatever way it is reached. */
+int service_deny(struct service *s, int o_path_fd, const char *host_path);
 /* Open what later reopening needs (/proc/self/fd); call in the process that will serve, before the
- * jail closes it in. */
+ * jail closes it in, and after RLIMIT_NOFILE has its final value. Sets the process's umask to 0: the
+ * shim applies the program's own. The process must ignore SIGPIPE and SIGXFSZ. */
 int service_prepare(struct service *s);
 
 /* Performs one request whose slot the caller already copied out of the ring: `msg` is the private
@@ -73,6 +78,9 @@ unsigned service_serve_ring(struct service *s, struct chan_ring *ring);
  * service_shutdown(). */
 int service_watch_loop(struct service *s, const sigset_t *signals);
 void service_shutdown(struct service *s); /* any thread, async-signal-safe */
+/* A WAIT in progress, or else the next one, returns now, perhaps with no event: for a doorbell of
+ * another vCPU while the service thread sleeps in WAIT. Any thread, async-signal-safe. */
+void service_wake(struct service *s);
 
 /* Host-side events, any thread. */
 void service_post_event(struct service *s, const struct chan_event *ev);

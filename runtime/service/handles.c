@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Handles: the numbers by which the guest names what the host has open. A handle is an index and a
+ * generation, so that one that was forgotten is refused although its index lives on.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "runtime/service/service_internal.h"
+
+#define INDEX_BITS  20u
+#define INDEX_MAX   (1u << INDEX_BITS)
+#define GEN_MAX     0xfffu
+#define CHUNK       256u
+#define NIL         UINT32_MAX
+#define FD_RESERVE  64u /* descriptors for the rest of the launcher */
+#define FD_FALLBACK 1024u
+
+static struct handle *at(const struct handles *t, uint32_t index)
+{
+	return &t->chunk[index / CHUNK][index % CHUNK];
+}
+
+/* Every handle costs a descriptor, so the limit on those is the limit on these. */
+void handles_set_cap(struct service *s)
+{
+	struct rlimit rl;
+	rlim_t n = getrlimit(RLIMIT_NOFILE, &rl) ? FD_FALLBACK : rl.rlim_cur;
+
+	n = n > 2 * FD_RESERVE ? n - FD_RESERVE : n / 2;
+	s->handles.cap = n < INDEX_MAX ? (uint32_t)n : INDEX_MAX;
+}
+
+int handles_init(struct service *s)
+{
+	s->handles.free_head = s->handles.free_tail = NIL;
+	handles_set_cap(s);
+	return 0;
+}
+
+void handles_destroy(struct service *s)
+{
+	struct handles *t = &s->handles;
+
+	for (uint32_t i = 0; i < t->used; i++) {
+		struct handle *h = at(t, i);
+
+		if (h->kind != HANDLE_FREE)
+			close(h->fd);
+		free(h->path);
+	}
+	for (uint32_t i = 0; i < t->nchunks; i++)
+		free(t->chunk[i]);
+	free(t->chunk);
+}
+
+bool handles_full(const struct service *s)
+{
+	return s->handles.live >= s->handles.cap;
+}
+
+static int grow(struct handles *t)
+{
+	struct handle **more = realloc(t->chunk, (t->nchunks + 1) * sizeof(*more));
+	struct handle *chunk;
+
+	if (!more)
+		return -ENOMEM;
+	t->chunk = more;
+	chunk = calloc(CHUNK, sizeof(*chunk));
+	if (!chunk)
+		return -ENOMEM;
+	t->chunk[t->nchunks++] = chunk;
+	return 0;
+}
+
+/* An index that is free, or NIL. */
+static uint32_t take_index(struct handles *t)
+{
+	uint32_t i = t->free_head;
+
+	if (i != NIL) {
+		t->free_head = at(t, i)->next_free;
+		if (t->free_head == NIL)
+			t->free_tail = NIL;
+		return i;
+	}
+	if (t->used == t->nchunks * CHUNK && grow(t))
+		return NIL;
+	return t->used++;
+}
+
+int64_t handle_add(struct service *s, const struct handle *init)
+{
+	struct handles *t = &s->handles;
+	uint32_t i = handles_full(s) ? NIL : take_index(t);
+	struct handle *h;
+	uint16_t generation;
+
+	if (i == NIL) {
+		close(init->fd);
+		free(init->path);
+		return handles_full(s) ? -ENFILE : -ENOMEM;
+	}
+	h = at(t, i);
+	generation = h->generation < GEN_MAX ? (uint16_t)(h->generation + 1) : 1;
+	*h = *init;
+	h->generation = generation;
+	h->index = i;
+	h->watch = 0;
+	t->live++;
+	return (int64_t)handle_id(h);
+}
+
+struct handle *handle_get(struct service *s, uint64_t id)
+{
+	struct handles *t = &s->handles;
+	uint32_t index = (uint32_t)id & (INDEX_MAX - 1);
+	struct handle *h;
+
+	if (id > UINT32_MAX || index >= t->used)
+		return NULL;
+	h = at(t, index);
+	return h->kind != HANDLE_FREE && h->generation == id >> INDEX_BITS ? h : NULL;
+}
+
+uint32_t handle_id(const struct handle *h)
+{
+	return (uint32_t)h->generation << INDEX_BITS | h->index;
+}
+
+void handle_drop(struct service *s, struct handle *h)
+{
+	struct handles *t = &s->handles;
+	uint32_t index = h->index;
+
+	watch_forget(s, h); /* before close: another descriptor may keep the description in epoll */
+	close(h->fd);
+	free(h->path);
+	h->path = NULL;
+	h->fd = -1;
+	h->kind = HANDLE_FREE;
+	h->next_free = NIL;
+	if (t->free_tail == NIL)
+		t->free_head = index;
+	else
+		at(t, t->free_tail)->next_free = index;
+	t->free_tail = index;
+	t->live--;
+}
+
+int64_t forget_op(struct request *rq)
+{
+	handle_drop(rq->s, rq->h);
+	return 0;
+}

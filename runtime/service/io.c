@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Bulk data, straight between files and guest pages, and what goes with an open file.
+ *
+ * Streams never wait here: the service has one thread, and the others of the guest need it too. The
+ * ways to that, best first: the description is non-blocking; MSG_DONTWAIT; poll, then RWF_NOWAIT;
+ * poll, then a piece so small that poll's answer covers it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/service/service_internal.h"
+
+struct vec {
+	struct iovec iov[CHAN_SEGS_MAX];
+	int n;
+	size_t total;
+};
+
+/* The segments as host memory. They were checked against RAM; the contents are the guest's matter. */
+static int vec_build(struct request *rq, struct vec *v)
+{
+	v->n = 0;
+	v->total = 0;
+	for (unsigned i = 0; i < rq->msg->nseg; i++) {
+		const struct chan_seg *g = &rq->msg->seg[i];
+		void *p = service_gpa_ptr(&rq->s->mem, (struct gpa){g->gpa}, g->len);
+
+		if (!p)
+			return -EFAULT;
+		if (!g->len)
+			continue;
+		v->iov[v->n++] = (struct iovec){.iov_base = p, .iov_len = g->len};
+		v->total += g->len;
+	}
+	return 0;
+}
+
+static void vec_limit(struct vec *v, size_t max)
+{
+	size_t left = max;
+
+	for (int i = 0; i < v->n; i++) {
+		if (v->iov[i].iov_len >= left) {
+			v->iov[i].iov_len = left;
+			v->n = i + 1;
+			v->total = max;
+			return;
+		}
+		left -= v->iov[i].iov_len;
+	}
+}
+
+static int poll_now(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	int n;
+
+	do
+		n = poll(&p, 1, 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : p.revents;
+}
+
+static ssize_t socket_io(int fd, struct vec *v, bool write)
+{
+	struct msghdr mh = {.msg_iov = v->iov, .msg_iovlen = (size_t)v->n};
+
+	return write ? sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) : recvmsg(fd, &mh, MSG_DONTWAIT);
+}
+
+static ssize_t polled_io(struct handle *h, struct vec *v, bool write)
+{
+	int ready = poll_now(h->fd, write ? POLLOUT : POLLIN);
+	ssize_t n;
+
+	if (ready < 0) {
+		errno = -ready;
+		return -1;
+	}
+	if (!ready) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (!(h->flags & HANDLE_NO_NOWAIT)) {
+		n = write ? pwritev2(h->fd, v->iov, v->n, -1, RWF_NOWAIT)
+			  : preadv2(h->fd, v->iov, v->n, -1, RWF_NOWAIT);
+		if (n >= 0 || errno != EOPNOTSUPP)
+			return n;
+		h->flags |= HANDLE_NO_NOWAIT;
+	}
+	if (write && (h->flags & HANDLE_BOUNDED))
+		vec_limit(v, PIPE_BUF);
+	return write ? writev(h->fd, v->iov, v->n) : readv(h->fd, v->iov, v->n);
+}
+
+static ssize_t stream_io(struct handle *h, struct vec *v, bool write)
+{
+	if (h->flags & HANDLE_SOCKET)
+		return socket_io(h->fd, v, write);
+	if (!(h->flags & HANDLE_NONBLOCK))
+		return polled_io(h, v, write);
+	return write ? writev(h->fd, v->iov, v->n) : readv(h->fd, v->iov, v->n);
+}
+
+static ssize_t file_read(int fd, const struct vec *v, uint64_t off)
+{
+	if (off == CHAN_OFF_STREAM)
+		return readv(fd, v->iov, v->n);
+	return preadv(fd, v->iov, v->n, (off_t)off);
+}
+
+static ssize_t file_write(int fd, const struct vec *v, uint64_t off, bool append)
+{
+	if (off == CHAN_OFF_STREAM)
+		return append ? pwritev2(fd, v->iov, v->n, -1, RWF_APPEND)
+			      : writev(fd, v->iov, v->n);
+	/* RWF_APPEND ignores the offset but wants a valid one */
+	return append ? pwritev2(fd, v->iov, v->n, 0, RWF_APPEND)
+		      : pwritev(fd, v->iov, v->n, (off_t)off);
+}
+
+static int64_t transfer(struct request *rq, bool write)
+{
+	struct handle *h = rq->h;
+	uint64_t off = rq->msg->a[1];
+	struct vec v;
+	ssize_t n;
+	int r = vec_build(rq, &v);
+
+	if (r)
+		return r;
+	if (h->kind == HANDLE_DIRFILE)
+		return write ? -EBADF : -EISDIR;
+	if (h->kind == HANDLE_STREAM && off != CHAN_OFF_STREAM)
+		return -ESPIPE;
+	if (!(h->access & (write ? RIGHT_WRITE : RIGHT_READ)))
+		return -EBADF;
+	do {
+		if (h->kind == HANDLE_STREAM)
+			n = v.total ? stream_io(h, &v, write) : 0;
+		else if (write)
+			n = file_write(h->fd, &v, off, rq->msg->a[3] & CHAN_WRITE_APPEND);
+		else
+			n = file_read(h->fd, &v, off);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+int64_t read_op(struct request *rq)
+{
+	return transfer(rq, false);
+}
+
+int64_t write_op(struct request *rq)
+{
+	return transfer(rq, true);
+}
+
+int64_t seek_op(struct request *rq)
+{
+	off_t r;
+
+	if (rq->h->kind == HANDLE_STREAM)
+		return -ESPIPE;
+	rq->h->dir_pos = -1;
+	r = lseek(rq->h->fd, (off_t)rq->msg->a[1], (int)rq->msg->a[2]);
+	return r < 0 ? -errno : r;
+}
+
+int64_t fsync_op(struct request *rq)
+{
+	if (rq->msg->a[1] ? fdatasync(rq->h->fd) : fsync(rq->h->fd))
+		return -errno;
+	return 0;
+}
+
+int64_t fallocate_op(struct request *rq)
+{
+	if (fallocate(rq->h->fd, (int)rq->msg->a[1], (off_t)rq->msg->a[2], (off_t)rq->msg->a[3]))
+		return -errno;
+	return 0;
+}
+
+int64_t flock_op(struct request *rq)
+{
+	return flock(rq->h->fd, (int)rq->msg->a[1] | LOCK_NB) ? -errno : 0;
+}
+
+int64_t poll_op(struct request *rq)
+{
+	return poll_now(rq->h->fd, (short)rq->msg->a[1]);
+}

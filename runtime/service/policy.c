@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Grants: which files the guest may reach and change, and what it is told when it may not.
+ *
+ * A grant is known by the identity (device, inode) of its root. Grants nest: what is reached through
+ * one of them but is the root of another has the rights of that one, whatever path the shim takes,
+ * because a shim that was taken over does not keep to the mounts that it was given.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "runtime/service/service_internal.h"
+
+int policy_init(struct service *s)
+{
+	s->policy.grant = calloc(1, sizeof(*s->policy.grant));
+	if (!s->policy.grant)
+		return -ENOMEM;
+	s->policy.count = 1;
+	return 0;
+}
+
+void policy_destroy(struct service *s)
+{
+	for (uint32_t i = 0; i < s->policy.count; i++)
+		free(s->policy.grant[i].path);
+	free(s->policy.grant);
+}
+
+int policy_add(struct service *s, int fd, uint8_t rights, const char *host_path)
+{
+	struct policy *p = &s->policy;
+	struct grant *more = realloc(p->grant, (p->count + 1) * sizeof(*more));
+	struct statx stx;
+	char *path;
+	int r;
+
+	if (!more)
+		return -ENOMEM;
+	p->grant = more;
+	r = host_statx(fd, "", &stx);
+	if (r)
+		return r;
+	path = strdup(host_path ? host_path : "?");
+	if (!path)
+		return -ENOMEM;
+	more[p->count] = (struct grant){
+		.dev = makedev(stx.stx_dev_major, stx.stx_dev_minor),
+		.ino = stx.stx_ino,
+		.rights = rights,
+		.path = path,
+	};
+	return (int)p->count++;
+}
+
+void policy_leaf(struct service *s, uint32_t outer, struct leaf *leaf)
+{
+	const struct policy *p = &s->policy;
+	uint64_t dev = makedev(leaf->stx.stx_dev_major, leaf->stx.stx_dev_minor);
+
+	leaf->grant = outer;
+	leaf->rights = p->grant[outer].rights;
+	leaf->nested = false;
+	for (uint32_t i = 1; i < p->count; i++) {
+		const struct grant *g = &p->grant[i];
+
+		if (g->ino != leaf->stx.stx_ino || g->dev != dev)
+			continue;
+		/* The same root granted twice: the lesser rights, for we cannot tell which was meant. */
+		if (!leaf->nested || g->rights < leaf->rights) {
+			leaf->grant = i;
+			leaf->rights = g->rights;
+		}
+		leaf->nested = true;
+	}
+}
+
+static uint64_t hash_text(uint64_t h, const char *s)
+{
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3ull;
+	return (h ^ 0xff) * 0x100000001b3ull;
+}
+
+/* Once for each operation and path. When the table is full nothing more is told: a guest that makes
+ * up paths shall not fill anybody's disk. */
+static bool first_time(struct policy *p, const char *operation, const char *path)
+{
+	uint64_t h = hash_text(hash_text(0xcbf29ce484222325ull, operation), path);
+
+	for (uint32_t i = 0; i < p->ndenied; i++)
+		if (p->denied[i] == h)
+			return false;
+	if (p->ndenied == DENIED_REMEMBER)
+		return false;
+	p->denied[p->ndenied++] = h;
+	return true;
+}
+
+static void tell(struct request *rq, const struct handle *h, const char *name, const char *flag,
+	const char *flag_path)
+{
+	const char *operation = service_op_table[rq->msg->op].name;
+	char path[PATH_MAX], help[PATH_MAX + 8], *joined = NULL;
+	const char *where = h->path;
+
+	if (!rq->s->cb.denied)
+		return;
+	if (name && *name)
+		where = joined = text_join(h->path, name);
+	if (!where)
+		where = name && *name ? name : "?";
+	text_clean(path, sizeof(path), where, strlen(where));
+	free(joined);
+	if (!first_time(&rq->s->policy, operation, path))
+		return;
+	snprintf(help, sizeof(help), "%s", flag);
+	if (flag_path) {
+		size_t n = strlen(help);
+
+		text_clean(help + n, sizeof(help) - n, flag_path, strlen(flag_path));
+	}
+	rq->s->cb.denied(rq->s->cb.arg, operation, path, help);
+}
+
+int policy_mutate(struct request *rq, const struct handle *h, const char *name, uint8_t rights,
+	uint32_t grant)
+{
+	if (rights & RIGHT_WRITE)
+		return 0;
+	if (grant == GRANT_INHERITED) {
+		tell(rq, h, name, "", NULL);
+		return -EPERM; /* the descriptor was not opened for it; its file system may be writable */
+	}
+	if (!rights)
+		return policy_refuse(rq, h, name);
+	tell(rq, h, name, "--rw ", rq->s->policy.grant[grant].path);
+	return -EROFS;
+}
+
+int policy_refuse(struct request *rq, const struct handle *h, const char *name)
+{
+	tell(rq, h, name, "", NULL);
+	return -EACCES;
+}
