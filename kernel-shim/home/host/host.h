@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Home `host`: the core linked into the launcher (or a test). What the launcher calls, and the engine
+ * interface: how user code is run. Engines: trap (a vCPU whose ring 0 is a handful of instructions),
+ * later processes; tests bring their own.
+ *
+ * The core runs on the thread that calls host_home_run, with tasks as contexts of their own stacks.
+ */
+#ifndef HOME_HOST_HOST_H
+#define HOME_HOST_HOST_H
+
+#include "abi/boot.h"
+#include "abi/channel.h"
+#include "core/types.h"
+
+struct task;
+struct mm;
+struct host_home;
+
+struct host_engine_ops {
+	const char *name;
+	/* As plat_user_run. Called on the core's thread, on the task's kernel stack. */
+	void (*run)(void *engine, struct task *t);
+	/* Entries of mm were removed or lost rights. */
+	void (*tlb_flush)(void *engine, struct mm *mm, u64 va, u64 npages);
+	void (*pgd_init)(void *engine, u64 *pgd);
+	void (*mm_gone)(void *engine, struct mm *mm);
+	void (*fpu_save)(void *engine, struct task *t);
+	void (*fpu_load)(void *engine, struct task *t);
+	void (*fpu_drop)(void *engine, struct task *t);
+	/* Make run() return TRAP_KICK at monotonic time when_ns (0: cancel). */
+	void (*set_kick)(void *engine, u64 when_ns);
+};
+
+struct host_home_config {
+	u8 *ram; /* where guest-physical 0 is mapped */
+	u64 ram_size;
+	u8 *window;
+	u64 window_size;
+	const struct boot_block *boot; /* in ram */
+	struct chan_ring *ring;        /* its data area and events flag are used; slots are not */
+	const struct host_engine_ops *engine;
+	void *engine_arg;
+	/* One request of the channel, performed at once: the service. `in` is the data area. */
+	void (*channel)(void *arg, struct chan_msg *m);
+	void *channel_arg;
+	void (*panic)(void *arg, const char *why) __attribute__((noreturn));
+};
+
+/* Runs the sandbox until its first program ends. 0, or -errno when it could not be built. */
+int host_home_run(const struct host_home_config *c);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HOME_HOST_INTERNAL_H
+#define HOME_HOST_INTERNAL_H
+
+#include "home/host/host.h"
+
+/* The home's own state: one kernel to a process, as in a VM. */
+struct host_home {
+	struct host_home_config c;
+};
+extern struct host_home host_home;
+
+/* memcpy between memory of which one side may be a file mapping that has lost its pages: 0, or -EFAULT
+ * instead of SIGBUS. */
+int host_soft_copy_init(void); /* installs the SIGBUS handler */
+int host_soft_copy(void *dst, const void *src, size_t n);
+
+#endif

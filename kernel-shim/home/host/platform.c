@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The platform seam in the launcher's process. See home/platform.h for the contracts.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <x86intrin.h>
+
+#include "core/task.h"
+#include "home/host/host.h"
+#include "home/host/host_internal.h"
+#include "home/platform.h"
+#include "mm/mm.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+/* libc and the service run on these stacks too: much deeper than the core itself needs. */
+#define KSTACK_SIZE (256u * 1024)
+#define GUARD_SIZE  4096u
+
+struct host_home host_home;
+u8 *plat_physmap;
+
+void host_kctx_switch(u64 *save_rsp, u64 load_rsp);
+void host_kctx_entry(void);
+
+void plat_zero_page(u64 pa)
+{
+	memset(phys_ptr(pa), 0, PAGE_SIZE);
+}
+
+void plat_copy_page(u64 dst_pa, u64 src_pa)
+{
+	memcpy(phys_ptr(dst_pa), phys_ptr(src_pa), PAGE_SIZE);
+}
+
+/* -- address spaces -- */
+
+void plat_pgd_init(u64 *pgd)
+{
+	if (host_home.c.engine->pgd_init)
+		host_home.c.engine->pgd_init(host_home.c.engine_arg, pgd);
+}
+
+void plat_pgd_destroy(struct mm *mm)
+{
+	if (host_home.c.engine->mm_gone)
+		host_home.c.engine->mm_gone(host_home.c.engine_arg, mm);
+}
+
+void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
+{
+	if (host_home.c.engine->tlb_flush)
+		host_home.c.engine->tlb_flush(host_home.c.engine_arg, mm, va, npages);
+}
+
+void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
+{
+}
+
+/* -- user code -- */
+
+void plat_user_run(struct task *t)
+{
+	host_home.c.engine->run(host_home.c.engine_arg, t);
+}
+
+void plat_fpu_save(struct task *t)
+{
+	host_home.c.engine->fpu_save(host_home.c.engine_arg, t);
+}
+
+void plat_fpu_load(struct task *t)
+{
+	host_home.c.engine->fpu_load(host_home.c.engine_arg, t);
+}
+
+void plat_fpu_drop(struct task *t)
+{
+	host_home.c.engine->fpu_drop(host_home.c.engine_arg, t);
+}
+
+void plat_fpu_init(struct task *t)
+{
+	const u16 fcw = 0x37f; /* SDM vol. 1, 8.1.5: FNINIT's control word */
+	const u32 mxcsr = 0x1f80;
+	const u64 xstate_bv = 0; /* all components in their initial state */
+
+	memset(t->fpu, 0, kern->xsave_size);
+	memcpy(t->fpu, &fcw, sizeof(fcw));
+	memcpy(t->fpu + 24, &mxcsr, sizeof(mxcsr));
+	if (kern->xsave_size > 512) {
+		const u64 legacy = 3; /* x87 and SSE as just written */
+
+		memcpy(t->fpu + 512, kern->xcr0 ? &legacy : &xstate_bv, sizeof(u64));
+	}
+}
+
+void plat_set_kick(u64 when_ns)
+{
+	host_home.c.engine->set_kick(host_home.c.engine_arg, when_ns);
+}
+
+/* -- kernel contexts -- */
+
+int plat_kctx_init(struct kctx *c, void (*fn)(void *), void *arg)
+{
+	u8 *stack = mmap(NULL, KSTACK_SIZE + GUARD_SIZE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	u64 *sp;
+
+	if (stack == MAP_FAILED)
+		return -ENOMEM;
+	mprotect(stack, GUARD_SIZE, PROT_NONE);
+	c->stack_lo = (u64)stack;
+	c->stack_size = KSTACK_SIZE + GUARD_SIZE;
+	c->fake_stack = NULL;
+	sp = (u64 *)(stack + GUARD_SIZE + KSTACK_SIZE);
+	*--sp = 0; /* so that rsp is 16-byte aligned before host_kctx_entry's call */
+	*--sp = (u64)host_kctx_entry;
+	*--sp = 0;         /* rbp */
+	*--sp = 0;         /* rbx */
+	*--sp = (u64)fn;   /* r12 */
+	*--sp = (u64)arg;  /* r13 */
+	*--sp = 0;         /* r14 */
+	*--sp = 0;         /* r15 */
+	c->rsp = (u64)sp;
+	return 0;
+}
+
+void plat_kctx_free(struct kctx *c)
+{
+	if (c->stack_lo)
+		munmap((void *)c->stack_lo, c->stack_size);
+	c->stack_lo = 0;
+}
+
+void plat_kctx_switch(struct kctx *from, struct kctx *to)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__sanitizer_start_switch_fiber(&from->fake_stack, (void *)to->stack_lo, to->stack_size);
+#endif
+	host_kctx_switch(&from->rsp, to->rsp);
+#ifdef __SANITIZE_ADDRESS__
+	__sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
+#endif
+}
+
+/* -- channel -- */
+
+void plat_channel(struct chan_msg *m)
+{
+	host_home.c.channel(host_home.c.channel_arg, m);
+}
+
+u8 *plat_chan_data(void)
+{
+	return host_home.c.ring->data;
+}
+
+bool plat_events_pending(void)
+{
+	return __atomic_load_n(&host_home.c.ring->events, __ATOMIC_ACQUIRE);
+}
+
+/* The window is mapped here as well, but a file that shrinks under us must not kill the launcher. */
+int plat_window_read(void *dst, u64 window_off, size_t n)
+{
+	if (window_off > host_home.c.window_size || n > host_home.c.window_size - window_off)
+		return -EFAULT;
+	return host_soft_copy(dst, host_home.c.window + window_off, n);
+}
+
+int plat_window_write(u64 window_off, const void *src, size_t n)
+{
+	if (window_off > host_home.c.window_size || n > host_home.c.window_size - window_off)
+		return -EFAULT;
+	return host_soft_copy(host_home.c.window + window_off, src, n);
+}
+
+u64 plat_tsc(void)
+{
+	return __rdtsc();
+}
+
+/* -- end -- */
+
+void plat_panic(const char *why)
+{
+	host_home.c.panic(host_home.c.channel_arg, why);
+}
+
+void plat_halt(void)
+{
+	/* the scheduler's context sees kernel.ended and returns from core_run */
+}
+
+int host_home_run(const struct host_home_config *c)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+
+	int r;
+
+	if (!k)
+		return -ENOMEM;
+	r = host_soft_copy_init();
+	if (r) {
+		free(k);
+		return r;
+	}
+	host_home.c = *c;
+	plat_physmap = c->ram;
+	core_boot(k, c->boot);
+	core_run(k);
+	/* Tasks still hanging on wait queues keep their stacks: the process ends with them. */
+	free(k);
+	kern = NULL;
+	return 0;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copying where one side may be a file mapping whose file has shrunk: the SIGBUS of the copy's own
+ * instruction becomes an error. Any other SIGBUS is a bug and kills as usual.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <ucontext.h>
+
+#include "home/host/host_internal.h"
+
+/* rep movsb restarts where it stopped, so one instruction is all that can fault. */
+__asm__(".text\n"
+	".type host_soft_copy_insn, @function\n"
+	"host_soft_copy_insn:\n" /* rdi dst, rsi src, rdx n; returns bytes not copied */
+	"	mov %rdx, %rcx\n"
+	".globl host_soft_copy_fault\n"
+	".hidden host_soft_copy_fault\n"
+	"host_soft_copy_fault:\n"
+	"	rep movsb\n"
+	".globl host_soft_copy_fixup\n"
+	".hidden host_soft_copy_fixup\n"
+	"host_soft_copy_fixup:\n"
+	"	mov %rcx, %rax\n"
+	"	ret\n");
+extern const char host_soft_copy_fault[], host_soft_copy_fixup[];
+u64 host_soft_copy_insn(void *dst, const void *src, size_t n);
+
+static void on_sigbus(int sig, siginfo_t *si, void *uc_arg)
+{
+	ucontext_t *uc = uc_arg;
+
+	(void)si;
+	if (uc->uc_mcontext.gregs[REG_RIP] == (greg_t)(uintptr_t)host_soft_copy_fault) {
+		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)host_soft_copy_fixup;
+		return;
+	}
+	signal(sig, SIG_DFL); /* the instruction runs again and ends the process */
+}
+
+int host_soft_copy_init(void)
+{
+	struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
+
+	sigemptyset(&sa.sa_mask);
+	return sigaction(SIGBUS, &sa, NULL) ? -errno : 0;
+}
+
+int host_soft_copy(void *dst, const void *src, size_t n)
+{
+	return host_soft_copy_insn(dst, src, n) ? -EFAULT : 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The trap engine: user code in a vCPU's ring 3; ring 0 of the VM holds only stubs that exit to the
+ * launcher with one `out`. For hosts that emulate guest ring 0 in software (DESIGN section 5): there a
+ * trap costs two emulated instructions instead of a kernel's worth.
+ */
+#ifndef HOME_HOST_TRAP_H
+#define HOME_HOST_TRAP_H
+
+#include "home/host/host.h"
+#include "vmm/vm.h"
+
+struct host_trap;
+
+/* Guest-physical memory below this is the engine's. */
+#define HOST_TRAP_RAM_END 0x10000ull
+
+extern const struct host_engine_ops host_trap_ops;
+
+/* Writes tables and stubs to ram, sets the vCPU's registers. The vCPU stays the caller's. All calls of
+ * host_trap_ops happen on the thread that called this. */
+int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vcpu *vcpu,
+	const struct vm_caps *caps, u8 *ram);
+void host_trap_destroy(struct host_trap *e);
+/* Any thread: make user code return TRAP_KICK soon. */
+void host_trap_kick(struct host_trap *e);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the trap engine's VM has in ring 0: descriptor tables and stubs, in guest RAM below
+ * HOST_TRAP_RAM_END, seen by the guest at TRAP_VA. Formats: SDM vol. 3, 3.4.5, 6.14.1, 7.7.
+ */
+#include <string.h>
+
+#include "home/host/trap_internal.h"
+#include "mm/mm.h"
+
+static void emit_out(u8 **p, u8 port)
+{
+	*(*p)++ = 0xe6; /* out %al, $port */
+	*(*p)++ = port;
+}
+
+static void emit_iretq(u8 **p)
+{
+	*(*p)++ = 0x48;
+	*(*p)++ = 0xcf;
+}
+
+static void write_gdt(u8 *ram)
+{
+	u64 *gdt = (u64 *)(ram + TRAP_PA_GDT);
+	u64 tss = TRAP_VA + TRAP_PA_TSS;
+
+	gdt[TRAP_KERNEL_CS / 8] = 0x00af9b000000ffffull;
+	gdt[TRAP_KERNEL_SS / 8] = 0x00cf93000000ffffull;
+	gdt[0x20 / 8] = 0x00cffb000000ffffull; /* 32-bit user code: SYSRET's layout wants a place for it */
+	gdt[0x28 / 8] = 0x00cff3000000ffffull;
+	gdt[0x30 / 8] = 0x00affb000000ffffull;
+	gdt[TRAP_TSS_SEL / 8] = TRAP_TSS_LIMIT | (tss & 0xffffff) << 16 | 0x89ull << 40 |
+				(tss >> 24 & 0xff) << 56;
+	gdt[TRAP_TSS_SEL / 8 + 1] = tss >> 32;
+}
+
+/* open_port: ring 3 may write to the system-call port. Needed where `syscall` stays in ring 3; a
+ * program that writes to it by itself is recognised by its address. */
+static void write_tss(u8 *ram, bool open_port)
+{
+	u8 *tss = ram + TRAP_PA_TSS;
+	u64 rsp0 = TRAP_VA + TRAP_PA_STACK_TOP;
+	u16 iomap = 104;
+
+	memcpy(tss + 4, &rsp0, sizeof(rsp0));
+	memcpy(tss + 102, &iomap, sizeof(iomap));
+	memset(tss + iomap, 0xff, TRAP_TSS_LIMIT + 1 - iomap);
+	if (open_port)
+		tss[iomap + TRAP_PORT_SYSCALL / 8] &= (u8) ~(1u << (TRAP_PORT_SYSCALL % 8));
+}
+
+static void write_gate(u8 *ram, u32 vector, u64 target, u32 dpl)
+{
+	u64 *gate = (u64 *)(ram + TRAP_PA_IDT + vector * 16);
+
+	gate[0] = (target & 0xffff) | (u64)TRAP_KERNEL_CS << 16 | (0x8eull | dpl << 5) << 40 |
+		  (target >> 16 & 0xffff) << 48;
+	gate[1] = target >> 32;
+}
+
+static void write_stubs(u8 *ram)
+{
+	for (u32 v = 0; v < TRAP_VECTORS; v++) {
+		u8 *p = ram + TRAP_PA_STUBS + v * TRAP_STUB_SIZE;
+
+		emit_out(&p, (u8)v);
+		emit_iretq(&p);
+		/* int3 and into are the program's to execute; the rest of `int n` is #GP, as on Linux
+		 * without 32-bit emulation */
+		write_gate(ram, v, TRAP_VA + TRAP_PA_STUBS + v * TRAP_STUB_SIZE, v == 3 || v == 4 ? 3 : 0);
+	}
+	u8 *p = ram + TRAP_PA_IRETQ;
+
+	emit_iretq(&p);
+	p = ram + TRAP_PA_FLUSH; /* mov %rax,%cr3; pop %rax; iretq */
+	memcpy(p, "\x0f\x22\xd8\x58", 4);
+	p += 4;
+	emit_iretq(&p);
+	p = ram + TRAP_PA_LSTAR;
+	emit_out(&p, TRAP_PORT_SYSCALL);
+	emit_iretq(&p);
+}
+
+static void write_page_tables(u8 *ram)
+{
+	u64 *pdpt = (u64 *)(ram + TRAP_PA_PDPT), *pd = (u64 *)(ram + TRAP_PA_PD);
+	u64 *pt = (u64 *)(ram + TRAP_PA_PT);
+
+	pdpt[TRAP_VA >> 30 & 511] = TRAP_PA_PD | PTE_P | PTE_W | PTE_U;
+	pd[TRAP_VA >> 21 & 511] = TRAP_PA_PT | PTE_P | PTE_W | PTE_U;
+	for (u64 pa = TRAP_PA_GDT; pa < TRAP_PA_STUBS; pa += PAGE_SIZE)
+		pt[pa >> 12] = pa | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	pt[TRAP_PA_STUBS >> 12] = TRAP_PA_STUBS | PTE_P | PTE_A;
+	/* user-accessible: where `syscall` does not raise the privilege the stub runs in ring 3 */
+	pt[TRAP_PA_LSTAR >> 12] = TRAP_PA_LSTAR | PTE_P | PTE_U | PTE_A;
+	pt[TRAP_PA_STACK >> 12] = TRAP_PA_STACK | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+}
+
+void trap_stubs_write(u8 *ram, bool syscall_ring0)
+{
+	memset(ram, 0, HOST_TRAP_RAM_END);
+	write_gdt(ram);
+	write_tss(ram, !syscall_ring0);
+	write_stubs(ram);
+	write_page_tables(ram);
+}
+
+void trap_pgd_init(u64 *pgd)
+{
+	pgd[TRAP_VA >> 39 & 511] = TRAP_PA_PDPT | PTE_P | PTE_W | PTE_U;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The launcher's jail. Order matters, see jail.c: namespaces and empty root while single-threaded,
+ * then capabilities and no_new_privs, Landlock; each thread closes its own seccomp filter last.
+ */
+#ifndef JAIL_H
+#define JAIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/launch/launch.h"
+
+enum jail_role {
+	JAIL_VCPU,    /* guest home: runs its vCPU */
+	JAIL_SERVICE, /* guest home: serves the channel */
+	JAIL_CORE,    /* host home: the shim's core, the vCPU and the service in one thread */
+	JAIL_WATCHER, /* waits for files and signals */
+	JAIL_ROLES
+};
+
+/* While the process has one thread and everything is open: namespaces, empty root, capabilities,
+ * no_new_privs, Landlock, resource limits. Fills *state; a layer that cannot be had is not an error
+ * unless strict (then -EPERM). keep: the granted O_PATH descriptors, for Landlock's rules. */
+int jail_enter(const struct launch_config *c, struct launch_jail_state *state);
+
+/* Each thread, last of all: its seccomp filter. ioctls: what its vCPU needs. 0 or -errno. */
+int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls);
+
+/* What can be had here, without entering it (for doctor). Forks a child to try. */
+void jail_probe(struct launch_jail_state *state);
+
+#endif

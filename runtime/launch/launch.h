@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a configuration to a running sandbox: memory, VM, service, jail, shim, threads; and its end.
+ * The configuration is complete and checked (runtime/policy makes it from the command line); launch
+ * adds no policy. launch_run is called once in a process, while it has one thread.
+ */
+#ifndef LAUNCH_H
+#define LAUNCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "kernel-shim/abi/channel.h"
+#include "runtime/service/service.h"
+#include "vmm/vm.h"
+
+enum launch_home {
+	LAUNCH_HOME_AUTO,  /* guest where the host has real virtualization, else host */
+	LAUNCH_HOME_GUEST, /* the shim in ring 0 of the VM */
+	LAUNCH_HOME_HOST,  /* the shim in this process, user code in ring 3 of the VM */
+};
+
+enum launch_mount_kind {
+	LAUNCH_MOUNT_HOST, /* fd: O_PATH descriptor of a directory or file */
+	LAUNCH_MOUNT_TMPFS,
+	LAUNCH_MOUNT_PROC,
+	LAUNCH_MOUNT_DEV,
+	LAUNCH_MOUNT_LINK, /* a symbolic link at target with text source */
+};
+
+/* Mounted in order; the first is "/". Paths are absolute and normalised. */
+struct launch_mount {
+	enum launch_mount_kind kind;
+	const char *target;
+	const char *source; /* host path for messages, or the link's text */
+	int fd;             /* O_PATH; closed by launch */
+	bool writable;
+	uint32_t mode;      /* tmpfs: permissions */
+	uint64_t size;      /* tmpfs: bytes, 0: no limit of its own */
+};
+
+struct launch_config {
+	const struct vm_ops *backend;
+	struct vm_caps caps; /* of the backend, probed */
+	enum launch_home home;
+
+	const char *program; /* absolute path inside the sandbox */
+	char **argv, **envp; /* NULL-terminated */
+	const char *cwd;
+	const char *hostname;
+	struct launch_mount *mounts;
+	unsigned nmounts;
+	uint64_t mem_size; /* bytes, page-aligned */
+	uint32_t cpus;
+	uint32_t pids_max;
+	uint64_t timeout_ns; /* wall time; 0: none */
+	uint32_t uid, gid;
+	uint32_t *groups;
+	uint32_t ngroups;
+	uint32_t umask;
+	struct rlimit rlimits[RLIM_NLIMITS]; /* as the program sees them */
+
+	bool verbose, strict;
+	const char *trace; /* NULL: off; "": all; else names by comma */
+	bool stats;        /* time the channel's operations */
+	/* Called for each line: kind is enum chan_log_kind. From launch's threads. */
+	void (*log)(void *arg, uint32_t kind, const char *text);
+	void (*denied)(void *arg, const char *operation, const char *path, const char *flag_help);
+	void *arg;
+};
+
+/* Which layers of the jail are in force; `missing` explains the others, a line each. */
+struct launch_jail_state {
+	bool capabilities, no_new_privs, user_ns, mount_ns, net_ns, ipc_ns, uts_ns, empty_root, landlock,
+		seccomp;
+	char missing[1024];
+};
+
+enum launch_end {
+	LAUNCH_EXITED,  /* wait_status as wait(2) */
+	LAUNCH_TIMEOUT, /* the time limit ended it; wait_status says killed by SIGKILL */
+	LAUNCH_FAILED,  /* the sandbox failed: error */
+};
+
+struct launch_result {
+	enum launch_end end;
+	int wait_status;
+	bool could_not_start; /* the program never ran: wait_status has 126 or 127 */
+	bool out_of_memory;
+	char error[256];
+	uint64_t wall_ns, start_ns; /* whole run; of it until the first guest instruction */
+	uint64_t user_ns, system_ns; /* of this process */
+	uint64_t host_rss_peak_kib;
+	struct chan_report report;
+	struct service_stats channel;
+	struct vm_stats vm;
+	struct launch_jail_state jail;
+};
+
+/* 0 with *out filled, also for LAUNCH_FAILED; never exits or prints. */
+int launch_run(const struct launch_config *c, struct launch_result *out);
+
+#endif
