@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: MIT
+// SPDX-License-Identifier: Apache-2.0
 /*
  * What does the /dev/kvm of this machine do? Small guests, each in a VM of its own and in a process of
  * its own (a software KVM may hang), print "ok NAME" or "FAIL NAME" with a measurement, and at the end
