@@ -311,7 +311,8 @@ u64 clock_boot_ns(void);
 u64 clock_raw_ns(void);
 
 /* core/task.c */
-/* The first task with its process, from the boot block; files, fs and mm are not there yet. */
+/* The first task with its process, from the boot block: pid 2, a session of its own, its parent the
+ * phantom pid 1. files, fs, mm, the terminal and the kernel context are not there yet. */
 struct task *task_new_init(const struct boot_block *b);
 struct task *task_find(s32 tid);
 struct process *process_find(s32 pid);
@@ -319,10 +320,6 @@ struct process *process_find(s32 pid);
 struct task *task_clone(u64 flags, s32 *err);
 void task_free(struct task *t);
 void process_put(struct process *p);
-/* The program's first task and process (pid 2, a session of its own; parent: the phantom pid 1), with
- * kern->init set. Identity, comm, mm, files, fs, rlimits, tty and registers are the caller's to fill; then
- * sched_make_runnable(). NULL: no memory. */
-struct task *task_create_first(void);
 /* Visits: the next process (by pid) whose pid is >= pid, or NULL; for directories of /proc. */
 struct process *process_next(s32 pid);
 bool process_group_exists(s32 pgrp, s32 session);
