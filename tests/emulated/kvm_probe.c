@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What does the /dev/kvm of this machine do? Small guests, each in a VM of its own and in a process of
- * its own (a software KVM may hang), print "ok NAME" or "FAIL NAME" with a measurement, and at the end
- * "N passed, N failed". Depends on nothing of the project: it tests the machine, not the sandbox.
+ * What does the /dev/kvm of this machine do? Small guests, each in a VM of its own and in a process
+ * of its own (a software KVM may hang), print "ok NAME" or "FAIL NAME" with a measurement, and at
+ * the end "N passed, N failed". Depends on nothing of the project: it tests the machine, not the
+ * sandbox.
  *
  * Guest memory, 2 MiB, identity-mapped with 4 KiB pages; from USER on, pages are open to ring 3.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -51,8 +51,8 @@
 
 /*
  * The guest. Ring 0 code is copied to KERNEL, ring 3 code to USER; both are position-independent.
- * A syscall with eax != 0 is reported to userspace; it returns by sysretq if r15 is 1, else by iretq.
- * A trap is reported to userspace unless r15 is 2.
+ * A syscall with eax != 0 is reported to userspace; it returns by sysretq if r15 is 1, else by
+ * iretq. A trap is reported to userspace unless r15 is 2.
  */
 __asm__(".pushsection .rodata\n"
 	".balign 16\n"
@@ -60,231 +60,271 @@ __asm__(".pushsection .rodata\n"
 	/* rdi: user entry, r14: user rflags */
 	"kernel_enter_user:\n"
 	"	pushq $0x23\n"
-	"	pushq $" STR(USER_STACK) "\n"
-	"	pushq %r14\n"
-	"	pushq $0x2b\n"
-	"	pushq %rdi\n"
-	"	iretq\n"
-	"kernel_syscall:\n"
-	"	testl %eax, %eax\n"
-	"	jz 1f\n"
-	"	outl %eax, $" STR(PORT_SYSCALL) "\n"
-	"1:	cmpl $1, %r15d\n"
-	"	jne 2f\n"
-	"	sysretq\n"
-	"2:	movq %rsp, %r8\n"
-	"	movl $" STR(KERNEL_STACK) ", %esp\n"
-	"	pushq $0x23\n"
-	"	pushq %r8\n"
-	"	pushq %r11\n"
-	"	pushq $0x2b\n"
-	"	pushq %rcx\n"
-	"	iretq\n"
-	/* Vector stubs, 16 bytes each: make the frames equal, push the vector. */
-	".balign 16\n"
-	"kernel_vectors:\n"
-	".set vector, 0\n"
-	".rept 96\n"
-	"	.balign 16\n"
-	"	.if (vector != 8) && (vector != 10) && (vector != 11) && (vector != 12) && (vector != 13) && "
-	"(vector != 14) && (vector != 17) && (vector != 21)\n"
-	"	pushq $0\n"
-	"	.endif\n"
-	"	pushq $vector\n"
-	"	jmp kernel_trap\n"
-	"	.set vector, vector + 1\n"
-	".endr\n"
-	"kernel_trap:\n"
-	"	pushq %rax\n"
-	"	movl $" STR(TRAP) ", %eax\n"
-	"	movq %rsp, (%rax)\n"
-	"	pushq %rdx\n"
-	"	movq %cr2, %rdx\n"
-	"	movq %rdx, 8(%rax)\n"
-	"	popq %rdx\n"
-	"	cmpl $2, %r15d\n"
-	"	je 1f\n"
-	"	movl 8(%rsp), %eax\n"
-	"	outl %eax, $" STR(PORT_TRAP) "\n"
-	"1:	popq %rax\n"
-	"	addq $16, %rsp\n"
-	"	iretq\n"
-	/* Cases in ring 0: end with the result in eax. */
-	"kernel_done:\n"
-	"	outl %eax, $" STR(PORT_DONE) "\n"
-	"	jmp kernel_done\n"
-	"kernel_out:\n"
-	"	movl $" STR(LOOPS) ", %ecx\n"
-	"1:	movl %ecx, %eax\n"
-	"	outl %eax, $" STR(PORT_SYSCALL) "\n"
-	"	decl %ecx\n"
-	"	jnz 1b\n"
-	"	movl $1, %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_hlt:\n"
-	"	hlt\n"
-	"	movl $1, %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_msr:\n"
-	"	movl $0xc0000100, %ecx\n"
-	"	movl $0x12345678, %eax\n"
-	"	movl $0x7f, %edx\n"
-	"	wrmsr\n"
-	"	xorl %eax, %eax\n"
-	"	rdmsr\n"
-	"	cmpl $0x12345678, %eax\n"
-	"	sete %al\n"
-	"	movzbl %al, %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_swapgs:\n"
-	"	swapgs\n"
-	"	swapgs\n"
-	"	movl $1, %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_cr3:\n"
-	"	movq %cr3, %rax\n"
-	"	movq %rax, %cr3\n"
-	"	movl $1, %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_invlpg:\n"
-	"	invlpg " STR(HOLE) "\n"
-	"	movl $1, %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_fxsave:\n"
-	"	fxsave " STR(SCRATCH) "\n"
-	"	fxrstor " STR(SCRATCH) "\n"
-	"	movl $1, %eax\n"
-	"	jmp kernel_done\n"
-	/* CR4.OSXSAVE, then XCR0 = x87 | SSE | AVX, then save and restore. */
-	"kernel_xsave:\n"
-	"	movq %cr4, %rax\n"
-	"	orl $0x40000, %eax\n"
-	"	movq %rax, %cr4\n"
-	"	xorl %ecx, %ecx\n"
-	"	xorl %edx, %edx\n"
-	"	movl $7, %eax\n"
-	"	xsetbv\n"
-	"	xsave " STR(SCRATCH) "\n"
-	"	xrstor " STR(SCRATCH) "\n"
-	"	movl $1, %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_fsgsbase:\n"
-	"	movq %cr4, %rax\n"
-	"	orl $0x10000, %eax\n"
-	"	movq %rax, %cr4\n"
-	"	movl $0x1234, %ebx\n"
-	"	wrfsbase %rbx\n"
-	"	rdfsbase %rax\n"
-	"	cmpl %ebx, %eax\n"
-	"	sete %al\n"
-	"	movzbl %al, %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_cmpxchg16b:\n"
-	"	xorl %eax, %eax\n"
-	"	xorl %edx, %edx\n"
-	"	movl $1, %ebx\n"
-	"	xorl %ecx, %ecx\n"
-	"	lock cmpxchg16b " STR(SCRATCH) "\n"
-	"	movl " STR(SCRATCH) ", %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_rep_stos:\n"
-	"	movl $" STR(SCRATCH) ", %edi\n"
-	"	movl $512, %ecx\n"
-	"	movl $1, %eax\n"
-	"	rep stosq\n"
-	"	movl " STR(SCRATCH) "+4088, %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_mmio:\n"
-	"	movl $" STR(MMIO) ", %ebx\n"
-	"	movl $0x55, (%rbx)\n"
-	"	movl (%rbx), %eax\n"
-	"	jmp kernel_done\n"
-	"kernel_read_only:\n"
-	"	movl $" STR(READ_ONLY) ", %ebx\n"
-	"	movl (%rbx), %eax\n"
-	"	movl %eax, 8(%rbx)\n"
-	"	jmp kernel_done\n"
-	"kernel_end:\n"
-	/* Cases in ring 3: end with ud2 at user_done, the result in eax. */
-	".balign 16\n"
-	"user_begin:\n"
-	"user_done:\n"
-	"	ud2\n"
-	"	jmp user_done\n"
-	"user_one:\n"
-	"	movl $1, %eax\n"
-	"	jmp user_done\n"
-	"user_syscall:\n"
-	"	xorl %eax, %eax\n"
-	"	syscall\n"
-	"	jmp user_one\n"
-	/* Syscalls that ring 0 answers itself. */
-	"user_local:\n"
-	"	movl $" STR(LOOPS) ", %ebx\n"
-	"1:	xorl %eax, %eax\n"
-	"	syscall\n"
-	"	decl %ebx\n"
-	"	jnz 1b\n"
-	"	jmp user_one\n"
-	/* Syscalls that go to userspace and come back. */
-	"user_report:\n"
-	"	movl $" STR(LOOPS) ", %ebx\n"
-	"1:	movl %ebx, %eax\n"
-	"	syscall\n"
-	"	decl %ebx\n"
-	"	jnz 1b\n"
-	"	jmp user_one\n"
-	/* Traps by int3. */
-	"user_gate:\n"
-	"	movl $" STR(LOOPS) ", %ebx\n"
-	"1:	int3\n"
-	"	decl %ebx\n"
-	"	jnz 1b\n"
-	"	xorl %r15d, %r15d\n"
-	"	jmp user_one\n"
-	"user_fault:\n"
-	"	movl $" STR(HOLE) ", %ebx\n"
-	"	movl (%rbx), %eax\n"
-	"	jmp user_done\n"
-	"user_protected:\n"
-	"	movl $" STR(SCRATCH) ", %ebx\n"
-	"	movl $7, (%rbx)\n"
-	"	jmp user_one\n"
-	"user_ud2:\n"
-	"	ud2\n"
-	"	jmp user_one\n"
-	"user_int3:\n"
-	"	int3\n"
-	"	jmp user_one\n"
-	"user_int:\n"
-	"	int $0x50\n"
-	"	jmp user_one\n"
-	"user_hlt:\n"
-	"	hlt\n"
-	"	jmp user_one\n"
-	/* Single step: set TF by popf, two nops. */
-	"user_step:\n"
-	"	pushfq\n"
-	"	orl $0x100, (%rsp)\n"
-	"	popfq\n"
-	"	nop\n"
-	"	jmp user_one\n"
-	"user_avx:\n"
-	"	vxorps %ymm0, %ymm0, %ymm0\n"
-	"	jmp user_one\n"
-	"user_rdtsc:\n"
-	"	rdtsc\n"
-	"	movl %eax, %ebx\n"
-	"	rdtsc\n"
-	"	cmpl %ebx, %eax\n"
-	"	setne %al\n"
-	"	movzbl %al, %eax\n"
-	"	jmp user_done\n"
-	"user_spin:\n"
-	"	pause\n"
-	"	jmp user_spin\n"
-	"user_end:\n"
-	".popsection\n");
+	"	pushq $" STR(
+		USER_STACK) "\n"
+			    "	pushq %r14\n"
+			    "	pushq $0x2b\n"
+			    "	pushq %rdi\n"
+			    "	iretq\n"
+			    "kernel_syscall:\n"
+			    "	testl %eax, %eax\n"
+			    "	jz 1f\n"
+			    "	outl %eax, $" STR(
+				    PORT_SYSCALL) "\n"
+						  "1:	cmpl $1, %r15d\n"
+						  "	jne 2f\n"
+						  "	sysretq\n"
+						  "2:	movq %rsp, %r8\n"
+						  "	movl $" STR(KERNEL_STACK) ", %esp\n"
+										  "	pushq "
+										  "$0x23\n"
+										  "	pushq %r8\n"
+										  "	pushq "
+										  "%r11\n"
+										  "	pushq "
+										  "$0x2b\n"
+										  "	pushq "
+										  "%rcx\n"
+										  "	iretq\n"
+										  /* Vector stubs,
+										     16 bytes each:
+										     make the frames
+										     equal, push the
+										     vector. */
+										  ".balign 16\n"
+										  "kernel_vectors:"
+										  "\n"
+										  ".set vector, 0\n"
+										  ".rept 96\n"
+										  "	.balign "
+										  "16\n"
+										  "	.if "
+										  "(vector != 8) "
+										  "&& (vector != "
+										  "10) && (vector "
+										  "!= 11) && "
+										  "(vector != 12) "
+										  "&& (vector != "
+										  "13) && "
+										  "(vector != 14) "
+										  "&& (vector != "
+										  "17) && (vector "
+										  "!= 21)\n"
+										  "	pushq $0\n"
+										  "	.endif\n"
+										  "	pushq "
+										  "$vector\n"
+										  "	jmp "
+										  "kernel_trap\n"
+										  "	.set "
+										  "vector, vector "
+										  "+ 1\n"
+										  ".endr\n"
+										  "kernel_trap:\n"
+										  "	pushq "
+										  "%rax\n"
+										  "	movl $" STR(TRAP) ", %eax\n"
+													  "	movq %rsp, (%rax)\n"
+													  "	pushq %rdx\n"
+													  "	movq %cr2, %rdx\n"
+													  "	movq %rdx, 8(%rax)\n"
+													  "	popq %rdx\n"
+													  "	cmpl $2, %r15d\n"
+													  "	je 1f\n"
+													  "	movl 8(%rsp), %eax\n"
+													  "	outl %eax, $" STR(PORT_TRAP) "\n"
+																	     "1:	popq %rax\n"
+																	     "	addq $16, %rsp\n"
+																	     "	iretq\n"
+																	     /* Cases in ring 0: end with the result in eax. */
+																	     "kernel_done:\n"
+																	     "	outl %eax, $" STR(PORT_DONE) "\n"
+																					     "	jmp kernel_done\n"
+																					     "kernel_out:\n"
+																					     "	movl $" STR(LOOPS) ", %ecx\n"
+																								   "1:	movl %ecx, %eax\n"
+																								   "	outl %eax, $" STR(PORT_SYSCALL) "\n"
+																													"	decl %ecx\n"
+																													"	jnz 1b\n"
+																													"	movl $1, %eax\n"
+																													"	jmp kernel_done\n"
+																													"kernel_hlt:\n"
+																													"	hlt\n"
+																													"	movl $1, %eax\n"
+																													"	jmp kernel_done\n"
+																													"kernel_msr:\n"
+																													"	movl $0xc0000100, %ecx\n"
+																													"	movl $0x12345678, %eax\n"
+																													"	movl $0x7f, %edx\n"
+																													"	wrmsr\n"
+																													"	xorl %eax, %eax\n"
+																													"	rdmsr\n"
+																													"	cmpl $0x12345678, %eax\n"
+																													"	sete %al\n"
+																													"	movzbl %al, %eax\n"
+																													"	jmp kernel_done\n"
+																													"kernel_swapgs:\n"
+																													"	swapgs\n"
+																													"	swapgs\n"
+																													"	movl $1, %eax\n"
+																													"	jmp kernel_done\n"
+																													"kernel_cr3:\n"
+																													"	movq %cr3, %rax\n"
+																													"	movq %rax, %cr3\n"
+																													"	movl $1, %eax\n"
+																													"	jmp kernel_done\n"
+																													"kernel_invlpg:\n"
+																													"	invlpg " STR(
+																														HOLE) "\n"
+																														      "	movl $1, %eax\n"
+																														      "	jmp kernel_done\n"
+																														      "kernel_fxsave:\n"
+																														      "	fxsave " STR(
+																															      SCRATCH) "\n"
+																																       "	fxrstor " STR(
+																																	       SCRATCH) "\n"
+																																			"	movl $1, %eax\n"
+																																			"	jmp kernel_done\n"
+																																			/* CR4.OSXSAVE, then XCR0 = x87 | SSE | AVX, then save and restore. */
+																																			"kernel_xsave:\n"
+																																			"	movq %cr4, %rax\n"
+																																			"	orl $0x40000, %eax\n"
+																																			"	movq %rax, %cr4\n"
+																																			"	xorl %ecx, %ecx\n"
+																																			"	xorl %edx, %edx\n"
+																																			"	movl $7, %eax\n"
+																																			"	xsetbv\n"
+																																			"	xsave " STR(
+																																				SCRATCH) "\n"
+																																					 "	xrstor " STR(
+																																						 SCRATCH) "\n"
+																																							  "	movl $1, %eax\n"
+																																							  "	jmp kernel_done\n"
+																																							  "kernel_fsgsbase:\n"
+																																							  "	movq %cr4, %rax\n"
+																																							  "	orl $0x10000, %eax\n"
+																																							  "	movq %rax, %cr4\n"
+																																							  "	movl $0x1234, %ebx\n"
+																																							  "	wrfsbase %rbx\n"
+																																							  "	rdfsbase %rax\n"
+																																							  "	cmpl %ebx, %eax\n"
+																																							  "	sete %al\n"
+																																							  "	movzbl %al, %eax\n"
+																																							  "	jmp kernel_done\n"
+																																							  "kernel_cmpxchg16b:\n"
+																																							  "	xorl %eax, %eax\n"
+																																							  "	xorl %edx, %edx\n"
+																																							  "	movl $1, %ebx\n"
+																																							  "	xorl %ecx, %ecx\n"
+																																							  "	lock cmpxchg16b " STR(
+																																								  SCRATCH) "\n"
+																																									   "	movl " STR(
+																																										   SCRATCH) ", %eax\n"
+																																											    "	jmp kernel_done\n"
+																																											    "kernel_rep_stos:\n"
+																																											    "	movl $" STR(
+																																												    SCRATCH) ", %edi\n"
+																																													     "	movl $512, %ecx\n"
+																																													     "	movl $1, %eax\n"
+																																													     "	rep stosq\n"
+																																													     "	movl " STR(
+																																														     SCRATCH) "+4088, %eax\n"
+																																															      "	jmp kernel_done\n"
+																																															      "kernel_mmio:\n"
+																																															      "	movl $" STR(MMIO) ", %ebx\n"
+																																																		  "	movl $0x55, (%rbx)\n"
+																																																		  "	movl (%rbx), %eax\n"
+																																																		  "	jmp kernel_done\n"
+																																																		  "kernel_read_only:\n"
+																																																		  "	movl $" STR(READ_ONLY) ", %ebx\n"
+																																																					       "	movl (%rbx), %eax\n"
+																																																					       "	movl %eax, 8(%rbx)\n"
+																																																					       "	jmp kernel_done\n"
+																																																					       "kernel_end:\n"
+																																																					       /* Cases in ring 3: end with ud2 at user_done, the result in eax. */
+																																																					       ".balign 16\n"
+																																																					       "user_begin:\n"
+																																																					       "user_done:\n"
+																																																					       "	ud2\n"
+																																																					       "	jmp user_done\n"
+																																																					       "user_one:\n"
+																																																					       "	movl $1, %eax\n"
+																																																					       "	jmp user_done\n"
+																																																					       "user_syscall:\n"
+																																																					       "	xorl %eax, %eax\n"
+																																																					       "	syscall\n"
+																																																					       "	jmp user_one\n"
+																																																					       /* Syscalls that ring 0 answers itself. */
+																																																					       "user_local:\n"
+																																																					       "	movl $" STR(
+																																																						       LOOPS) ", %ebx\n"
+																																																							      "1:	xorl %eax, %eax\n"
+																																																							      "	syscall\n"
+																																																							      "	decl %ebx\n"
+																																																							      "	jnz 1b\n"
+																																																							      "	jmp user_one\n"
+																																																							      /* Syscalls that go to userspace and come back. */
+																																																							      "user_report:\n"
+																																																							      "	movl $" STR(
+																																																								      LOOPS) ", %ebx\n"
+																																																									     "1:	movl %ebx, %eax\n"
+																																																									     "	syscall\n"
+																																																									     "	decl %ebx\n"
+																																																									     "	jnz 1b\n"
+																																																									     "	jmp user_one\n"
+																																																									     /* Traps by int3. */
+																																																									     "user_gate:\n"
+																																																									     "	movl $" STR(LOOPS) ", %ebx\n"
+																																																												   "1:	int3\n"
+																																																												   "	decl %ebx\n"
+																																																												   "	jnz 1b\n"
+																																																												   "	xorl %r15d, %r15d\n"
+																																																												   "	jmp user_one\n"
+																																																												   "user_fault:\n"
+																																																												   "	movl $" STR(
+																																																													   HOLE) ", %ebx\n"
+																																																														 "	movl (%rbx), %eax\n"
+																																																														 "	jmp user_done\n"
+																																																														 "user_protected:\n"
+																																																														 "	movl $" STR(
+																																																															 SCRATCH) ", %ebx\n"
+																																																																  "	movl $7, (%rbx)\n"
+																																																																  "	jmp user_one\n"
+																																																																  "user_ud2:\n"
+																																																																  "	ud2\n"
+																																																																  "	jmp user_one\n"
+																																																																  "user_int3:\n"
+																																																																  "	int3\n"
+																																																																  "	jmp user_one\n"
+																																																																  "user_int:\n"
+																																																																  "	int $0x50\n"
+																																																																  "	jmp user_one\n"
+																																																																  "user_hlt:\n"
+																																																																  "	hlt\n"
+																																																																  "	jmp user_one\n"
+																																																																  /* Single step: set TF by popf, two nops. */
+																																																																  "user_step:\n"
+																																																																  "	pushfq\n"
+																																																																  "	orl $0x100, (%rsp)\n"
+																																																																  "	popfq\n"
+																																																																  "	nop\n"
+																																																																  "	jmp user_one\n"
+																																																																  "user_avx:\n"
+																																																																  "	vxorps %ymm0, %ymm0, %ymm0\n"
+																																																																  "	jmp user_one\n"
+																																																																  "user_rdtsc:\n"
+																																																																  "	rdtsc\n"
+																																																																  "	movl %eax, %ebx\n"
+																																																																  "	rdtsc\n"
+																																																																  "	cmpl %ebx, %eax\n"
+																																																																  "	setne %al\n"
+																																																																  "	movzbl %al, %eax\n"
+																																																																  "	jmp user_done\n"
+																																																																  "user_spin:\n"
+																																																																  "	pause\n"
+																																																																  "	jmp user_spin\n"
+																																																																  "user_end:\n"
+																																																																  ".popsection\n");
 
 extern const char kernel_begin[], kernel_end[], user_begin[], user_end[];
 extern const char kernel_enter_user[], kernel_syscall[], kernel_vectors[];
@@ -348,7 +388,7 @@ static void memory_prepare(struct machine *m)
 		uint64_t ring = vector == 3 || vector == 0x50 ? 3 : 0;
 
 		idt[2 * vector] = (entry & 0xffff) | 0x08 << 16 | (0x8e00 | ring << 13) << 32 |
-			(entry >> 16 & 0xffff) << 48;
+				  (entry >> 16 & 0xffff) << 48;
 	}
 	uint64_t stack = KERNEL_STACK;
 	memcpy(m->memory + TSS + 4, &stack, sizeof(stack));
@@ -401,10 +441,13 @@ static void vcpu_prepare(struct machine *m)
 	sregs.gdt.limit = 0x3f;
 	sregs.idt.base = IDT;
 	sregs.idt.limit = 96 * 16 - 1;
-	sregs.cs = (struct kvm_segment){.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1};
-	sregs.ds = (struct kvm_segment){.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1};
+	sregs.cs = (struct kvm_segment){
+		.limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1};
+	sregs.ds = (struct kvm_segment){
+		.limit = ~0u, .selector = 16, .type = 3, .present = 1, .s = 1, .db = 1, .g = 1};
 	sregs.es = sregs.fs = sregs.gs = sregs.ss = sregs.ds;
-	sregs.tr = (struct kvm_segment){.base = TSS, .limit = 0x67, .selector = 0x30, .type = 11, .present = 1};
+	sregs.tr = (struct kvm_segment){
+		.base = TSS, .limit = 0x67, .selector = 0x30, .type = 11, .present = 1};
 	sregs.ldt = (struct kvm_segment){.unusable = 1};
 	machine_need(ioctl(m->vcpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
 
@@ -422,12 +465,14 @@ static void machine_open(struct machine *m)
 	m->vm = ioctl(m->kvm, KVM_CREATE_VM, 0);
 	machine_need(m->vm, "KVM_CREATE_VM");
 	m->memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct kvm_userspace_memory_region region = {.memory_size = MEMORY, .userspace_addr = (uintptr_t)m->memory};
-	machine_need(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
+	struct kvm_userspace_memory_region region = {
+		.memory_size = MEMORY, .userspace_addr = (uintptr_t)m->memory};
+	machine_need(
+		ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
 	m->vcpu = ioctl(m->vm, KVM_CREATE_VCPU, 0);
 	machine_need(m->vcpu, "KVM_CREATE_VCPU");
-	m->run = mmap(NULL, (size_t)ioctl(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE, MAP_SHARED,
-		m->vcpu, 0);
+	m->run = mmap(NULL, (size_t)ioctl(m->kvm, KVM_GET_VCPU_MMAP_SIZE, 0),
+		PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
 	memory_prepare(m);
 	vcpu_prepare(m);
 }
@@ -456,7 +501,8 @@ static uint32_t vcpu_run(struct machine *m)
 		m->seconds += now() - start;
 		m->exits++;
 		if (result < 0)
-			return errno == EINTR ? (uint32_t)KVM_EXIT_INTR : (uint32_t)KVM_EXIT_UNKNOWN;
+			return errno == EINTR ? (uint32_t)KVM_EXIT_INTR
+					      : (uint32_t)KVM_EXIT_UNKNOWN;
 		if (m->run->exit_reason != KVM_EXIT_IO || m->run->io.port != PORT_SYSCALL)
 			return m->run->exit_reason;
 		start = now();
@@ -495,23 +541,27 @@ static int ended_with(struct machine *m, uint32_t reason, uint32_t value)
 		if (f[1] == 6 && f[3] == USER)
 			goto ended;
 		if ((f[4] & 3) == 3 && f[3] < USER && f[3] >= KERNEL)
-			snprintf(m->note, sizeof(m->note), "the code at LSTAR ran in ring 3: trap %u", (unsigned)f[1]);
+			snprintf(m->note, sizeof(m->note),
+				"the code at LSTAR ran in ring 3: trap %u", (unsigned)f[1]);
 		else
-			snprintf(m->note, sizeof(m->note), "trap %u, error %#x, in ring %u at %#llx, cr2 %#llx",
-				(unsigned)f[1], (unsigned)f[2], (unsigned)(f[4] & 3), (unsigned long long)f[3],
-				(unsigned long long)trap_get(m)->cr2);
+			snprintf(m->note, sizeof(m->note),
+				"trap %u, error %#x, in ring %u at %#llx, cr2 %#llx",
+				(unsigned)f[1], (unsigned)f[2], (unsigned)(f[4] & 3),
+				(unsigned long long)f[3], (unsigned long long)trap_get(m)->cr2);
 		return 0;
 	}
 	if (reason != KVM_EXIT_IO) {
 		snprintf(m->note, sizeof(m->note), "exit reason %u%s", reason,
-			reason == KVM_EXIT_INTERNAL_ERROR ? " (internal error)"
-							  : (reason == KVM_EXIT_SHUTDOWN ? " (triple fault)" : ""));
+			reason == KVM_EXIT_INTERNAL_ERROR
+				? " (internal error)"
+				: (reason == KVM_EXIT_SHUTDOWN ? " (triple fault)" : ""));
 		return 0;
 	}
 	result = out_value(m);
 ended:
 	if ((uint32_t)result != value) {
-		snprintf(m->note, sizeof(m->note), "result %#x, expected %#x", (unsigned)result, value);
+		snprintf(m->note, sizeof(m->note), "result %#x, expected %#x", (unsigned)result,
+			value);
 		return 0;
 	}
 	return 1;
@@ -567,13 +617,15 @@ static int trap_expected(struct machine *m, unsigned vector, unsigned error)
 	return 1;
 }
 
-/* Demand paging by userspace: the fault is reported, the page put in, the guest returns by iretq. */
+/* Demand paging by userspace: the fault is reported, the page put in, the guest returns by iretq.
+ */
 static int case_fault(struct machine *m)
 {
 	if (!trap_expected(m, 14, 4))
 		return 0;
 	if (trap_get(m)->cr2 != HOLE) {
-		snprintf(m->note, sizeof(m->note), "cr2 %#llx", (unsigned long long)trap_get(m)->cr2);
+		snprintf(m->note, sizeof(m->note), "cr2 %#llx",
+			(unsigned long long)trap_get(m)->cr2);
 		return 0;
 	}
 	guest_words(m, PT)[HOLE >> 12] = HOLE | 7;
@@ -657,7 +709,8 @@ static int case_avx(struct machine *m)
 	ioctl(m->vcpu, KVM_GET_SREGS, &sregs);
 	sregs.cr4 |= 0x40000;
 	if (ioctl(m->vcpu, KVM_SET_SREGS, &sregs) < 0 || ioctl(m->vcpu, KVM_SET_XCRS, &xcrs) < 0)
-		snprintf(m->note, sizeof(m->note), "CR4.OSXSAVE or XCR0 refused (%s)", strerror(errno));
+		snprintf(m->note, sizeof(m->note), "CR4.OSXSAVE or XCR0 refused (%s)",
+			strerror(errno));
 	return case_plain(m);
 }
 
@@ -679,9 +732,13 @@ static int case_mmio(struct machine *m)
 static int case_read_only(struct machine *m)
 {
 	uint32_t reason;
-	uint32_t *page = mmap(NULL, 0x10000, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct kvm_userspace_memory_region region = {.slot = 1, .flags = KVM_MEM_READONLY,
-		.guest_phys_addr = READ_ONLY, .memory_size = 0x10000, .userspace_addr = (uintptr_t)page};
+	uint32_t *page =
+		mmap(NULL, 0x10000, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct kvm_userspace_memory_region region = {.slot = 1,
+		.flags = KVM_MEM_READONLY,
+		.guest_phys_addr = READ_ONLY,
+		.memory_size = 0x10000,
+		.userspace_addr = (uintptr_t)page};
 
 	*page = 0x99;
 	mprotect(page, 0x10000, PROT_READ);
@@ -698,7 +755,8 @@ static int case_dirty_log(struct machine *m)
 {
 	uint64_t bitmap[MEMORY / 0x1000 / 64] = {0};
 	struct kvm_dirty_log log = {.dirty_bitmap = bitmap};
-	struct kvm_userspace_memory_region region = {.flags = KVM_MEM_LOG_DIRTY_PAGES, .memory_size = MEMORY,
+	struct kvm_userspace_memory_region region = {.flags = KVM_MEM_LOG_DIRTY_PAGES,
+		.memory_size = MEMORY,
 		.userspace_addr = (uintptr_t)m->memory};
 
 	machine_need(ioctl(m->vm, KVM_SET_USER_MEMORY_REGION, &region), "dirty log slot");
@@ -730,7 +788,8 @@ static int case_sync_regs(struct machine *m)
 	reason = vcpu_run(m);
 	if (!stopped_by_trap(m, reason))
 		return ended_with(m, reason, 0) & 0;
-	/* Write through the run page: continue at the end of the program, as if nothing had happened. */
+	/* Write through the run page: continue at the end of the program, as if nothing had
+	 * happened. */
 	m->run->s.regs.regs.rip = KERNEL + (uint64_t)(kernel_enter_user - kernel_begin);
 	m->run->s.regs.regs.rsp = KERNEL_STACK;
 	m->run->s.regs.regs.r14 = 2;
@@ -761,11 +820,13 @@ static int case_kick(struct machine *m)
 	if (reason != KVM_EXIT_INTR)
 		return ended_with(m, reason, 0) & 0;
 	ioctl(m->vcpu, KVM_GET_SREGS, &sregs);
-	snprintf(m->note, sizeof(m->note), "after %.1f ms, ring %u", m->seconds * 1e3, sregs.cs.selector & 3u);
+	snprintf(m->note, sizeof(m->note), "after %.1f ms, ring %u", m->seconds * 1e3,
+		sregs.cs.selector & 3u);
 	return (sregs.cs.selector & 3) == 3;
 }
 
-/* The same, then an interrupt put in by KVM_INTERRUPT: preemption without an interrupt controller. */
+/* The same, then an interrupt put in by KVM_INTERRUPT: preemption without an interrupt controller.
+ */
 static int case_interrupt(struct machine *m)
 {
 	struct kvm_interrupt interrupt = {.irq = VECTOR_IRQ};
@@ -921,7 +982,8 @@ static void capabilities_print(int kvm)
 	printf("api %d, run page %d bytes\ncaps:", ioctl(kvm, KVM_GET_API_VERSION, 0),
 		ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(capabilities[0]); i++)
-		printf(" %s=%d", capabilities[i].name, ioctl(kvm, KVM_CHECK_EXTENSION, capabilities[i].number));
+		printf(" %s=%d", capabilities[i].name,
+			ioctl(kvm, KVM_CHECK_EXTENSION, capabilities[i].number));
 	printf("\ncpuid offered:");
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
 		if (cpuid_offers(kvm, features[i].leaf, features[i].reg, features[i].bit))
@@ -933,7 +995,8 @@ static void capabilities_print(int kvm)
 	printf("\n");
 }
 
-/* In a child, because a guest may hang in the kernel or KVM may end the process. 1 ok, 0 not, -1 not offered. */
+/* In a child, because a guest may hang in the kernel or KVM may end the process. 1 ok, 0 not, -1
+ * not offered. */
 static int probe_run(const struct probe *p)
 {
 	int status;

@@ -1,0 +1,12 @@
+# The emulated machine and the probe of /dev/kvm. EMULATED_ARGS adds to the command line of `run`.
+
+$(B)/emulated/bin/kvm_probe: tests/emulated/kvm_probe.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -static -o $@ $<
+
+.PHONY: probe-kvm probe-kvm-emulated
+probe-kvm: $(B)/emulated/bin/kvm_probe
+	$<
+
+probe-kvm-emulated: $(B)/emulated/bin/kvm_probe
+	$(Q)EMULATED_BUILD=$(abspath $(B))/emulated tests/emulated/run $(EMULATED_ARGS) --bin $< -- kvm_probe
