@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Job control: stopping and continuing whole processes.
+ *
+ * The thread that takes a stop signal marks the process (stop_pending) and wakes the others; each
+ * stops on its way to user mode. When the last one has, the process is stopped and the parent is told.
+ */
+#include <asm/errno.h>
+#include <asm/signal.h>
+#include <asm-generic/siginfo.h>
+
+#include "core/signal.h"
+#include "core/task_internal.h"
+
+static bool everything_stopped(void)
+{
+	list_for_each(pos, &kern->processes)
+	{
+		struct process *p = list_entry(pos, struct process, all_link);
+
+		if (!p->stopped && !p->zombie)
+			return false;
+	}
+	return true;
+}
+
+/* The sandbox as a whole is a job of the user's shell: stop the launcher with it. The call comes back
+ * when the shell continued the launcher. */
+static void stop_launcher(void)
+{
+	struct chan_msg m = {.op = CHAN_OP_STOP};
+
+	kern->stats.channel_calls++;
+	plat_channel(&m);
+	if (m.result >= 0)
+		signal_from_host(SIGCONT);
+}
+
+static void stop_complete(struct process *p)
+{
+	p->stopped = true;
+	p->continued = false;
+	p->stop_signal = p->stop_signo;
+	process_notify_stop(p, CLD_STOPPED);
+}
+
+void sigstop_begin(struct process *p, s32 signo)
+{
+	if (p->stop_pending)
+		return;
+	p->stop_pending = true;
+	p->stop_signo = signo;
+	list_for_each(pos, &p->threads)
+	{
+		struct task *t = list_entry(pos, struct task, thread_link);
+
+		if (t->state == TASK_SLEEPING)
+			sched_wake(t);
+	}
+}
+
+void sigstop_wait(struct task *t)
+{
+	struct process *p = t->proc;
+
+	p->nstopped++;
+	if (p->nstopped == p->nthreads && !p->stopped) {
+		stop_complete(p);
+		if (kern->console && everything_stopped())
+			stop_launcher();
+	}
+	/* the launcher may have come back already, or a signal from the parent's wake-up */
+	if (p->stop_pending && !t->group_exiting)
+		sched_stop_current();
+	p->nstopped--;
+}
+
+void sigstop_continue(struct process *p)
+{
+	bool was_stopped = p->stopped;
+
+	if (!p->stop_pending)
+		return;
+	p->stop_pending = p->stopped = false;
+	p->stop_signal = 0;
+	list_for_each(pos, &p->threads)
+	{
+		struct task *t = list_entry(pos, struct task, thread_link);
+
+		if (t->state == TASK_STOPPED)
+			sched_make_runnable(t);
+	}
+	/* a stop that was not complete is reported as a stop, as Linux does (prepare_signal) */
+	if (was_stopped) {
+		p->continued = true;
+		process_notify_stop(p, CLD_CONTINUED);
+	} else {
+		process_notify_stop(p, CLD_STOPPED);
+	}
+}
+
+void sigstop_thread_gone(struct process *p)
+{
+	if (p->stop_pending && !p->stopped && p->nthreads && p->nstopped == p->nthreads)
+		stop_complete(p);
+}
