@@ -215,7 +215,7 @@ long signal_send_pgrp(s32 pgrp, const struct sig_info *si)
 	{
 		struct process *p = list_entry(pos, struct process, all_link);
 
-		if (p->pgrp == pgrp && (signal_send_process(p, si) == 0 || r))
+		if (p->pgrp == pgrp && signal_send_process(p, si) == 0)
 			r = 0;
 	}
 	return r;
