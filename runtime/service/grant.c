@@ -18,25 +18,24 @@
 int64_t service_grant(struct service *s, int o_path_fd, bool writable, const char *host_path)
 {
 	uint8_t rights = RIGHT_READ | (writable ? RIGHT_WRITE : 0);
+	struct handle h = {.rights = rights};
 	struct statx stx;
-	int fd, grant;
+	int grant;
 
-	fd = fcntl(o_path_fd, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
+	h.fd = fcntl(o_path_fd, F_DUPFD_CLOEXEC, 3);
+	if (h.fd < 0)
 		return -errno;
-	grant = host_statx(fd, "", &stx);
+	grant = host_statx(h.fd, "", &stx);
 	if (!grant)
-		grant = policy_add(s, fd, rights, host_path);
+		grant = policy_add(s, h.fd, rights, host_path);
 	if (grant < 0) {
-		close(fd);
+		close(h.fd);
 		return grant;
 	}
-	return handle_add(s,
-		&(struct handle){.fd = fd,
-			.kind = S_ISDIR(stx.stx_mode) ? HANDLE_DIR : HANDLE_NODE,
-			.rights = rights,
-			.grant = (uint32_t)grant,
-			.path = host_path ? strdup(host_path) : NULL});
+	h.kind = S_ISDIR(stx.stx_mode) ? HANDLE_DIR : HANDLE_NODE;
+	h.grant = (uint32_t)grant;
+	h.path = text_copy(host_path);
+	return handle_add(s, &h);
 }
 
 int service_deny(struct service *s, int o_path_fd, const char *host_path)
@@ -53,8 +52,9 @@ static bool is_tty(int fd)
 	return !ioctl(fd, TCGETS, mode);
 }
 
-/* A pipe or terminal gets a description of our own that never waits; O_NONBLOCK on the inherited one
- * would reach the processes that share it. Fails where /proc or the device's owner does not let us. */
+/* A pipe or terminal gets a description of our own that never waits; O_NONBLOCK on the inherited
+ * one would reach the processes that share it. Fails where /proc or the device's owner does not let
+ * us. */
 static int open_nonblocking(int fd, int oflags, const struct statx *stx)
 {
 	char path[32];
@@ -65,8 +65,8 @@ static int open_nonblocking(int fd, int oflags, const struct statx *stx)
 	return open(path, (oflags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-static void describe_stream(struct service *s, int fd, int oflags, struct handle *h,
-	const struct statx *stx)
+static void describe_stream(
+	struct service *s, int fd, int oflags, struct handle *h, const struct statx *stx)
 {
 	h->kind = HANDLE_STREAM;
 	if (S_ISSOCK(stx->stx_mode)) {

@@ -13,9 +13,9 @@
 
 #define INDEX_BITS  20u
 #define INDEX_MAX   (1u << INDEX_BITS)
-#define GEN_MAX     0xfffu
-#define CHUNK       256u
-#define NIL         UINT32_MAX
+#define GEN_MAX	    0xfffu
+#define CHUNK	    256u
+#define NIL	    UINT32_MAX
 #define FD_RESERVE  64u /* descriptors for the rest of the launcher */
 #define FD_FALLBACK 1024u
 

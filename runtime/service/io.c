@@ -22,7 +22,8 @@ struct vec {
 	size_t total;
 };
 
-/* The segments as host memory. They were checked against RAM; the contents are the guest's matter. */
+/* The segments as host memory. They were checked against RAM; the contents are the guest's matter.
+ */
 static int vec_build(struct request *rq, struct vec *v)
 {
 	v->n = 0;
@@ -71,7 +72,8 @@ static ssize_t socket_io(int fd, struct vec *v, bool write)
 {
 	struct msghdr mh = {.msg_iov = v->iov, .msg_iovlen = (size_t)v->n};
 
-	return write ? sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) : recvmsg(fd, &mh, MSG_DONTWAIT);
+	return write ? sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL)
+		     : recvmsg(fd, &mh, MSG_DONTWAIT);
 }
 
 static ssize_t polled_io(struct handle *h, struct vec *v, bool write)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is known of a name or a handle, and changing that: attributes, link targets, access, the file
- * system below.
+ * What is known of a name or a handle, and changing that: attributes, link targets, access, the
+ * file system below.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -184,8 +184,8 @@ static int set_all(
 	return r;
 }
 
-static int64_t setattr_fd(struct request *rq, int fd, const char *name,
-	const struct chan_setattr *sa)
+static int64_t setattr_fd(
+	struct request *rq, int fd, const char *name, const struct chan_setattr *sa)
 {
 	bool is_open = !*name && rq->h->kind != HANDLE_DIR && rq->h->kind != HANDLE_NODE;
 	struct chan_attr attr;

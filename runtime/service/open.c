@@ -77,15 +77,18 @@ static int64_t finish(struct request *rq, struct handle *h, const struct statx *
 /* The kind of a file in a grant that was just opened. */
 static int64_t finish_file(struct request *rq, int fd, const char *name, uint64_t f)
 {
+	struct handle h = {.fd = fd, .access = access_of(f)};
 	struct leaf leaf;
 	int r = host_statx(fd, "", &leaf.stx);
 
 	if (r)
 		goto out_close;
-	if (*name)
+	if (*name) {
 		policy_leaf(rq->s, rq->h->grant, &leaf);
-	else
-		leaf.grant = rq->h->grant, leaf.rights = rq->h->rights;
+	} else {
+		leaf.grant = rq->h->grant;
+		leaf.rights = rq->h->rights;
+	}
 	/* Once more on what was really opened: names change hands. */
 	if (!may_open(leaf.stx.stx_mode) || !leaf.rights)
 		r = policy_refuse(rq, rq->h, name);
@@ -93,16 +96,12 @@ static int64_t finish_file(struct request *rq, int fd, const char *name, uint64_
 		r = policy_mutate(rq, rq->h, name, leaf.rights, leaf.grant);
 	if (r)
 		goto out_close;
-	return finish(rq,
-		&(struct handle){.fd = fd,
-			.kind = S_ISDIR(leaf.stx.stx_mode) ? HANDLE_DIRFILE : HANDLE_FILE,
-			.flags = S_ISREG(leaf.stx.stx_mode) ? HANDLE_REGULAR : 0,
-			.rights = leaf.rights,
-			.access = access_of(f),
-			.grant = leaf.grant,
-			.path = *name ? text_join(rq->h->path, name)
-				      : (rq->h->path ? strdup(rq->h->path) : NULL)},
-		&leaf.stx);
+	h.kind = S_ISDIR(leaf.stx.stx_mode) ? HANDLE_DIRFILE : HANDLE_FILE;
+	h.flags = S_ISREG(leaf.stx.stx_mode) ? HANDLE_REGULAR : 0;
+	h.rights = leaf.rights;
+	h.grant = leaf.grant;
+	h.path = *name ? text_join(rq->h->path, name) : text_copy(rq->h->path);
+	return finish(rq, &h, &leaf.stx);
 out_close:
 	close(fd);
 	return r;
@@ -150,7 +149,7 @@ static int64_t open_name(struct request *rq, const char *name, uint64_t f)
 static int64_t open_tmpfile(struct request *rq, uint64_t f)
 {
 	int flags = O_TMPFILE | (f & CHAN_O_READ ? O_RDWR : O_WRONLY) |
-		(f & CHAN_O_EXCL ? O_EXCL : 0) | (f & CHAN_O_SYNC ? O_SYNC : 0);
+		    (f & CHAN_O_EXCL ? O_EXCL : 0) | (f & CHAN_O_SYNC ? O_SYNC : 0);
 	int fd = policy_mutate(rq, rq->h, "", rq->h->rights, rq->h->grant);
 
 	if (!fd)
@@ -182,7 +181,7 @@ static int64_t reopen_inherited(struct request *rq, uint64_t f)
 	}
 	h.access = access_of(f);
 	h.flags |= HANDLE_NONBLOCK; /* host_flags() has it */
-	h.path = h.path ? strdup(h.path) : NULL;
+	h.path = text_copy(h.path);
 	return finish(rq, &h, &stx);
 }
 

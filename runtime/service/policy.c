@@ -2,9 +2,9 @@
  *
  * Grants: which files the guest may reach and change, and what it is told when it may not.
  *
- * A grant is known by the identity (device, inode) of its root. Grants nest: what is reached through
- * one of them but is the root of another has the rights of that one, whatever path the shim takes,
- * because a shim that was taken over does not keep to the mounts that it was given.
+ * A grant is known by the identity (device, inode) of its root. Grants nest: what is reached
+ * through one of them but is the root of another has the rights of that one, whatever path the shim
+ * takes, because a shim that was taken over does not keep to the mounts that it was given.
  */
 #include <errno.h>
 #include <limits.h>
@@ -70,7 +70,8 @@ void policy_leaf(struct service *s, uint32_t outer, struct leaf *leaf)
 
 		if (g->ino != leaf->stx.stx_ino || g->dev != dev)
 			continue;
-		/* The same root granted twice: the lesser rights, for we cannot tell which was meant. */
+		/* The same root granted twice: the lesser rights, for we cannot tell which was
+		 * meant. */
 		if (!leaf->nested || g->rights < leaf->rights) {
 			leaf->grant = i;
 			leaf->rights = g->rights;
@@ -134,7 +135,8 @@ int policy_mutate(struct request *rq, const struct handle *h, const char *name, 
 		return 0;
 	if (grant == GRANT_INHERITED) {
 		tell(rq, h, name, "", NULL);
-		return -EPERM; /* the descriptor was not opened for it; its file system may be writable */
+		return -EPERM; /* the descriptor was not opened for it; its file system may be
+				  writable */
 	}
 	if (!rights)
 		return policy_refuse(rq, h, name);

@@ -52,8 +52,8 @@ static op_fn *const perform[CHAN_OP_COUNT] = {
 	[CHAN_OP_EXIT] = exit_op,
 };
 
-int service_create(struct service **out, const struct service_memory *mem,
-	const struct service_callbacks *cb)
+int service_create(
+	struct service **out, const struct service_memory *mem, const struct service_callbacks *cb)
 {
 	struct service *s = calloc(1, sizeof(*s));
 	int r;
@@ -174,8 +174,8 @@ void service_handle(struct service *s, struct chan_msg *msg, const uint8_t *in, 
 
 /* -- the ring -- */
 
-/* Copies out of guest memory, once. The barrier keeps the compiler from going back to the source for
- * something that it has in the copy. */
+/* Copies out of guest memory, once. The barrier keeps the compiler from going back to the source
+ * for something that it has in the copy. */
 static void fetch(void *to, const void *from, size_t len)
 {
 	memcpy(to, from, len);
@@ -195,8 +195,8 @@ static void serve_slot(struct service *s, struct chan_ring *ring, struct chan_ms
 	slot->result = msg.result;
 	__atomic_store_n(&slot->state, CHAN_SLOT_DONE, __ATOMIC_RELEASE);
 	if (msg.op == CHAN_OP_WAIT) {
-		/* Cleared before it is looked at: an event that comes in between sets it again, here
-		 * or in the launcher's kick. */
+		/* Cleared before it is looked at: an event that comes in between sets it again,
+		 * here or in the launcher's kick. */
 		__atomic_store_n(&ring->events, 0, __ATOMIC_SEQ_CST);
 		if (service_events_pending(s))
 			__atomic_store_n(&ring->events, 1, __ATOMIC_SEQ_CST);

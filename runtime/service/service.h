@@ -5,9 +5,9 @@
  *
  * Every request: copy -> decode (pure) -> perform -> reply. The guest is hostile.
  *
- * Threads: service_handle() is called by one thread at a time (the service thread in the guest home,
- * the core's thread in the host home). service_watch_loop() runs on a thread of its own. The others
- * say what they need.
+ * Threads: service_handle() is called by one thread at a time (the service thread in the guest
+ * home, the core's thread in the host home). service_watch_loop() runs on a thread of its own. The
+ * others say what they need.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
@@ -21,7 +21,7 @@
 
 struct service;
 
-/* The checked gateway to guest memory: RAM only, [0, size). hva stays valid for the service's life. */
+/* The checked gateway to guest memory: RAM only, [0, size). It outlives the service. */
 struct service_memory {
 	uint8_t *ram;
 	uint64_t ram_size;
@@ -38,31 +38,32 @@ void *service_gpa_ptr(const struct service_memory *mem, struct gpa gpa, uint64_t
 
 struct service_callbacks {
 	void *arg;
-	/* An event became pending: set ring->events and make the vCPU leave user mode. Any thread. */
+	/* An event is pending: set ring->events and make the vCPU leave user mode. Any thread. */
 	void (*kick)(void *arg);
 	/* EXIT was called. After it the VM is not run again. */
 	void (*exited)(void *arg, int wait_status, const struct chan_report *report);
 	/* LOG: kind is enum chan_log_kind; text is NUL-terminated and has no control characters. */
 	void (*log)(void *arg, uint32_t kind, const char *text);
-	/* Something was refused by policy: once per (operation, path). flag_help such as "--rw /x", or
-	 * "" where no flag would allow it. Both strings are free of control characters. */
+	/* Something was refused by policy: once per (operation, path). flag_help such as "--rw /x",
+	 * or "" where no flag would allow it. Both strings are free of control characters. */
 	void (*denied)(void *arg, const char *operation, const char *path, const char *flag_help);
 };
 
-int service_create(struct service **out, const struct service_memory *mem,
-	const struct service_callbacks *cb);
+int service_create(
+	struct service **out, const struct service_memory *mem, const struct service_callbacks *cb);
 void service_destroy(struct service *s);
 
-/* Before the jail. Each returns a handle > 0 for the boot block, or -errno. The service takes its own
- * duplicate of fd. host_path is for messages only. */
+/* Before the jail. Each returns a handle > 0 for the boot block, or -errno. The service takes its
+ * own duplicate of fd. host_path is for messages only. */
 int64_t service_grant(struct service *s, int o_path_fd, bool writable, const char *host_path);
 int64_t service_inherit(struct service *s, int fd, int *out_oflags); /* stdin, stdout, stderr */
-/* Hides one directory or file although it lies below a grant (a tmpfs mounted over it, say): EACCES.
- * Grants nest: below /a (writable), /a/b granted read-only is read-only by whatever way it is reached. */
+/* Hides one directory or file although it lies below a grant (a tmpfs mounted over it, say):
+ * EACCES. Grants nest: below /a (writable), /a/b granted read-only is read-only by whatever way it
+ * is reached. */
 int service_deny(struct service *s, int o_path_fd, const char *host_path);
 /* Open what later reopening needs (/proc/self/fd); call in the process that will serve, before the
- * jail closes it in, and after RLIMIT_NOFILE has its final value. Sets the process's umask to 0: the
- * shim applies the program's own. The process must ignore SIGPIPE and SIGXFSZ. */
+ * jail closes it in, and after RLIMIT_NOFILE has its final value. Sets the process's umask to 0:
+ * the shim applies the program's own. The process must ignore SIGPIPE and SIGXFSZ. */
 int service_prepare(struct service *s);
 
 /* Performs one request whose slot the caller already copied out of the ring: `msg` is the private
@@ -70,7 +71,8 @@ int service_prepare(struct service *s);
  * msg->result and msg->out_len. Never blocks, except WAIT. */
 void service_handle(struct service *s, struct chan_msg *msg, const uint8_t *in, uint8_t *out);
 
-/* Serves all READY slots of a ring: the fetch-once wrapper around service_handle. Returns how many. */
+/* Serves all READY slots of a ring: service_handle behind a fetch-once copy. Returns how many.
+ * sq_head and sq_tail run freely, modulo 2^32; slot n % CHAN_SLOTS is the one meant. */
 unsigned service_serve_ring(struct service *s, struct chan_ring *ring);
 
 /* Body of the watcher thread: waits for watched files, and for signals of `signals` (blocked in
@@ -89,7 +91,7 @@ bool service_events_pending(struct service *s);
 struct service_stats {
 	uint64_t calls[CHAN_OP_COUNT];
 	uint64_t ns[CHAN_OP_COUNT]; /* filled when timing was asked for */
-	uint64_t rejected;          /* requests that decode refused */
+	uint64_t rejected;	    /* requests that decode refused */
 };
 void service_stats(struct service *s, struct service_stats *out);
 void service_enable_timing(struct service *s);

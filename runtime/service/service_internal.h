@@ -4,8 +4,8 @@
  *
  * Threads: struct handles, struct policy and the buffers belong to the thread that calls
  * service_handle(). struct events is shared and has a lock. struct ttys has a lock for its writers;
- * service_restore_tty() only reads. The two locks are never held together, and no callback is called
- * with one held.
+ * service_restore_tty() only reads. The two locks are never held together, and no callback is
+ * called with one held.
  */
 #ifndef SERVICE_INTERNAL_H
 #define SERVICE_INTERNAL_H
@@ -54,23 +54,23 @@ extern const struct op_desc service_op_table[CHAN_OP_COUNT];
 
 enum handle_kind {
 	HANDLE_FREE,
-	HANDLE_DIR,     /* O_PATH of a directory */
-	HANDLE_NODE,    /* O_PATH of a granted single file: to be opened, not to be read */
-	HANDLE_FILE,    /* open and seekable */
+	HANDLE_DIR,	/* O_PATH of a directory */
+	HANDLE_NODE,	/* O_PATH of a granted single file: to be opened, not to be read */
+	HANDLE_FILE,	/* open and seekable */
 	HANDLE_DIRFILE, /* an open directory: READDIR, FSYNC */
-	HANDLE_STREAM,  /* open, no position of its own */
+	HANDLE_STREAM,	/* open, no position of its own */
 };
 
 #define RIGHT_READ  1u
 #define RIGHT_WRITE 2u
 _Static_assert(RIGHT_READ == CHAN_O_READ && RIGHT_WRITE == CHAN_O_WRITE, "rights are open flags");
 
-#define HANDLE_TTY       0x01u
-#define HANDLE_NONBLOCK  0x02u /* the description itself never waits */
-#define HANDLE_SOCKET    0x04u
+#define HANDLE_TTY	 0x01u
+#define HANDLE_NONBLOCK	 0x02u /* the description itself never waits */
+#define HANDLE_SOCKET	 0x04u
 #define HANDLE_NO_NOWAIT 0x08u /* RWF_NOWAIT was tried in vain */
-#define HANDLE_REGULAR   0x10u /* S_ISREG */
-#define HANDLE_BOUNDED   0x20u /* pipe or tty: a long write may wait even when poll says ready */
+#define HANDLE_REGULAR	 0x10u /* S_ISREG */
+#define HANDLE_BOUNDED	 0x20u /* pipe or tty: a long write may wait even when poll says ready */
 
 struct handle {
 	int fd;
@@ -78,13 +78,13 @@ struct handle {
 	uint8_t kind;
 	uint8_t rights; /* RIGHT_*: the most that a reopening may ask for */
 	uint8_t access; /* RIGHT_*: what this description was opened for */
-	uint8_t flags;  /* HANDLE_* */
+	uint8_t flags;	/* HANDLE_* */
 	uint32_t grant; /* index into struct policy */
 	uint32_t watch; /* slot in struct events + 1, or 0 */
 	uint32_t index;
 	uint32_t next_free;
 	int64_t dir_pos; /* HANDLE_DIRFILE: where the description stands, -1 unknown */
-	char *path;      /* for messages: where it was when it was opened; may be NULL */
+	char *path;	 /* for messages: where it was when it was opened; may be NULL */
 };
 
 struct handles {
@@ -108,7 +108,7 @@ void handle_drop(struct service *s, struct handle *h);
 
 /* -- policy.c: grants, and what is refused -- */
 
-#define GRANT_INHERITED  0u
+#define GRANT_INHERITED 0u
 #define DENIED_REMEMBER 256u
 
 struct grant {
@@ -158,6 +158,7 @@ int policy_refuse(struct request *rq, const struct handle *h, const char *name);
 void text_name(char out[256], const uint8_t *in, size_t len);
 /* "dir/name" in fresh memory, or NULL if there is none or it would be too long. */
 char *text_join(const char *dir, const char *name);
+char *text_copy(const char *path); /* NULL of NULL, or without memory */
 /* Copies at most cap-1 bytes: what a terminal could take as a command becomes '?'. */
 void text_clean(char *out, size_t cap, const char *in, size_t len);
 
@@ -167,7 +168,8 @@ int leaf_stat(struct request *rq, struct handle *dir, const char *name, struct l
 void attr_from_leaf(struct chan_attr *out, const struct leaf *leaf);
 void attr_from_handle(struct chan_attr *out, const struct handle *h, const struct statx *stx);
 int host_statx(int fd, const char *name, struct statx *stx);
-/* openat with O_CLOEXEC; the error is -errno, with EMFILE as ENFILE: it is not the program's limit. */
+/* openat with O_CLOEXEC; the error is -errno, with EMFILE as ENFILE: it is not the program's limit.
+ */
 int host_openat(int dirfd, const char *name, int flags, mode_t mode);
 /* Opens what fd refers to once more, by /proc/self/fd. */
 int host_reopen(struct service *s, int fd, int flags);
@@ -193,8 +195,8 @@ struct events {
 	uint32_t ready; /* READY events in the queue */
 	uint32_t armed; /* watches that will make one more; ready + armed <= READY_MAX */
 	struct watch watch[READY_MAX];
-	uint32_t watch_used; /* slots ever used */
-	_Atomic uint32_t seq; /* futex: changes with every event */
+	uint32_t watch_used;	  /* slots ever used */
+	_Atomic uint32_t seq;	  /* futex: changes with every event */
 	_Atomic uint32_t pending; /* count, to be read without the lock */
 	_Atomic bool wake;
 	_Atomic bool shutdown;
@@ -211,14 +213,14 @@ void watch_forget(struct service *s, struct handle *h);
 
 /* -- tty.c -- */
 
-#define TTY_MAX       4u
+#define TTY_MAX	      4u
 #define TTY_MODE_SIZE 36u /* struct termios of the kernel */
 
 struct tty {
 	uint64_t rdev;
 	int fd;
 	_Atomic bool changed; /* by the guest: original differs from what is set */
-	bool reapply;         /* put the guest's mode back when we are in the foreground again */
+	bool reapply;	      /* put the guest's mode back when we are in the foreground again */
 	uint8_t original[TTY_MODE_SIZE];
 	uint8_t guest[TTY_MODE_SIZE];
 };

@@ -40,6 +40,11 @@ char *text_join(const char *dir, const char *name)
 	return p;
 }
 
+char *text_copy(const char *path)
+{
+	return path ? strdup(path) : NULL;
+}
+
 /* Length of the UTF-8 sequence at s of at most n bytes that is safe to show, or 0. U+0080 to U+009F
  * are control characters like those below U+0020. */
 static size_t utf8_len(const unsigned char *s, size_t n)

@@ -128,7 +128,7 @@ static bool wait_sleep(struct events *e, uint32_t seq, uint64_t deadline_ns)
 
 	return syscall(SYS_futex, &e->seq, FUTEX_WAIT_BITSET_PRIVATE, seq, &ts, NULL,
 		       FUTEX_BITSET_MATCH_ANY) &&
-		errno == ETIMEDOUT;
+	       errno == ETIMEDOUT;
 }
 
 int64_t wait_op(struct request *rq)

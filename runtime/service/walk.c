@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From a directory handle and a name to what is there. One component at a time, relative to a
- * descriptor, never following a link and never upwards: whatever another process of the host does to
- * the tree meanwhile, a step leads from a directory to an entry of that directory.
+ * descriptor, never following a link and never upwards: whatever another process of the host does
+ * to the tree meanwhile, a step leads from a directory to an entry of that directory.
  *
  * A directory that another process moves out of the grant stays reachable by the handles that the
  * guest has of it and of what is below, as it does for any Linux process that has it open.
@@ -95,8 +95,8 @@ int leaf_stat(struct request *rq, struct handle *dir, const char *name, struct l
 	return leaf->rights ? 0 : policy_refuse(rq, dir, name);
 }
 
-/* Opens name in dir if it is a directory; *fd is -1 when it is something else. What is said in *leaf
- * is true of the descriptor, not of a name that may have changed hands. */
+/* Opens name in dir if it is a directory; *fd is -1 when it is something else. What is said in
+ * *leaf is true of the descriptor, not of a name that may have changed hands. */
 static int lookup(struct handle *dir, const char *name, struct leaf *leaf, int *fd)
 {
 	for (int i = 0; i < WALK_RETRIES; i++) {
@@ -122,28 +122,27 @@ static int lookup(struct handle *dir, const char *name, struct leaf *leaf, int *
 static int walk_lookup(
 	struct request *rq, struct handle *dir, const char *name, struct chan_walk_ent *ent)
 {
+	struct handle h = {.kind = HANDLE_DIR};
 	struct leaf leaf;
 	int64_t id;
-	int fd, r;
+	int r;
 
-	r = lookup(dir, name, &leaf, &fd);
+	r = lookup(dir, name, &leaf, &h.fd);
 	if (r)
 		return r;
 	policy_leaf(rq->s, dir->grant, &leaf);
 	if (!leaf.rights) {
-		if (fd >= 0)
-			close(fd);
+		if (h.fd >= 0)
+			close(h.fd);
 		return policy_refuse(rq, dir, name);
 	}
 	attr_from_leaf(&ent->attr, &leaf);
-	if (fd < 0)
+	if (h.fd < 0)
 		return 0;
-	id = handle_add(rq->s,
-		&(struct handle){.fd = fd,
-			.kind = HANDLE_DIR,
-			.rights = leaf.rights,
-			.grant = leaf.grant,
-			.path = text_join(dir->path, name)});
+	h.rights = leaf.rights;
+	h.grant = leaf.grant;
+	h.path = text_join(dir->path, name);
+	id = handle_add(rq->s, &h);
 	if (id < 0)
 		return (int)id;
 	ent->handle = (uint32_t)id;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Watching files and signals: WATCH arms an epoll entry for one report; the watcher thread turns
- * reports into events. A watch is one slot for each handle; epoll's cookie is the slot and a sequence
- * number, so that a report that was under way when its watch was changed is not taken for the new one.
+ * reports into events. A watch is one slot for each handle; epoll's cookie is the slot and a
+ * sequence number, so that a report that was under way when its watch was changed is not taken for
+ * the new one.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,12 +17,12 @@
 
 #define COOKIE_STOP   UINT64_MAX
 #define COOKIE_SIGNAL (UINT64_MAX - 1)
-#define BATCH         64
+#define BATCH	      64
 
 #define EVENT_MASK                                                                                 \
 	(POLLIN | POLLPRI | POLLOUT | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND | POLLRDHUP)
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLRDHUP == POLLRDHUP &&
-		EPOLLWRBAND == POLLWRBAND,
+		       EPOLLWRBAND == POLLWRBAND,
 	"poll's events are epoll's");
 
 static int epoll_add(int epoll_fd, int fd, uint64_t cookie)
@@ -169,8 +170,7 @@ static void report(struct service *s, const struct epoll_event *ev)
 
 	pthread_mutex_lock(&e->lock);
 	if (w->used && w->armed && w->seq == ev->data.u64 >> 32) {
-		struct chan_event out = {
-			.kind = CHAN_EV_READY, .value = ev->events, .tag = w->tag};
+		struct chan_event out = {.kind = CHAN_EV_READY, .value = ev->events, .tag = w->tag};
 
 		disarm(e, w); /* first: its place in the queue is the one that arming kept free */
 		added = events_push_locked(e, &out);

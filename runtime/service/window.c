@@ -20,7 +20,8 @@ void *service_gpa_ptr(const struct service_memory *mem, struct gpa gpa, uint64_t
 /* Whole pages of the window, or NULL. */
 static void *window_ptr(const struct service_memory *mem, uint64_t win, uint64_t *len)
 {
-	*len = (*len + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1); /* decode: len and win + len fit in 63 bits */
+	*len = (*len + PAGE_BYTES - 1) &
+	       ~(PAGE_BYTES - 1); /* decode: len and win + len fit in 63 bits */
 	if (!mem->window || win > mem->window_size || *len > mem->window_size - win)
 		return NULL;
 	return mem->window + win;
@@ -40,7 +41,8 @@ int64_t map_op(struct request *rq)
 		return -EACCES;
 	if (!at)
 		return -EINVAL;
-	p = mmap(at, len, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, h->fd, (off_t)rq->msg->a[1]);
+	p = mmap(
+		at, len, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, h->fd, (off_t)rq->msg->a[1]);
 	return p == MAP_FAILED ? -errno : 0;
 }
 
@@ -52,7 +54,8 @@ int64_t unmap_op(struct request *rq)
 
 	if (!at)
 		return -EINVAL;
-	p = mmap(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	p = mmap(
+		at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 	return p == MAP_FAILED ? -errno : 0;
 }
 

@@ -11,7 +11,7 @@
 
 #include "runtime/service/service_internal.h"
 
-#define PREFIX     "user."
+#define PREFIX	   "user."
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
 
 static bool is_user(const char *name)
