@@ -2,9 +2,9 @@
  * Interval timers of a process (setitimer(2)): real time by a kernel timer, CPU time by cputime_check.
  */
 #include <asm/signal.h>
-#include <asm-generic/siginfo.h>
 #include <linux/time.h>
 
+#include "core/siginfo.h"
 #include "core/timers.h"
 
 static void real_expired(struct ktimer *timer)

@@ -8,8 +8,8 @@
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
-#include <asm-generic/siginfo.h>
 
+#include "core/siginfo.h"
 #include "core/task_internal.h"
 #include "fs/vfs.h"
 

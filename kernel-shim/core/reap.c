@@ -3,9 +3,9 @@
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
-#include <asm-generic/siginfo.h>
 #include <linux/wait.h>
 
+#include "core/siginfo.h"
 #include "core/reap.h"
 #include "core/task_internal.h"
 

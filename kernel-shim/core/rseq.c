@@ -4,9 +4,9 @@
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
-#include <asm-generic/siginfo.h>
 #include <linux/rseq.h>
 
+#include "core/siginfo.h"
 #include "core/signal.h"
 #include "mm/mm.h"
 

@@ -8,8 +8,8 @@
 #include <asm/errno.h>
 #include <asm/sigcontext.h>
 #include <asm/signal.h>
-#include <asm-generic/siginfo.h>
 
+#include "core/siginfo.h"
 #include "core/signal.h"
 #include "mm/mm.h"
 

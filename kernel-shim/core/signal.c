@@ -4,8 +4,8 @@
 #include <asm/errno.h>
 #include <asm/resource.h>
 #include <asm/signal.h>
-#include <asm-generic/siginfo.h>
 
+#include "core/siginfo.h"
 #include "core/signal.h"
 #include "core/task_internal.h"
 #include "core/timers.h"
@@ -80,9 +80,9 @@ static int pending_add(struct sig_pending *q, struct process *p, const struct si
 	bool standard = si->signo < 32;
 	struct sig_entry *e = NULL;
 
-	if (standard && (q->set & sig_bit(si->signo)))
-		return 0; /* a standard signal is pending once */
-	if ((standard && si->code >= 0) || kern->sig_queued < p->rlimits[RLIMIT_SIGPENDING][0])
+	if (!timer && standard && (q->set & sig_bit(si->signo)))
+		return 0; /* a standard signal is pending once; of timers, once for each */
+	if (timer || (standard && si->code >= 0) || kern->sig_queued < p->rlimits[RLIMIT_SIGPENDING][0])
 		e = kalloc(sizeof(*e));
 	if (e) {
 		e->info = *si;

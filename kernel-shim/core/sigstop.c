@@ -6,8 +6,8 @@
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
-#include <asm-generic/siginfo.h>
 
+#include "core/siginfo.h"
 #include "core/signal.h"
 #include "core/task_internal.h"
 

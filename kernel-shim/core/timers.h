@@ -12,6 +12,8 @@ struct sig_entry;
 /* -- core/cputime.c: what depends on CPU time -- */
 /* Clock ids of a process's or thread's CPU time: clock_getcpuclockid(3), pthread_getcpuclockid(3). */
 bool clock_is_cpu(s32 clock);
+/* A CPU clock id without "the caller's" in it, so that others can read it. */
+s32 clock_cpu_resolve(s32 clock);
 /* Time of any clock now. 0 or -EINVAL. */
 int clock_read_ns(s32 clock, u64 *ns);
 /* CLOCK_MONOTONIC time at which a clock that runs on by itself reaches `at`. Not for CPU clocks. */
@@ -55,7 +57,7 @@ void posix_timer_get(struct posix_timer *pt, struct itimer_value *v);
 void posix_timer_set(struct posix_timer *pt, bool absolute, const struct itimer_value *v);
 /* Its signal leaves the queue: fills in the overrun count and starts the next period. */
 void posix_timer_taken(struct posix_timer *pt, struct sig_info *si);
-/* Expiry of a timer on a CPU clock, called by cputime_check. */
-void posix_timer_check_cpu(struct posix_timer *pt, u64 now);
+/* A timer on a CPU clock: fires if it is due. CPU nanoseconds until the next time, or TIME_NEVER. */
+u64 posix_timer_check_cpu(struct posix_timer *pt);
 
 #endif
