@@ -194,13 +194,17 @@ static void serve_slot(struct service *s, struct chan_ring *ring, struct chan_ms
 	slot->out_len = msg.out_len;
 	slot->result = msg.result;
 	__atomic_store_n(&slot->state, CHAN_SLOT_DONE, __ATOMIC_RELEASE);
-	if (msg.op == CHAN_OP_WAIT) {
-		/* Cleared before it is looked at: an event that comes in between sets it again,
-		 * here or in the launcher's kick. */
-		__atomic_store_n(&ring->events, 0, __ATOMIC_SEQ_CST);
-		if (service_events_pending(s))
-			__atomic_store_n(&ring->events, 1, __ATOMIC_SEQ_CST);
-	}
+	if (msg.op == CHAN_OP_WAIT)
+		service_update_events(s, ring);
+}
+
+/* Cleared before it is looked at: an event that comes in between sets it again, here or in the
+ * launcher's kick. */
+void service_update_events(struct service *s, struct chan_ring *ring)
+{
+	__atomic_store_n(&ring->events, 0, __ATOMIC_SEQ_CST);
+	if (service_events_pending(s))
+		__atomic_store_n(&ring->events, 1, __ATOMIC_SEQ_CST);
 }
 
 /* sq_head and sq_tail run freely, modulo 2^32. Both lie in guest memory, so neither is believed: a

@@ -87,6 +87,9 @@ void service_wake(struct service *s);
 /* Host-side events, any thread. */
 void service_post_event(struct service *s, const struct chan_event *ev);
 bool service_events_pending(struct service *s);
+/* Sets ring->events to what is pending, losing no kick. service_serve_ring() does it after a WAIT;
+ * who calls service_handle() does it himself. A WAIT returns at most 16 events. */
+void service_update_events(struct service *s, struct chan_ring *ring);
 
 struct service_stats {
 	uint64_t calls[CHAN_OP_COUNT];

@@ -15,7 +15,7 @@
 
 #include "runtime/service/service_internal.h"
 
-_Static_assert(EVENTS_MAX * sizeof(struct chan_event) <= CHAN_DATA_SIZE, "WAIT takes all at once");
+#define WAIT_MAX 16u /* events of one reply: the shim takes them on a small stack */
 
 /* Wakes a sleeper; async-signal-safe. The count pairs with the futex's compare in wait_sleep(). */
 static void wake(struct events *e)
@@ -105,17 +105,21 @@ void service_shutdown(struct service *s)
 	errno = saved;
 }
 
+/* The oldest events; what does not fit stays pending. */
 static uint32_t events_take(struct events *e, uint8_t *out)
 {
-	uint32_t size;
+	uint32_t n;
 
 	pthread_mutex_lock(&e->lock);
-	size = e->count * (uint32_t)sizeof(e->queue[0]);
-	memcpy(out, e->queue, size);
-	e->count = e->ready = 0;
-	atomic_store(&e->pending, 0);
+	n = e->count < WAIT_MAX ? e->count : WAIT_MAX;
+	for (uint32_t i = 0; i < n; i++)
+		e->ready -= e->queue[i].kind == CHAN_EV_READY;
+	memcpy(out, e->queue, n * sizeof(e->queue[0]));
+	e->count -= n;
+	memmove(e->queue, e->queue + n, e->count * sizeof(e->queue[0]));
+	atomic_store(&e->pending, e->count);
 	pthread_mutex_unlock(&e->lock);
-	return size;
+	return n * (uint32_t)sizeof(e->queue[0]);
 }
 
 /* Until the deadline (CLOCK_MONOTONIC) or until seq is no longer what it was. */

@@ -88,6 +88,15 @@ static void test_events_flag(void **state)
 	assert_int_equal(service_serve_ring(w->s, ring), 1);
 	assert_int_equal(ring->slot[0].result, sizeof(struct chan_event));
 	assert_int_equal(ring->events, 0);
+	/* more than one WAIT takes: it stays set */
+	for (uint64_t i = 0; i < 20; i++)
+		service_post_event(w->s, &(struct chan_event){.kind = CHAN_EV_READY, .tag = i});
+	put(ring, &(struct chan_msg){.op = CHAN_OP_WAIT}, "");
+	assert_int_equal(service_serve_ring(w->s, ring), 1);
+	assert_int_equal(ring->events, 1);
+	put(ring, &(struct chan_msg){.op = CHAN_OP_WAIT}, "");
+	assert_int_equal(service_serve_ring(w->s, ring), 1);
+	assert_int_equal(ring->events, 0);
 }
 
 /* Flips name, length, segment and operation of a slot for as long as it runs. */
