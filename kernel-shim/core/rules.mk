@@ -2,3 +2,9 @@
 CORE_SRCS += kernel-shim/core/boot.c kernel-shim/core/sched.c kernel-shim/core/loop.c \
 	kernel-shim/core/clock.c kernel-shim/core/log.c kernel-shim/core/format.c \
 	kernel-shim/sys/dispatch.c kernel-shim/sys/trace.c
+# tasks: processes, signals, futexes, time, identity
+CORE_SRCS += $(addprefix kernel-shim/core/,process.c task.c exit.c reap.c sigstop.c signal.c \
+	sigdeliver.c sigframe.c rseq.c futex.c futex_pi.c futex_robust.c cred.c itimer.c cputime.c \
+	posix_timer.c random.c)
+CORE_SRCS += $(addprefix kernel-shim/sys/,signal.c clone.c process.c wait.c futex.c sched.c cred.c \
+	rlimit.c info.c time.c)

@@ -16,7 +16,7 @@ bool clock_is_cpu(s32 clock);
 s32 clock_cpu_resolve(s32 clock);
 /* Time of any clock now. 0 or -EINVAL. */
 int clock_read_ns(s32 clock, u64 *ns);
-/* CLOCK_MONOTONIC time at which a clock that runs on by itself reaches `at`. Not for CPU clocks. */
+/* CLOCK_MONOTONIC time at which the clock reaches `at`: of a CPU clock, if it runs all the time. */
 u64 clock_to_mono(s32 clock, u64 at);
 void cputime_inherit(struct process *p);  /* a new process: RLIMIT_CPU may be set */
 void cputime_changed(struct process *p);  /* a timer or RLIMIT_CPU was set */

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * User and group ids, capabilities (credentials(7), setresuid(2), capabilities(7)). Each call changes the
+ * calling thread only; libc does it in every thread.
+ */
+#include <asm/errno.h>
+#include <linux/capability.h>
+
+#include "core/task.h"
+#include "mm/mm.h"
+#include "sys/sys.h"
+
+#define NO_ID    0xffffffffu
+#define CAP_ALL  ((1ull << (CAP_LAST_CAP + 1)) - 1)
+
+/* One of the two sets of ids, so that the rules are written once. */
+struct ids {
+	u32 *real, *effective, *saved, *fs;
+};
+
+static struct ids user_ids(struct task *t)
+{
+	struct cred *c = &t->cred;
+
+	return (struct ids){&c->uid, &c->euid, &c->suid, &c->fsuid};
+}
+
+static struct ids group_ids(struct task *t)
+{
+	struct cred *c = &t->cred;
+
+	return (struct ids){&c->gid, &c->egid, &c->sgid, &c->fsgid};
+}
+
+/* What a program without privilege may switch to: one of its three ids. */
+static bool may_become(const struct ids *i, u32 id)
+{
+	return id == *i->real || id == *i->effective || id == *i->saved;
+}
+
+/* commit_creds: a change of effective or file-system ids makes the process undumpable (suid_dumpable 0)
+ * and forgets the parent-death signal. */
+static void ids_changed(struct task *t, const struct cred *old)
+{
+	const struct cred *c = &t->cred;
+
+	if (old->euid == c->euid && old->egid == c->egid && old->fsuid == c->fsuid &&
+		old->fsgid == c->fsgid)
+		return;
+	t->proc->dumpable = 0;
+	t->pdeath_signal = 0;
+}
+
+static long set_id(struct task *t, const struct ids *i, u32 id)
+{
+	struct cred old = t->cred;
+
+	if (id == NO_ID)
+		return -EINVAL;
+	if (cred_is_root(&t->cred))
+		*i->real = *i->saved = id;
+	else if (id != *i->real && id != *i->saved)
+		return -EPERM;
+	*i->effective = *i->fs = id;
+	ids_changed(t, &old);
+	return 0;
+}
+
+static long set_reid(struct task *t, const struct ids *i, u32 real, u32 effective)
+{
+	struct cred old = t->cred;
+	u32 old_real = *i->real;
+
+	if (!cred_is_root(&t->cred)) {
+		if (real != NO_ID && real != *i->real && real != *i->effective)
+			return -EPERM;
+		if (effective != NO_ID && !may_become(i, effective))
+			return -EPERM;
+	}
+	if (real != NO_ID)
+		*i->real = real;
+	if (effective != NO_ID)
+		*i->effective = effective;
+	if (real != NO_ID || (effective != NO_ID && effective != old_real))
+		*i->saved = *i->effective;
+	*i->fs = *i->effective;
+	ids_changed(t, &old);
+	return 0;
+}
+
+static long set_resid(struct task *t, const struct ids *i, u32 real, u32 effective, u32 saved)
+{
+	struct cred old = t->cred;
+
+	if (!cred_is_root(&t->cred)) {
+		if ((real != NO_ID && !may_become(i, real)) ||
+			(effective != NO_ID && !may_become(i, effective)) ||
+			(saved != NO_ID && !may_become(i, saved)))
+			return -EPERM;
+	}
+	if (real != NO_ID)
+		*i->real = real;
+	if (effective != NO_ID)
+		*i->effective = effective;
+	if (saved != NO_ID)
+		*i->saved = saved;
+	*i->fs = *i->effective;
+	ids_changed(t, &old);
+	return 0;
+}
+
+/* Never fails: returns the old id, changed or not. */
+static long set_fsid(struct task *t, const struct ids *i, u32 id)
+{
+	struct cred before = t->cred;
+	u32 old = *i->fs;
+
+	if (id != NO_ID && (cred_is_root(&t->cred) || id == old || may_become(i, id)))
+		*i->fs = id;
+	ids_changed(t, &before);
+	return old;
+}
+
+static long get_resid(const struct ids *i, const u64 *a)
+{
+	if (put_user_u32(a[0], *i->real) || put_user_u32(a[1], *i->effective) ||
+		put_user_u32(a[2], *i->saved))
+		return -EFAULT;
+	return 0;
+}
+
+long sys_getuid(struct task *t, const u64 *a)
+{
+	return t->cred.uid;
+}
+
+long sys_geteuid(struct task *t, const u64 *a)
+{
+	return t->cred.euid;
+}
+
+long sys_getgid(struct task *t, const u64 *a)
+{
+	return t->cred.gid;
+}
+
+long sys_getegid(struct task *t, const u64 *a)
+{
+	return t->cred.egid;
+}
+
+long sys_setuid(struct task *t, const u64 *a)
+{
+	struct ids i = user_ids(t);
+
+	return set_id(t, &i, (u32)a[0]);
+}
+
+long sys_setgid(struct task *t, const u64 *a)
+{
+	struct ids i = group_ids(t);
+
+	return set_id(t, &i, (u32)a[0]);
+}
+
+long sys_setreuid(struct task *t, const u64 *a)
+{
+	struct ids i = user_ids(t);
+
+	return set_reid(t, &i, (u32)a[0], (u32)a[1]);
+}
+
+long sys_setregid(struct task *t, const u64 *a)
+{
+	struct ids i = group_ids(t);
+
+	return set_reid(t, &i, (u32)a[0], (u32)a[1]);
+}
+
+long sys_setresuid(struct task *t, const u64 *a)
+{
+	struct ids i = user_ids(t);
+
+	return set_resid(t, &i, (u32)a[0], (u32)a[1], (u32)a[2]);
+}
+
+long sys_setresgid(struct task *t, const u64 *a)
+{
+	struct ids i = group_ids(t);
+
+	return set_resid(t, &i, (u32)a[0], (u32)a[1], (u32)a[2]);
+}
+
+long sys_getresuid(struct task *t, const u64 *a)
+{
+	struct ids i = user_ids(t);
+
+	return get_resid(&i, a);
+}
+
+long sys_getresgid(struct task *t, const u64 *a)
+{
+	struct ids i = group_ids(t);
+
+	return get_resid(&i, a);
+}
+
+long sys_setfsuid(struct task *t, const u64 *a)
+{
+	struct ids i = user_ids(t);
+
+	return set_fsid(t, &i, (u32)a[0]);
+}
+
+long sys_setfsgid(struct task *t, const u64 *a)
+{
+	struct ids i = group_ids(t);
+
+	return set_fsid(t, &i, (u32)a[0]);
+}
+
+/* -- supplementary groups -- */
+
+long sys_getgroups(struct task *t, const u64 *a)
+{
+	const struct cred *c = &t->cred;
+	s32 size = (s32)a[0];
+
+	if (size < 0)
+		return -EINVAL;
+	if (!size)
+		return c->ngroups;
+	if ((u32)size < c->ngroups)
+		return -EINVAL;
+	if (copy_to_user(a[1], c->groups, c->ngroups * sizeof(c->groups[0])))
+		return -EFAULT;
+	return c->ngroups;
+}
+
+long sys_setgroups(struct task *t, const u64 *a)
+{
+	struct cred *c = &t->cred;
+	u32 n = (u32)a[0], groups[ARRAY_SIZE(c->groups)];
+
+	if (!cred_is_root(c))
+		return -EPERM;
+	if (n > ARRAY_SIZE(groups)) /* Linux: 65536; here a task holds them itself */
+		return -EINVAL;
+	if (copy_from_user(groups, a[1], n * sizeof(groups[0])))
+		return -EFAULT;
+	memcpy(c->groups, groups, n * sizeof(groups[0]));
+	c->ngroups = n;
+	return 0;
+}
+
+/* -- capabilities: all for root, none for others -- */
+
+static long cap_header(u64 uheader, struct __user_cap_header_struct *h, u32 *words)
+{
+	if (copy_from_user(h, uheader, sizeof(*h)))
+		return -EFAULT;
+	switch (h->version) {
+	case _LINUX_CAPABILITY_VERSION_1:
+		*words = _LINUX_CAPABILITY_U32S_1;
+		return 0;
+	case _LINUX_CAPABILITY_VERSION_2:
+	case _LINUX_CAPABILITY_VERSION_3:
+		*words = _LINUX_CAPABILITY_U32S_3;
+		return 0;
+	default: /* tells which version it knows */
+		if (put_user_u32(uheader, _LINUX_CAPABILITY_VERSION_3))
+			return -EFAULT;
+		return -EINVAL;
+	}
+}
+
+long sys_capget(struct task *t, const u64 *a)
+{
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+	struct __user_cap_header_struct h;
+	struct task *target;
+	u32 words;
+	u64 caps;
+	long r = cap_header(a[0], &h, &words);
+
+	if (r) /* without a place for data it is a question for the version */
+		return r == -EINVAL && !a[1] ? 0 : r;
+	if (h.pid < 0)
+		return -EINVAL;
+	target = h.pid ? task_find(h.pid) : t;
+	if (!target)
+		return -ESRCH;
+	caps = cred_is_root(&target->cred) ? CAP_ALL : 0;
+	for (u32 i = 0; i < words; i++)
+		data[i].effective = data[i].permitted = (u32)(caps >> (32 * i));
+	return copy_to_user(a[1], data, words * sizeof(data[0]));
+}
+
+/* Accepted if it asks for no more than there is; giving some up is not remembered (a root that wants to be
+ * less changes its uid). */
+long sys_capset(struct task *t, const u64 *a)
+{
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+	struct __user_cap_header_struct h;
+	u64 caps = cred_is_root(&t->cred) ? CAP_ALL : 0, wanted = 0, extra;
+	u32 words;
+	long r = cap_header(a[0], &h, &words);
+
+	if (r)
+		return r;
+	if (h.pid && h.pid != t->tid)
+		return -EPERM;
+	if (copy_from_user(data, a[1], words * sizeof(data[0])))
+		return -EFAULT;
+	for (u32 i = 0; i < words; i++) {
+		extra = data[i].effective & ~data[i].permitted;
+		if (extra)
+			return -EPERM;
+		wanted |= (u64)(data[i].permitted | data[i].inheritable) << (32 * i);
+	}
+	return wanted & CAP_ALL & ~caps ? -EPERM : 0;
+}
