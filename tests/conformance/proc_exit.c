@@ -72,17 +72,20 @@ static void exit_from_second_thread(void)
 		pause();
 }
 
-static void *last_thread(void *unused)
+static void *last_thread(void *main_thread)
 {
+	MUST(pthread_join(*(pthread_t *)main_thread, NULL) == 0);
 	sleep_ms(50);
 	say("last thread ends");
-	return unused;
+	return NULL;
 }
 
 static void process_lives_until_last_thread_ends(void)
 {
+	static pthread_t self;
 	pthread_t t;
-	MUST(pthread_create(&t, NULL, last_thread, NULL) == 0);
+	self = pthread_self();
+	MUST(pthread_create(&t, NULL, last_thread, &self) == 0);
 	say("main thread ends");
 	pthread_exit(NULL);
 }

@@ -243,8 +243,8 @@ static void orphan_is_reparented(void)
 	MUST(pipe(p) == 0);
 	pid_t middle = fork();
 	if (middle == 0) {
+		pid_t before = getpid();
 		if (fork() == 0) {
-			pid_t before = getppid();
 			for (int i = 0; i < 500 && getppid() == before; i++)
 				sleep_ms(10);
 			c = getppid() != before ? 'y' : 'n';

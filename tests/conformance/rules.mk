@@ -8,10 +8,11 @@ CONF_CFLAGS := -std=gnu17 -O2 -g $(WARN) -Wall -Wextra -Werror -pthread -MMD -MP
 CONF_PROGRAMS := \
 	fs_open fs_path fs_dir fs_stat fs_rename_unlink fs_rw fs_lock fd_dup_fcntl pipe poll_select \
 	epoll eventfd mm_mmap mm_brk_mprotect_mremap mm_fault \
-	proc_fork_wait proc_exec proc_script proc_exit proc_ids
+	proc_fork_wait proc_exec proc_script proc_exit proc_ids proc_rlimit \
+	thread_futex thread_pthread thread_tls
 
 CONF_VARIED := \
-	fs_open
+	fs_open mm_mmap mm_brk_mprotect_mremap mm_fault proc_exec proc_exit thread_tls thread_pthread
 
 CONF_VARIANTS := static static-pie musl musl-static
 CONF_BINARIES := $(CONF_PROGRAMS:%=$(CONF_OUT)/dynamic/%) \
@@ -49,7 +50,7 @@ $(CONF_OUT)/$1/hello: $(CONF_OUT)/$1/hello.o
 	$(Q)$(CONF_CC_$1) $(CONF_LINK_$1) -o $$@ $$^
 
 $(filter $(CONF_OUT)/$1/%,$(CONF_BINARIES)): $(CONF_OUT)/$1/%: $(CONF_OUT)/$1/%.o $(CONF_OUT)/$1/behave.o
-	$(Q)$(CONF_CC_$1) $(CONF_LINK_$1) -pthread -o $$@ $$^
+	$(Q)$(CONF_CC_$1) $(CONF_LINK_$1) -pthread -o $$@ $$^ -lm
 endef
 $(foreach v,$(HELLO_VARIANTS),$(eval $(call conf_variant,$v)))
 
