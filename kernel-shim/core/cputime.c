@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Clocks, and what depends on CPU time: ITIMER_VIRTUAL, ITIMER_PROF, RLIMIT_CPU, POSIX timers on CPU clocks.
+ * Clocks, and what depends on CPU time: ITIMER_VIRTUAL, ITIMER_PROF, RLIMIT_CPU, POSIX timers on
+ * CPU clocks.
  *
- * There is no tick. Each way to user mode checks what is due (only if something is set), and a kernel
- * timer sees to it that a task that never leaves user mode is kicked out when it may be.
+ * There is no tick. Each way to user mode checks what is due (only if something is set), and a
+ * kernel timer sees to it that a task that never leaves user mode is kicked out when it may be.
  */
 #include <asm/errno.h>
 #include <asm/resource.h>
@@ -13,11 +14,11 @@
 #include "core/timers.h"
 
 /* linux/posix-timers.h: a negative id is ~pid << 3 | thread << 2 | which. */
-#define CPUCLOCK_VIRT       1
-#define CPUCLOCK_SCHED      2
-#define CPUCLOCK_PERTHREAD  4
-#define CPUCLOCK_WHICH      3
-#define CPU_KICK_MIN_NS     100000ull /* no kick sooner: a due timer is at most this late */
+#define CPUCLOCK_VIRT	   1
+#define CPUCLOCK_SCHED	   2
+#define CPUCLOCK_PERTHREAD 4
+#define CPUCLOCK_WHICH	   3
+#define CPU_KICK_MIN_NS	   100000ull /* no kick sooner: a due timer is at most this late */
 
 bool clock_is_cpu(s32 clock)
 {
@@ -36,7 +37,7 @@ s32 clock_cpu_resolve(s32 clock)
 		return clock;
 	/* pid 0 is the caller */
 	return (s32)((~(u32)(id & CPUCLOCK_PERTHREAD ? current->tid : current->proc->pid) << 3) |
-		(id & 7));
+		     (id & 7));
 }
 
 static int cpu_read_ns(s32 clock, u64 *ns)
@@ -133,7 +134,8 @@ static u64 check_itimer(struct process *p, u64 *at, u64 interval, u64 now, s32 s
 	return *at - now;
 }
 
-/* check_process_timers (kernel/time/posix-cpu-timers.c): SIGXCPU each second past the soft limit. */
+/* check_process_timers (kernel/time/posix-cpu-timers.c): SIGXCPU each second past the soft limit.
+ */
 static u64 check_limit(struct process *p, u64 now)
 {
 	u64 *limit = p->rlimits[RLIMIT_CPU];
@@ -186,6 +188,7 @@ void cputime_changed(struct process *p)
 
 void cputime_inherit(struct process *p)
 {
-	if (p->rlimits[RLIMIT_CPU][0] != RLIM_INFINITY || p->rlimits[RLIMIT_CPU][1] != RLIM_INFINITY)
+	if (p->rlimits[RLIMIT_CPU][0] != RLIM_INFINITY ||
+		p->rlimits[RLIMIT_CPU][1] != RLIM_INFINITY)
 		p->cpu_timers = true;
 }

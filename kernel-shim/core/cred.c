@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Identity: what user and group ids allow (credentials(7)). Effective uid 0 stands for every capability.
+ * Identity: what user and group ids allow (credentials(7)). Effective uid 0 stands for every
+ * capability.
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
@@ -22,8 +23,8 @@ bool cred_in_group(const struct cred *c, u32 gid)
 	return false;
 }
 
-/* kill(2): real or effective uid of the sender equals real or saved uid of the target; SIGCONT within
- * the session is always allowed. */
+/* kill(2): real or effective uid of the sender equals real or saved uid of the target; SIGCONT
+ * within the session is always allowed. */
 int cred_may_signal(struct task *t, struct process *p, s32 signo)
 {
 	const struct cred *c = &t->cred;
@@ -40,12 +41,12 @@ int cred_may_signal(struct task *t, struct process *p, s32 signo)
 	return -EPERM;
 }
 
-/* For prlimit, get_robust_list, sched_*: the same user, or root (ptrace_may_access is stricter only for
- * programs that changed their ids). */
+/* For prlimit, get_robust_list, sched_*: the same user, or root (ptrace_may_access is stricter only
+ * for programs that changed their ids). */
 bool cred_same_user(const struct cred *c, const struct cred *other)
 {
 	if (cred_is_root(c))
 		return true;
 	return c->uid == other->uid && c->uid == other->euid && c->uid == other->suid &&
-		c->gid == other->gid && c->gid == other->egid && c->gid == other->sgid;
+	       c->gid == other->gid && c->gid == other->egid && c->gid == other->sgid;
 }

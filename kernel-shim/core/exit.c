@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The end of threads and processes.
  *
- * A thread gives everything back in its own context, then dies on the run queue; the next task to run
- * frees it. The last thread turns its process into a zombie. When the program itself ends, everything
- * else is killed, as in a pid namespace (pid_namespaces(7)).
+ * A thread gives everything back in its own context, then dies on the run queue; the next task to
+ * run frees it. The last thread turns its process into a zombie. When the program itself ends,
+ * everything else is killed, as in a pid namespace (pid_namespaces(7)).
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
@@ -30,7 +30,8 @@ void task_mm_release(struct task *t)
 	futex_exit_robust(t);
 	t->robust_list = 0;
 	if (t->clear_child_tid) {
-		/* nobody else would see it in memory that is not shared: mm_release, kernel/fork.c */
+		/* nobody else would see it in memory that is not shared: mm_release, kernel/fork.c
+		 */
 		if (t->mm->refs > 1) {
 			put_user_u32(t->clear_child_tid, 0);
 			futex_wake_addr(t, t->clear_child_tid, 1);
@@ -85,7 +86,8 @@ int process_kill_other_threads(struct task *t)
 	int r = 0;
 
 	if (t->group_exiting)
-		return -EAGAIN; /* another thread is faster with exec or exit (de_thread, fs/exec.c) */
+		return -EAGAIN; /* another thread is faster with exec or exit (de_thread, fs/exec.c)
+				 */
 	wait_entry_init(&we, t);
 	waitq_add(&p->exit_wait, &we);
 	while (!r && p->nthreads > 1) {
@@ -113,7 +115,8 @@ static void drop_resources(struct task *t)
 		task_mm_release(t);
 		p->max_rss_pages = max_u64(p->max_rss_pages, mm->peak_rss_pages);
 	}
-	/* files first: closing may copy nothing to the program, but locks and pipes are woken by it */
+	/* files first: closing may copy nothing to the program, but locks and pipes are woken by it
+	 */
 	t->files = NULL;
 	if (files)
 		files_put(files);
@@ -171,7 +174,8 @@ static void detach_waiters(struct waitq *q)
 		waitq_remove(list_entry(pos, struct wait_entry, link));
 }
 
-/* The program ended. Others get the chance to die in order; whoever cannot is dropped with the VM. */
+/* The program ended. Others get the chance to die in order; whoever cannot is dropped with the VM.
+ */
 static void end_sandbox(struct process *init)
 {
 	list_for_each(pos, &kern->processes)
@@ -218,7 +222,8 @@ void task_exit(s32 code)
 	u64 utime, stime;
 
 	t->exiting = true;
-	/* without a group exit the leader's code is the process's (wait_task_zombie, kernel/exit.c) */
+	/* without a group exit the leader's code is the process's (wait_task_zombie, kernel/exit.c)
+	 */
 	if (t == p->leader && !p->group_exit && !t->group_exiting)
 		p->exit_status = (code & 0xff) << 8;
 	if (p->nthreads == 1)

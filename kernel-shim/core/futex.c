@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Futex queues: wait, wake, requeue (futex(2)).
  *
- * The kernel lock is held from the comparison to the sleep, and user code changes words only while it
- * runs, which it does not: so a wake-up cannot fall between. A load may fault and block; that is why the
- * waiter is queued first and looks at `woken` after.
+ * The kernel lock is held from the comparison to the sleep, and user code changes words only while
+ * it runs, which it does not: so a wake-up cannot fall between. A load may fault and block; that is
+ * why the waiter is queued first and looks at `woken` after.
  */
 #include <asm/errno.h>
 #include <linux/futex.h>
@@ -28,7 +28,6 @@ struct list *futex_bucket(struct futex_state *s, const struct futex_key *k)
 
 	return &s->bucket[h >> 58];
 }
-
 
 int futex_make_key(u64 uaddr, u32 flags, struct futex_key *k)
 {
@@ -167,7 +166,8 @@ long futex_requeue(u64 uaddr, u32 flags, u64 uaddr2, s32 wake, s32 requeue, cons
 			return -EINVAL;
 		if (++done <= wake)
 			futex_wake_waiter(w);
-		else if (!futex_key_equal(&k, &k2)) /* else it would meet itself at the tail again */
+		else if (!futex_key_equal(
+				 &k, &k2)) /* else it would meet itself at the tail again */
 			move(s, w, &k2);
 	}
 	return done;

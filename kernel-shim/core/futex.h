@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Futexes (futex(2)). The words live in user memory; this file sees them through a target, so that the
- * queues can be tested without address spaces.
+ * Futexes (futex(2)). The words live in user memory; this file sees them through a target, so that
+ * the queues can be tested without address spaces.
  */
 #ifndef CORE_FUTEX_H
 #define CORE_FUTEX_H
@@ -34,7 +34,8 @@ struct futex_state *futex_state_new(const struct futex_target *target);
 
 #define FUTEX_SHARED 1u /* flags of the functions below */
 
-/* deadline: CLOCK_MONOTONIC ns or TIME_NEVER. 0, -EAGAIN (the word differs), -ETIMEDOUT, -EINTR, -EFAULT. */
+/* deadline: CLOCK_MONOTONIC ns or TIME_NEVER. 0, -EAGAIN (the word differs), -ETIMEDOUT, -EINTR,
+ * -EFAULT. */
 long futex_wait(u64 uaddr, u32 flags, u32 val, u32 bitset, u64 deadline);
 long futex_wake(u64 uaddr, u32 flags, s32 n, u32 bitset);
 /* cmp NULL: no comparison. Returns how many were woken or moved. */

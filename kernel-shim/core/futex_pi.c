@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * PI futexes (futex(2), "Priority-inheritance futexes"): the kernel hands the lock to a waiter.
  *
- * The word holds the owner's tid, FUTEX_WAITERS and FUTEX_OWNER_DIED. Every program thread has the same
- * priority here, so there is nothing to inherit; what is left is ownership, and it is exact.
+ * The word holds the owner's tid, FUTEX_WAITERS and FUTEX_OWNER_DIED. Every program thread has the
+ * same priority here, so there is nothing to inherit; what is left is ownership, and it is exact.
  */
 #include <asm/errno.h>
 #include <linux/futex.h>
@@ -52,10 +52,10 @@ static bool owner_lives(s32 tid)
 	return t && !t->exiting; /* one that is leaving has handed over its locks already */
 }
 
-/* Takes a free word. 1: taken; 0: it has a live owner, in *owner, and FUTEX_WAITERS is set now; or an
- * error. */
-static int lock_word(const struct futex_target *target, u64 uaddr, bool waiters, bool try_only,
-	s32 *owner)
+/* Takes a free word. 1: taken; 0: it has a live owner, in *owner, and FUTEX_WAITERS is set now; or
+ * an error. */
+static int lock_word(
+	const struct futex_target *target, u64 uaddr, bool waiters, bool try_only, s32 *owner)
 {
 	s32 tid = current->tid;
 	u32 old, want, found;
@@ -65,7 +65,8 @@ static int lock_word(const struct futex_target *target, u64 uaddr, bool waiters,
 		*owner = (s32)(old & FUTEX_TID_MASK);
 		if (*owner == tid)
 			return -EDEADLK;
-		if (!*owner) /* free, or its owner died and left it (robust): the bit stays for libc */
+		if (!*owner) /* free, or its owner died and left it (robust): the bit stays for libc
+			      */
 			want = (u32)tid | (old & FUTEX_OWNER_DIED) | (waiters ? FUTEX_WAITERS : 0);
 		else if (try_only)
 			return -EAGAIN;
@@ -107,8 +108,8 @@ long futex_lock_pi(u64 uaddr, u32 flags, u64 deadline, bool try_only)
 	return r == -EINTR ? -ERESTARTNOINTR : r;
 }
 
-/* Gives the lock to w, whose tid goes into the word. That is decided before the word is written: writing
- * may block, and w is on the stack of a task that may leave meanwhile. */
+/* Gives the lock to w, whose tid goes into the word. That is decided before the word is written:
+ * writing may block, and w is on the stack of a task that may leave meanwhile. */
 static int hand_over(struct futex_state *s, struct futex_waiter *w, u32 extra)
 {
 	s32 tid = w->task->tid;
@@ -174,7 +175,8 @@ void futex_pi_owner_died(struct task *t)
 			pos = pos->next;
 			if (!w->pi || w->owner != t->tid)
 				continue;
-			/* the first gets it, its fellows get a new owner; the list may have changed */
+			/* the first gets it, its fellows get a new owner; the list may have changed
+			 */
 			hand_over(s, w, FUTEX_OWNER_DIED);
 			pos = s->bucket[i].next;
 		}

@@ -33,9 +33,9 @@ static int user_store_for(struct task *t, u64 uaddr, u32 v)
 	return r;
 }
 
-/* A private futex is (address space, address). A shared one in a shared mapping is the place in the file,
- * which all mappings have in common and which, unlike the frame, stays when pages come and go. In a
- * private mapping sharing means threads only, as in Linux's get_futex_key. */
+/* A private futex is (address space, address). A shared one in a shared mapping is the place in the
+ * file, which all mappings have in common and which, unlike the frame, stays when pages come and
+ * go. In a private mapping sharing means threads only, as in Linux's get_futex_key. */
 static int user_key(struct task *t, u64 uaddr, bool shared, struct futex_key *k)
 {
 	struct vma *v;

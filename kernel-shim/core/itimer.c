@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Interval timers of a process (setitimer(2)): real time by a kernel timer, CPU time by cputime_check.
+ * Interval timers of a process (setitimer(2)): real time by a kernel timer, CPU time by
+ * cputime_check.
  */
 #include <asm/signal.h>
 #include <linux/time.h>
@@ -39,7 +40,8 @@ static void cpu_get(struct process *p, s32 which, struct itimer_value *v)
 	if (!at)
 		v->left_ns = 0;
 	else
-		v->left_ns = at > now ? at - now : 1000; /* due, not yet told: not zero, that is "off" */
+		v->left_ns =
+			at > now ? at - now : 1000; /* due, not yet told: not zero, that is "off" */
 }
 
 void itimer_get(struct process *p, s32 which, struct itimer_value *v)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * POSIX timers (timer_create(2)). A periodic timer's next period starts when its signal is taken, and the
- * periods missed by then are its overrun: a short interval costs nothing while the signal is blocked.
+ * POSIX timers (timer_create(2)). A periodic timer's next period starts when its signal is taken,
+ * and the periods missed by then are its overrun: a short interval costs nothing while the signal
+ * is blocked.
  */
 #include <asm/errno.h>
 #include <asm/resource.h>
@@ -10,7 +11,7 @@
 #include "core/signal.h"
 #include "core/timers.h"
 
-#define OVERRUN_MAX       0x7fffffff /* DELAYTIMER_MAX */
+#define OVERRUN_MAX	  0x7fffffff /* DELAYTIMER_MAX */
 #define IGNORED_PERIOD_NS 1000000ull /* a timer whose signal is ignored runs no faster: 1 ms */
 
 struct posix_timer *posix_timer_find(struct process *p, s32 id)
@@ -32,8 +33,7 @@ struct posix_timer *posix_timer_new(struct process *p)
 	struct posix_timer *pt;
 	u64 n = 0;
 
-	list_for_each(pos, &p->posix_timers)
-		n++;
+	list_for_each(pos, &p->posix_timers) n++;
 	if (n >= p->rlimits[RLIMIT_SIGPENDING][0]) /* each may queue one */
 		return NULL;
 	pt = kzalloc(sizeof(*pt));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Processes: ids, families, process groups, sessions.
  *
- * The program has pid 2 and its parent is pid 1, which does not exist: shells and tools treat a real
- * pid 1 specially (no default signal actions, reaping), and a getppid() of 1 is what a program sees
- * whose parent has gone. Orphans go to this phantom too, as they would to the system's init: the
- * program is not told of processes that it did not start. parent == NULL stands for it.
+ * The program has pid 2 and its parent is pid 1, which does not exist: shells and tools treat a
+ * real pid 1 specially (no default signal actions, reaping), and a getppid() of 1 is what a program
+ * sees whose parent has gone. Orphans go to this phantom too, as they would to the system's init:
+ * the program is not told of processes that it did not start. parent == NULL stands for it.
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
@@ -157,8 +157,8 @@ u32 process_count_uid(u32 uid)
 {
 	u32 n = 0;
 
-	list_for_each(pos, &kern->tasks)
-		n += list_entry(pos, struct task, all_link)->cred.uid == uid;
+	list_for_each(pos, &kern->tasks) n +=
+		list_entry(pos, struct task, all_link)->cred.uid == uid;
 	list_for_each(pos, &kern->processes)
 	{
 		struct process *p = list_entry(pos, struct process, all_link);
@@ -207,7 +207,8 @@ bool process_group_exists(s32 pgrp, s32 session)
 }
 
 /* Does p tie its group to the session: a parent of the same session in another group? The program's
- * phantom parent counts as one: it stands for the user's shell, which can continue what is stopped. */
+ * phantom parent counts as one: it stands for the user's shell, which can continue what is stopped.
+ */
 static bool process_is_link(const struct process *p, const struct process *parent)
 {
 	if (p == kern->init)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A generator by ChaCha20 (RFC 8439) with fast key erasure (D. J. Bernstein, 2017): each request runs the
- * cipher once, its first 32 bytes replace the key, so that what was given out cannot be recomputed from
- * what is kept. The seed comes with the boot block; the host adds to it now and then.
+ * A generator by ChaCha20 (RFC 8439) with fast key erasure (D. J. Bernstein, 2017): each request
+ * runs the cipher once, its first 32 bytes replace the key, so that what was given out cannot be
+ * recomputed from what is kept. The seed comes with the boot block; the host adds to it now and
+ * then.
  */
 #include "core/random.h"
 #include "core/task.h"
 
-#define KEY_WORDS      8
-#define BLOCK_SIZE     64
-#define RESEED_BYTES   (1u << 20)
-#define RESEED_NS      (300 * NSEC_PER_SEC)
+#define KEY_WORDS    8
+#define BLOCK_SIZE   64
+#define RESEED_BYTES (1u << 20)
+#define RESEED_NS    (300 * NSEC_PER_SEC)
 
 /* kernel.random_state seen as a structure. */
 struct random_state {
@@ -18,8 +19,8 @@ struct random_state {
 	u64 given;     /* bytes since the last seed */
 	u64 seeded_at; /* CLOCK_MONOTONIC ns */
 };
-_Static_assert(sizeof(struct random_state) <= sizeof(((struct kernel *)0)->random_state),
-	"random_state");
+_Static_assert(
+	sizeof(struct random_state) <= sizeof(((struct kernel *)0)->random_state), "random_state");
 
 static u32 rotl(u32 v, u32 n)
 {
@@ -99,7 +100,7 @@ static struct random_state *state(void)
 		s->seeded = 1;
 		mix(s, kern->boot->random, sizeof(kern->boot->random));
 	} else if (s->given > RESEED_BYTES ||
-		(s->given && clock_mono_ns() - s->seeded_at > RESEED_NS)) {
+		   (s->given && clock_mono_ns() - s->seeded_at > RESEED_NS)) {
 		reseed(s);
 	}
 	return s;

@@ -115,8 +115,8 @@ static void wait_fill(struct process *child, struct wait_result *r)
 	r->max_rss_pages = max_u64(child->max_rss_pages, child->child_max_rss_pages);
 }
 
-static void wait_zombie(struct process *p, struct process *child, const struct wait_query *q,
-	struct wait_result *r)
+static void wait_zombie(
+	struct process *p, struct process *child, const struct wait_query *q, struct wait_result *r)
 {
 	wait_fill(child, r);
 	r->status = child->exit_status;
@@ -130,8 +130,8 @@ static void wait_zombie(struct process *p, struct process *child, const struct w
 }
 
 /* Is there something to tell of this child? */
-static bool wait_consider(struct process *p, struct process *child, const struct wait_query *q,
-	struct wait_result *r)
+static bool wait_consider(
+	struct process *p, struct process *child, const struct wait_query *q, struct wait_result *r)
 {
 	if (child->zombie) {
 		wait_zombie(p, child, q, r);

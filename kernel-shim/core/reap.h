@@ -14,9 +14,9 @@ struct wait_query {
 struct wait_result {
 	s32 pid; /* 0: nothing yet (WNOHANG) */
 	u32 uid;
-	s32 status; /* as wait4 stores it */
-	s32 code;   /* CLD_* */
-	s32 value;  /* exit code or signal, for siginfo */
+	s32 status;			       /* as wait4 stores it */
+	s32 code;			       /* CLD_* */
+	s32 value;			       /* exit code or signal, for siginfo */
 	u64 utime_ns, stime_ns, max_rss_pages; /* of the child and what it waited for */
 };
 /* The pid, 0, -ECHILD or -ERESTARTSYS. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Restartable sequences (rseq(2), kernel/rseq.c). With one processor cpu_id is 0 for ever; what is left
- * is to abort a critical section that was interrupted by another task or by a signal.
+ * Restartable sequences (rseq(2), kernel/rseq.c). With one processor cpu_id is 0 for ever; what is
+ * left is to abort a critical section that was interrupted by another task or by a signal.
  */
 #include <asm/errno.h>
 #include <asm/signal.h>

@@ -11,11 +11,9 @@
 #include "core/task_internal.h"
 #include "core/timers.h"
 
-#define SYSCALL_LEN 2 /* bytes of the syscall instruction */
-#define IGNORED_BY_DEFAULT(s)                                                                  \
-	((s) == SIGCHLD || (s) == SIGCONT || (s) == SIGURG || (s) == SIGWINCH)
-#define STOPS_BY_DEFAULT(s)                                                                    \
-	((s) == SIGSTOP || (s) == SIGTSTP || (s) == SIGTTIN || (s) == SIGTTOU)
+#define SYSCALL_LEN	      2 /* bytes of the syscall instruction */
+#define IGNORED_BY_DEFAULT(s) ((s) == SIGCHLD || (s) == SIGCONT || (s) == SIGURG || (s) == SIGWINCH)
+#define STOPS_BY_DEFAULT(s)   ((s) == SIGSTOP || (s) == SIGTSTP || (s) == SIGTTIN || (s) == SIGTTOU)
 
 static void rewind_call(struct task *t, u64 nr)
 {

@@ -13,21 +13,21 @@
 #include "core/signal.h"
 #include "mm/mm.h"
 
-#define RED_ZONE            128
-#define SIGINFO_SIZE        128
-#define FXSAVE_SIZE         512
-#define XSAVE_HDR_SIZE      64
-#define FX_SW_OFFSET        464 /* struct _fpx_sw_bytes in the FXSAVE area's last 48 bytes */
-#define FX_MXCSR_OFFSET     24
-#define MXCSR_MASK          0xffffu
-#define XFEATURE_FPSSE      3u
-#define UC_XSTATE           1u /* UC_FP_XSTATE */
-#define UC_SS               6u /* UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */
-#define SS_ONSTACK          1
-#define SS_DISABLE          2
-#define SS_AUTODISARM       (1u << 31)
-#define RFLAGS_IF           0x200ull
-#define RFLAGS_ALWAYS       0x002ull
+#define RED_ZONE	    128
+#define SIGINFO_SIZE	    128
+#define FXSAVE_SIZE	    512
+#define XSAVE_HDR_SIZE	    64
+#define FX_SW_OFFSET	    464 /* struct _fpx_sw_bytes in the FXSAVE area's last 48 bytes */
+#define FX_MXCSR_OFFSET	    24
+#define MXCSR_MASK	    0xffffu
+#define XFEATURE_FPSSE	    3u
+#define UC_XSTATE	    1u /* UC_FP_XSTATE */
+#define UC_SS		    6u /* UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS */
+#define SS_ONSTACK	    1
+#define SS_DISABLE	    2
+#define SS_AUTODISARM	    (1u << 31)
+#define RFLAGS_IF	    0x200ull
+#define RFLAGS_ALWAYS	    0x002ull
 #define RFLAGS_FOR_HANDLERS (0x400ull | 0x10000ull | 0x100ull) /* DF RF TF: clear in a handler */
 
 struct sigcontext_x64 {
@@ -125,7 +125,8 @@ static int fpstate_write(struct task *t, u64 uaddr)
 	sw.extended_size = (u32)fpstate_size();
 	sw.xfeatures = kern->xcr0;
 	sw.xstate_size = (u32)kern->xsave_size;
-	/* old programs change the legacy part and know nothing of the header: both are always valid */
+	/* old programs change the legacy part and know nothing of the header: both are always valid
+	 */
 	in_use = hdr->xstate_bv | XFEATURE_FPSSE;
 	if (copy_to_user(uaddr, t->fpu, kern->xsave_size) ||
 		copy_to_user(uaddr + FX_SW_OFFSET, &sw, sizeof(sw)) ||
@@ -134,8 +135,8 @@ static int fpstate_write(struct task *t, u64 uaddr)
 	return copy_to_user(uaddr + kern->xsave_size, &magic2, sizeof(magic2));
 }
 
-/* How much of the frame's state is there, and which components: all of XSAVE, or the legacy part if the
- * markers are not as we (or a checkpoint tool) wrote them (check_xstate_in_sigframe). */
+/* How much of the frame's state is there, and which components: all of XSAVE, or the legacy part if
+ * the markers are not as we (or a checkpoint tool) wrote them (check_xstate_in_sigframe). */
 static int fpstate_extent(u64 uaddr, u64 *size, u64 *features)
 {
 	struct _fpx_sw_bytes sw;
@@ -245,7 +246,7 @@ static u64 place_frame(struct task *t, const struct sig_action *act, u64 *fpstat
 {
 	u64 sp = t->regs.rsp - RED_ZONE;
 	bool nested = t->altstack_size && !(t->altstack_flags & SS_AUTODISARM) &&
-		on_altstack(t, t->regs.rsp);
+		      on_altstack(t, t->regs.rsp);
 	bool entering = false;
 
 	if ((act->flags & SA_ONSTACK) && altstack_state(t, sp) == 0) {
@@ -312,7 +313,8 @@ int sigframe_setup(struct task *t, const struct sig_action *act, const struct si
 	}
 	enter_handler(t, act, si->signo, sp);
 	if (act->handler >= USER_VA_END) {
-		/* IRET to a non-canonical address faults in the kernel: the program gets the fault */
+		/* IRET to a non-canonical address faults in the kernel: the program gets the fault
+		 */
 		struct sig_info bad;
 
 		signal_simple(&bad, SIGSEGV, SI_KERNEL);

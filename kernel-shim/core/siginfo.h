@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * si_code values of the uapi header, without its POLL_*, which fs/vfs.h uses for poll(2). Include first.
+ * si_code values of the uapi header, without its POLL_*, which fs/vfs.h uses for poll(2). Include
+ * first.
  */
 #ifndef CORE_SIGINFO_H
 #define CORE_SIGINFO_H

@@ -11,11 +11,11 @@
 #include "core/timers.h"
 #include "fs/vfs.h"
 
-#define STOP_SIGNALS    (sig_bit(SIGSTOP) | sig_bit(SIGTSTP) | sig_bit(SIGTTIN) | sig_bit(SIGTTOU))
+#define STOP_SIGNALS	(sig_bit(SIGSTOP) | sig_bit(SIGTSTP) | sig_bit(SIGTTIN) | sig_bit(SIGTTOU))
 #define IGNORED_SIGNALS (sig_bit(SIGCHLD) | sig_bit(SIGCONT) | sig_bit(SIGURG) | sig_bit(SIGWINCH))
 /* Taken before others: they belong to the instruction that t stands at (SYNCHRONOUS_MASK). */
-#define SYNC_SIGNALS                                                                           \
-	(sig_bit(SIGSEGV) | sig_bit(SIGBUS) | sig_bit(SIGILL) | sig_bit(SIGTRAP) |             \
+#define SYNC_SIGNALS                                                                               \
+	(sig_bit(SIGSEGV) | sig_bit(SIGBUS) | sig_bit(SIGILL) | sig_bit(SIGTRAP) |                 \
 		sig_bit(SIGFPE) | sig_bit(SIGSYS))
 
 void signal_simple(struct sig_info *si, s32 signo, s32 code)
@@ -82,7 +82,8 @@ static int pending_add(struct sig_pending *q, struct process *p, const struct si
 
 	if (!timer && standard && (q->set & sig_bit(si->signo)))
 		return 0; /* a standard signal is pending once; of timers, once for each */
-	if (timer || (standard && si->code >= 0) || kern->sig_queued < p->rlimits[RLIMIT_SIGPENDING][0])
+	if (timer || (standard && si->code >= 0) ||
+		kern->sig_queued < p->rlimits[RLIMIT_SIGPENDING][0])
 		e = kalloc(sizeof(*e));
 	if (e) {
 		e->info = *si;
@@ -135,7 +136,7 @@ static struct task *choose_thread(struct process *p, s32 signo)
 static bool is_fatal(struct process *p, s32 signo)
 {
 	return p->sighand->action[signo - 1].handler == 0 &&
-		!(sig_bit(signo) & (IGNORED_SIGNALS | STOP_SIGNALS));
+	       !(sig_bit(signo) & (IGNORED_SIGNALS | STOP_SIGNALS));
 }
 
 static void notify_thread(struct process *p, struct task *t, s32 signo)
@@ -169,8 +170,8 @@ static bool prepare(struct process *p, struct task *t, s32 signo)
 }
 
 /* To thread t, or to the process when t is NULL. 1: ignored. */
-static long send(struct process *p, struct task *t, const struct sig_info *si,
-	struct posix_timer *timer)
+static long send(
+	struct process *p, struct task *t, const struct sig_info *si, struct posix_timer *timer)
 {
 	struct sig_pending *q = t ? &t->pending : &p->pending;
 	int r;
@@ -201,8 +202,8 @@ long signal_send_task(struct task *t, const struct sig_info *si)
 	return r < 0 ? r : 0;
 }
 
-bool signal_send_timer(struct process *p, struct task *t, const struct sig_info *si,
-	struct posix_timer *timer)
+bool signal_send_timer(
+	struct process *p, struct task *t, const struct sig_info *si, struct posix_timer *timer)
 {
 	return send(p, t, si, timer) != 1;
 }
@@ -410,7 +411,7 @@ static void continue_all(void)
 void signal_from_host(u32 signo)
 {
 	const sigmask keys = sig_bit(SIGINT) | sig_bit(SIGQUIT) | sig_bit(SIGTSTP) |
-		sig_bit(SIGTTIN) | sig_bit(SIGTTOU) | sig_bit(SIGWINCH);
+			     sig_bit(SIGTTIN) | sig_bit(SIGTTOU) | sig_bit(SIGWINCH);
 	struct sig_info si;
 	s32 pgrp;
 

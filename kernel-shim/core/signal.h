@@ -8,18 +8,20 @@
 
 struct posix_timer;
 
-/* A signal in a queue. A standard signal may be pending without an entry: then nothing is known of it. */
+/* A signal in a queue. A standard signal may be pending without an entry: then nothing is known of
+ * it. */
 struct sig_entry {
 	struct list link;
 	struct sig_info info;
 	struct posix_timer *timer; /* that it tells of, or NULL */
 };
 
-#define SIG_KILL_STOP (sig_bit(9) | sig_bit(19)) /* SIGKILL, SIGSTOP: never blocked, caught or ignored */
+#define SIG_KILL_STOP                                                                              \
+	(sig_bit(9) | sig_bit(19)) /* SIGKILL, SIGSTOP: never blocked, caught or ignored */
 
 /* Sends for a timer. True: queued or about to be; false: the process ignores the signal. */
-bool signal_send_timer(struct process *p, struct task *t, const struct sig_info *si,
-	struct posix_timer *timer);
+bool signal_send_timer(
+	struct process *p, struct task *t, const struct sig_info *si, struct posix_timer *timer);
 void signal_set_blocked(struct task *t, sigmask mask);
 /* Drops signo from every queue of p (it is ignored from now on). */
 void signal_flush_one(struct process *p, s32 signo);

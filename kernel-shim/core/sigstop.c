@@ -2,7 +2,8 @@
  * Job control: stopping and continuing whole processes.
  *
  * The thread that takes a stop signal marks the process (stop_pending) and wakes the others; each
- * stops on its way to user mode. When the last one has, the process is stopped and the parent is told.
+ * stops on its way to user mode. When the last one has, the process is stopped and the parent is
+ * told.
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
@@ -23,8 +24,8 @@ static bool everything_stopped(void)
 	return true;
 }
 
-/* The sandbox as a whole is a job of the user's shell: stop the launcher with it. The call comes back
- * when the shell continued the launcher. */
+/* The sandbox as a whole is a job of the user's shell: stop the launcher with it. The call comes
+ * back when the shell continued the launcher. */
 static void stop_launcher(void)
 {
 	struct chan_msg m = {.op = CHAN_OP_STOP};

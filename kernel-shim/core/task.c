@@ -11,12 +11,12 @@
 #include "fs/vfs.h"
 #include "mm/mm.h"
 
-#define NAMESPACES                                                                             \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |         \
+#define NAMESPACES                                                                                 \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
 		CLONE_NEWPID | CLONE_NEWNET)
-#define FPU_ALIGN       64 /* XSAVE, Intel SDM vol. 1, 13.4 */
-#define TIMER_SLACK_NS  50000
-#define SS_DISABLE      2
+#define FPU_ALIGN      64 /* XSAVE, Intel SDM vol. 1, 13.4 */
+#define TIMER_SLACK_NS 50000
+#define SS_DISABLE     2
 
 struct task *task_find(s32 tid)
 {
@@ -43,7 +43,8 @@ static struct task *task_alloc(void)
 	}
 	t->fpu = (u8 *)round_up((u64)t->fpu_block, FPU_ALIGN);
 	t->kernel = kern;
-	t->state = TASK_RUNNABLE; /* on no queue until sched_make_runnable: a signal must not queue it */
+	t->state = TASK_RUNNABLE; /* on no queue until sched_make_runnable: a signal must not queue
+				     it */
 	list_init(&t->run_link);
 	list_init(&t->all_link);
 	list_init(&t->thread_link);
@@ -166,7 +167,8 @@ static void clone_state(struct task *t, struct task *from, u64 flags)
 	} else if (from->nice > 0 && from->sched_policy == SCHED_NORMAL) {
 		t->nice = from->nice;
 	}
-	/* a stack or an rseq area in shared memory cannot serve two threads; a vfork child borrows them */
+	/* a stack or an rseq area in shared memory cannot serve two threads; a vfork child borrows
+	 * them */
 	if ((flags & (CLONE_VM | CLONE_VFORK)) != CLONE_VM) {
 		t->altstack_sp = from->altstack_sp;
 		t->altstack_size = from->altstack_size;
@@ -272,7 +274,8 @@ struct task *task_clone(u64 flags, s32 *err)
 		if (!p)
 			goto undo_task;
 	}
-	*err = -ERESTARTNOINTR; /* told to die while memory or files were copied: no new thread may escape */
+	*err = -ERESTARTNOINTR; /* told to die while memory or files were copied: no new thread may
+				   escape */
 	if (from->group_exiting)
 		goto undo_process;
 	tid = pid_alloc();

@@ -6,9 +6,9 @@
 
 #include "core/task.h"
 
-#define PID_MAX       32768 /* Linux's default of /proc/sys/kernel/pid_max */
+#define PID_MAX	      32768 /* Linux's default of /proc/sys/kernel/pid_max */
 #define PID_WRAP      300   /* after a wrap the low ids stay with long-lived processes (pid.c) */
-#define PID_PHANTOM   1     /* the parent of the program: nobody is there */
+#define PID_PHANTOM   1	    /* the parent of the program: nobody is there */
 #define PID_PROGRAM   2
 #define NSEC_PER_TICK 10000000ull /* USER_HZ is 100 */
 
@@ -22,8 +22,8 @@ void process_unlink(struct process *p); /* reaped: drops the reference of its pl
 void process_get(struct process *p);
 /* Gives the children to the nearest subreaper or to the phantom. */
 void process_reparent_children(struct process *p);
-/* p ends or gets another parent: a group that loses its last link to the session and has stopped members
- * gets SIGHUP and SIGCONT (POSIX _exit). parent is the parent that counts for p's link. */
+/* p ends or gets another parent: a group that loses its last link to the session and has stopped
+ * members gets SIGHUP and SIGCONT (POSIX _exit). parent is the parent that counts for p's link. */
 void process_check_orphans(struct process *p, struct process *parent, struct process *ignored);
 u32 process_count_uid(u32 uid); /* threads, for RLIMIT_NPROC */
 
@@ -38,7 +38,7 @@ void process_reap(struct process *p);
 
 /* core/sigstop.c */
 void sigstop_begin(struct process *p, s32 signo);
-void sigstop_wait(struct task *t);           /* current, in signal_deliver */
+void sigstop_wait(struct task *t);	     /* current, in signal_deliver */
 void sigstop_continue(struct process *p);    /* SIGCONT was sent */
 void sigstop_thread_gone(struct process *p); /* the others may be all that was waited for */
 

@@ -10,13 +10,14 @@
 #include "sys/sys.h"
 
 struct clone_request {
-	u64 flags; /* CLONE_*, exit signal in CSIGNAL */
+	u64 flags;     /* CLONE_*, exit signal in CSIGNAL */
 	u64 stack_top; /* 0: the caller's */
 	u64 parent_tid, child_tid;
 	u64 tls;
 };
 
-/* The child may have ended and been freed by the time we run again: vfork_done says that it let go. */
+/* The child may have ended and been freed by the time we run again: vfork_done says that it let go.
+ */
 static void wait_for_vfork(struct task *t, struct task *child)
 {
 	int r = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * User and group ids, capabilities (credentials(7), setresuid(2), capabilities(7)). Each call changes the
- * calling thread only; libc does it in every thread.
+ * User and group ids, capabilities (credentials(7), setresuid(2), capabilities(7)). Each call
+ * changes the calling thread only; libc does it in every thread.
  */
 #include <asm/errno.h>
 #include <linux/capability.h>
@@ -9,8 +9,8 @@
 #include "mm/mm.h"
 #include "sys/sys.h"
 
-#define NO_ID    0xffffffffu
-#define CAP_ALL  ((1ull << (CAP_LAST_CAP + 1)) - 1)
+#define NO_ID	0xffffffffu
+#define CAP_ALL ((1ull << (CAP_LAST_CAP + 1)) - 1)
 
 /* One of the two sets of ids, so that the rules are written once. */
 struct ids {
@@ -37,8 +37,8 @@ static bool may_become(const struct ids *i, u32 id)
 	return id == *i->real || id == *i->effective || id == *i->saved;
 }
 
-/* commit_creds: a change of effective or file-system ids makes the process undumpable (suid_dumpable 0)
- * and forgets the parent-death signal. */
+/* commit_creds: a change of effective or file-system ids makes the process undumpable
+ * (suid_dumpable 0) and forgets the parent-death signal. */
 static void ids_changed(struct task *t, const struct cred *old)
 {
 	const struct cred *c = &t->cred;
@@ -295,8 +295,8 @@ long sys_capget(struct task *t, const u64 *a)
 	return copy_to_user(a[1], data, words * sizeof(data[0]));
 }
 
-/* Accepted if it asks for no more than there is; giving some up is not remembered (a root that wants to be
- * less changes its uid). */
+/* Accepted if it asks for no more than there is; giving some up is not remembered (a root that
+ * wants to be less changes its uid). */
 long sys_capset(struct task *t, const u64 *a)
 {
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};

@@ -39,10 +39,11 @@ static long wait(struct task *t, u64 uaddr, u32 flags, u32 val, u32 bitset, u64 
 static bool takes_timeout(u32 cmd)
 {
 	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI ||
-		cmd == FUTEX_LOCK_PI2;
+	       cmd == FUTEX_LOCK_PI2;
 }
 
-/* FUTEX_WAIT's time-out is relative, the others' are absolute; LOCK_PI's is on CLOCK_REALTIME always. */
+/* FUTEX_WAIT's time-out is relative, the others' are absolute; LOCK_PI's is on CLOCK_REALTIME
+ * always. */
 static int get_deadline(u32 op, u32 cmd, u64 uaddr, u64 *deadline)
 {
 	u64 ns, now = clock_mono_ns();

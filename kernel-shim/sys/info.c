@@ -10,8 +10,8 @@
 #include "mm/mm.h"
 #include "sys/sys.h"
 
-#define UTS_LEN     65
-#define RW_MAX      0x7ffff000ull /* MAX_RW_COUNT: what one call moves at most */
+#define UTS_LEN	    65
+#define RW_MAX	    0x7ffff000ull /* MAX_RW_COUNT: what one call moves at most */
 #define RANDOM_PART 256
 
 struct user_utsname {
@@ -68,8 +68,7 @@ long sys_sysinfo(struct task *t, const u64 *a)
 	struct sysinfo si;
 	u16 running = 0;
 
-	list_for_each(pos, &kern->tasks)
-		running++;
+	list_for_each(pos, &kern->tasks) running++;
 	memset(&si, 0, sizeof(si));
 	si.uptime = (long)(clock_boot_ns() / NSEC_PER_SEC);
 	si.totalram = pages_total() * PAGE_SIZE;

@@ -11,8 +11,8 @@
 #include "sys/sys.h"
 
 #define PERSONALITY_QUERY 0xffffffffu
-#define TIMER_SLACK_NS    50000
-#define CAP_LAST          40 /* CAP_CHECKPOINT_RESTORE */
+#define TIMER_SLACK_NS	  50000
+#define CAP_LAST	  40 /* CAP_CHECKPOINT_RESTORE */
 
 long sys_exit(struct task *t, const u64 *a)
 {

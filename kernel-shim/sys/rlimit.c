@@ -19,7 +19,8 @@ struct user_rlimit {
 };
 
 /* do_prlimit (kernel/sys.c). */
-static long set_limit(struct task *t, struct process *p, u32 resource, const struct user_rlimit *new)
+static long set_limit(
+	struct task *t, struct process *p, u32 resource, const struct user_rlimit *new)
 {
 	u64 *limit = p->rlimits[resource];
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Scheduling calls. Priorities and policies are kept and shown as Linux would; the scheduler treats every
- * thread alike. Restartable sequences and memory barriers of one processor.
+ * Scheduling calls. Priorities and policies are kept and shown as Linux would; the scheduler treats
+ * every thread alike. Restartable sequences and memory barriers of one processor.
  */
 #include <asm/errno.h>
 #include <asm/resource.h>
@@ -208,8 +208,9 @@ long sys_sched_rr_get_interval(struct task *t, const u64 *a)
 	target = task_or_self(t, (s32)a[0]);
 	if (!target)
 		return -ESRCH;
-	ns = target->sched_policy == SCHED_RR ? RR_INTERVAL :
-		target->sched_policy == SCHED_FIFO ? 0 : CFS_INTERVAL;
+	ns = target->sched_policy == SCHED_RR	  ? RR_INTERVAL
+	     : target->sched_policy == SCHED_FIFO ? 0
+						  : CFS_INTERVAL;
 	return timespec_put(a[1], ns);
 }
 
@@ -264,8 +265,9 @@ static int prio_who(struct task *t, s32 which, s32 *who)
 	if (which < PRIO_PROCESS || which > PRIO_USER)
 		return -EINVAL;
 	if (!*who)
-		*who = which == PRIO_PROCESS ? t->tid :
-			which == PRIO_PGRP ? t->proc->pgrp : (s32)t->cred.uid;
+		*who = which == PRIO_PROCESS ? t->tid
+		       : which == PRIO_PGRP  ? t->proc->pgrp
+					     : (s32)t->cred.uid;
 	return 0;
 }
 
@@ -333,10 +335,10 @@ long sys_membarrier(struct task *t, const u64 *a)
 {
 	const u32 global = MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED;
 	const u32 reg = MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED |
-		MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
-		MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
-	const u32 private = MEMBARRIER_CMD_PRIVATE_EXPEDITED |
-		MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE;
+			MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
+			MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+	const u32 private =
+		MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE;
 	u32 cmd = (u32)a[0];
 
 	if (a[1] & 0xffffffffu)

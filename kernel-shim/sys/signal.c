@@ -14,8 +14,8 @@
 #define SIGSET_SIZE  8
 #define SIGINFO_SIZE 128
 /* What sa_flags may hold: others are cleared, so that programs can find out (sigaction(2)). */
-#define SA_KNOWN                                                                               \
-	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER |     \
+#define SA_KNOWN                                                                                   \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER |         \
 		SA_RESETHAND | SA_EXPOSE_TAGBITS | SA_RESTORER)
 
 static bool valid_signal(s32 signo) /* 0 asks only whether it could be sent */
@@ -104,9 +104,10 @@ static int put_siginfo(u64 uaddr, const struct sig_info *si)
 	return clear_user(uaddr + sizeof(*si), SIGINFO_SIZE - sizeof(*si));
 }
 
-/* Waits until one of `set` is pending for t. The signals are unblocked meanwhile so that t is chosen and
- * woken, and remembered in real_blocked so that their default action does not strike. */
-static bool wait_for_signal(struct task *t, sigmask set, u64 deadline, struct sig_info *si, int *why)
+/* Waits until one of `set` is pending for t. The signals are unblocked meanwhile so that t is
+ * chosen and woken, and remembered in real_blocked so that their default action does not strike. */
+static bool wait_for_signal(
+	struct task *t, sigmask set, u64 deadline, struct sig_info *si, int *why)
 {
 	bool got = signal_dequeue(t, set, si);
 
@@ -181,10 +182,11 @@ long sys_restart_syscall(struct task *t, const u64 *a)
 long sys_sigaltstack(struct task *t, const u64 *a)
 {
 	struct altstack ss, old = {
-		.sp = t->altstack_sp,
-		.size = t->altstack_size,
-		.flags = (s32)(altstack_state(t, t->regs.rsp) | (t->altstack_flags & (1u << 31))),
-	};
+				    .sp = t->altstack_sp,
+				    .size = t->altstack_size,
+				    .flags = (s32)(altstack_state(t, t->regs.rsp) |
+						   (t->altstack_flags & (1u << 31))),
+			    };
 	int r;
 
 	if (a[0]) {
@@ -209,8 +211,8 @@ static void user_info(struct task *t, struct sig_info *si, s32 signo, s32 code)
 }
 
 /* For signal 0 that the target exists and may be signalled is enough. */
-static long send_checked(struct task *t, struct process *p, struct task *thread,
-	const struct sig_info *si)
+static long send_checked(
+	struct task *t, struct process *p, struct task *thread, const struct sig_info *si)
 {
 	if (!valid_signal(si->signo))
 		return -EINVAL;
@@ -323,7 +325,8 @@ long sys_tkill(struct task *t, const u64 *a)
 	return send_thread(t, 0, (s32)a[0], &si);
 }
 
-/* The caller makes up siginfo: not one that claims to be from the kernel or kill(2), except to itself. */
+/* The caller makes up siginfo: not one that claims to be from the kernel or kill(2), except to
+ * itself. */
 static int get_info(struct task *t, u64 uaddr, s32 signo, s32 pid, struct sig_info *si)
 {
 	if (copy_from_user(si, uaddr, sizeof(*si)))

@@ -11,7 +11,7 @@
 #include "sys/sys.h"
 #include "sys/uapi.h"
 
-#define SEC_MAX (TIME_NEVER / NSEC_PER_SEC - 1)
+#define SEC_MAX	   (TIME_NEVER / NSEC_PER_SEC - 1)
 #define LOW_RES_NS 4000000ull /* of the _COARSE clocks: a tick of 250 Hz */
 
 /* -- conversions -- */
@@ -28,8 +28,8 @@ int timeval_to_ns(const struct user_timeval *tv, u64 *ns)
 {
 	if (tv->sec < 0 || tv->usec < 0 || tv->usec >= 1000000)
 		return -EINVAL;
-	*ns = (u64)tv->sec > SEC_MAX ? TIME_NEVER - 1 :
-		(u64)tv->sec * NSEC_PER_SEC + (u64)tv->usec * 1000;
+	*ns = (u64)tv->sec > SEC_MAX ? TIME_NEVER - 1
+				     : (u64)tv->sec * NSEC_PER_SEC + (u64)tv->usec * 1000;
 	return 0;
 }
 
@@ -130,7 +130,8 @@ long sys_time(struct task *t, const u64 *a)
 
 /* -- sleeping -- */
 
-/* Until `at` on `clock`. CPU clocks advance only while the process runs: look again when it could be. */
+/* Until `at` on `clock`. CPU clocks advance only while the process runs: look again when it could
+ * be. */
 static int sleep_until(s32 clock, u64 at)
 {
 	u64 now, deadline;
@@ -231,7 +232,8 @@ long sys_clock_nanosleep(struct task *t, const u64 *a)
 
 static struct user_itimerval itimerval_from(const struct itimer_value *v)
 {
-	return (struct user_itimerval){timeval_from_ns(v->interval_ns), timeval_from_ns(v->left_ns)};
+	return (struct user_itimerval){
+		timeval_from_ns(v->interval_ns), timeval_from_ns(v->left_ns)};
 }
 
 long sys_getitimer(struct task *t, const u64 *a)
@@ -334,7 +336,8 @@ long sys_timer_create(struct task *t, const u64 *a)
 
 static int put_timer_value(u64 uaddr, const struct itimer_value *v)
 {
-	struct user_itimerspec out = {timespec_from_ns(v->interval_ns), timespec_from_ns(v->left_ns)};
+	struct user_itimerspec out = {
+		timespec_from_ns(v->interval_ns), timespec_from_ns(v->left_ns)};
 
 	return copy_to_user(uaddr, &out, sizeof(out));
 }

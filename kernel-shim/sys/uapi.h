@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Structures that handlers copy to and from programs, x86-64 layout, and how times are read from them.
+ * Structures that handlers copy to and from programs, x86-64 layout, and how times are read from
+ * them.
  */
 #ifndef SYS_UAPI_H
 #define SYS_UAPI_H

@@ -49,8 +49,8 @@ long sys_wait4(struct task *t, const u64 *a)
 
 static int waitid_query(struct task *t, const u64 *a, struct wait_query *q)
 {
-	const u32 known =
-		WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
+	const u32 known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
+			  __WCLONE | __WALL;
 	s32 id = (s32)a[1];
 
 	q->which = (s32)a[0];
@@ -74,7 +74,8 @@ static int waitid_query(struct task *t, const u64 *a, struct wait_query *q)
 	}
 }
 
-/* Only these fields: kernel/exit.c writes no more, and writes them (as zero) when there is nothing, too. */
+/* Only these fields: kernel/exit.c writes no more, and writes them (as zero) when there is nothing,
+ * too. */
 static int put_waitinfo(u64 uaddr, long ret, const struct wait_result *r)
 {
 	u32 head[3] = {0}, child[3] = {0};
