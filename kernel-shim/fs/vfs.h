@@ -45,6 +45,8 @@ struct super { /* a mounted file system's own state */
 	u32 refs;
 	u64 dev;          /* st_dev */
 	bool readonly;
+	bool remote;         /* the host refuses writes itself, and says which flag would allow them */
+	bool cache_negative; /* a name that was not found stays so until it is made through us */
 	struct inode *root;
 	void *priv;
 };
@@ -52,6 +54,8 @@ struct super_ops {
 	int (*statfs)(struct super *s, struct inode *i, struct chan_statfs *out);
 	void (*destroy)(struct super *s);
 };
+/* A super with one reference and a device number of its own. */
+struct super *super_new(const struct super_ops *ops, const char *type);
 
 struct inode {
 	const struct inode_ops *ops;
@@ -63,10 +67,11 @@ struct inode {
 	u64 ino;
 	u64 size; /* valid for regular files after getattr */
 	u32 nlink;
+	u64 blocks;
 	u64 rdev;
 	s64 atime, mtime, ctime, btime;
 	u32 atime_ns, mtime_ns, ctime_ns, btime_ns;
-	struct list mappings_dummy; /* reserved */
+	struct list aliases; /* dentries of this inode, by alias_link */
 	void *priv;
 	void *locks;       /* struct lock_state (POSIX, flock) or NULL */
 	struct pipe *fifo; /* FIFO opened inside, or NULL */
@@ -76,7 +81,12 @@ struct inode_ops {
 	/* Directories. lookup: *out is a new reference, or -ENOENT. dentry gives the name. Ops that are
 	 * absent mean -EPERM/-ENOTDIR/-EROFS as fits; vfs checks permissions and types before calling. */
 	int (*lookup)(struct inode *dir, const char *name, u32 len, struct inode **out);
-	/* Like lookup of several components at once (hostfs prefetch); optional. */
+	/* Instead of lookup, when a name is not cached or no longer believed: looks up as many components
+	 * of `rest` (a relative path) as it likes and caches them; *out is the first's dentry, a new
+	 * reference, negative if it is not there. Optional. */
+	int (*walk)(struct dentry *dir, const char *rest, struct dentry **out);
+	/* Creates and opens a regular file in one step (O_EXCL in f->flags); sets f->priv. Optional. */
+	int (*create_open)(struct inode *dir, struct dentry *d, struct file *f, u32 mode, struct inode **out);
 	int (*create)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev, struct inode **out); /* mknod: S_IFREG FIFO SOCK CHR BLK */
 	int (*mkdir)(struct inode *dir, struct dentry *d, u32 mode, struct inode **out);
 	int (*symlink)(struct inode *dir, struct dentry *d, const char *target, struct inode **out);
@@ -96,6 +106,9 @@ struct inode_ops {
 	bool (*revalidate)(struct dentry *d);
 	s64 (*getxattr)(struct inode *i, const char *name, void *buf, size_t n);
 	s64 (*listxattr)(struct inode *i, char *buf, size_t n);
+	int (*setxattr)(struct inode *i, const char *name, const void *value, size_t n, u32 flags);
+	int (*removexattr)(struct inode *i, const char *name);
+	int (*access)(struct inode *i, u32 mask); /* access(2), after the attributes allowed it. Optional. */
 	void (*release)(struct inode *i); /* last reference */
 	/* Frame for page `index` of a mapping: RAM (a reference is taken) or window page. -EIO past the end. */
 	int (*map_page)(struct inode *i, struct file *f, u64 index, bool write, u64 *pa);
@@ -105,7 +118,7 @@ struct dentry {
 	u32 refs;
 	struct dentry *parent; /* NULL for a file system's root */
 	struct inode *inode;   /* NULL: negative */
-	struct list hash_link, child_link, lru_link;
+	struct list hash_link, child_link, lru_link, alias_link;
 	struct list children;
 	struct mount *mounted; /* a mount covers this directory (single namespace) */
 	u64 valid_until;       /* hostfs: monotonic ns until which attributes and name are believed */
@@ -189,6 +202,9 @@ struct file_ops {
 #define LOOKUP_NO_SYMLINKS 16u /* openat2 */
 #define LOOKUP_BENEATH   32u
 #define LOOKUP_IN_ROOT   64u
+#define LOOKUP_NO_MAGICLINKS 128u
+#define LOOKUP_NO_XDEV   256u
+#define LOOKUP_CACHED    512u
 struct last_component {
 	char name[256];
 	u32 len;
@@ -202,22 +218,46 @@ int path_lookup_kernel(const char *name, u32 flags, struct path *out); /* from t
 char *getname(u64 upath, bool empty_ok);
 /* Absolute path as seen from the root of fs; "(deleted)" is appended when unlinked. Length or -errno. */
 s64 path_string(const struct path *p, char *buf, size_t n);
-int inode_permission(struct inode *i, u32 mask); /* MAY_EXEC 1, MAY_WRITE 2, MAY_READ 4; current's fs ids */
+#define MAY_EXEC  1u
+#define MAY_WRITE 2u
+#define MAY_READ  4u
+int inode_permission(struct inode *i, u32 mask); /* by current's fs ids */
 
 /* -- dentries, inodes -- */
+/* One reference, nlink 1, owner 0:0, times now, an inode number of its own. */
 struct inode *inode_new(struct super *s, const struct inode_ops *ops, u32 mode);
+void inode_fill_stat(const struct inode *i, struct kstat *st); /* what getattr does where it is absent */
 void inode_get(struct inode *i);
 void inode_put(struct inode *i);
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
+/* Cached under its parent (NULL: the root of a file system); takes references of its own on parent and
+ * inode. One reference. NULL: memory is out. */
 struct dentry *dentry_new(struct dentry *parent, const char *name, u32 len, struct inode *inode);
 void dentry_unhash(struct dentry *d);
 int vfs_getattr(const struct path *p, struct kstat *st);
+int file_getattr(struct file *f, struct kstat *st);
+
+/* -- changing names (fs/change.c): rights and rules of Linux, current's ids; p is a path as path_lookup
+ * takes it. Also for bind(2) of local sockets, which looks the socket up again with path_lookup. -- */
+int vfs_mknod(s32 dfd, const char *name, u32 mode, u64 rdev);
+int vfs_mkdir(s32 dfd, const char *name, u32 mode);
+int vfs_symlink(const char *target, s32 dfd, const char *name);
 
 /* -- open files and descriptors -- */
 struct file *file_new(const struct file_ops *ops, u32 flags); /* anonymous; one reference */
 struct file *file_open(s32 dfd, const char *name, u32 flags, u32 mode); /* open(2) inside; or err_ptr */
 struct file *file_open_path(const struct path *p, u32 flags);           /* no creation, no follow */
+/* In flags of the two above: the file will be executed. Needs the x bit, EACCES unless a regular file. */
+#define O_FOR_EXEC 040u
+static inline bool file_readable(const struct file *f)
+{
+	return (f->flags & 3) == 0 || (f->flags & 3) == 2;
+}
+static inline bool file_writable(const struct file *f)
+{
+	return (f->flags & 3) == 1 || (f->flags & 3) == 2;
+}
 void file_get(struct file *f);
 void file_put(struct file *f);
 s64 file_read_kernel(struct file *f, void *buf, size_t n, u64 pos); /* loops until n or the end */
@@ -234,6 +274,10 @@ struct file *files_lookup(struct files *fs, s32 fd); /* any table; a reference o
 s32 fd_install(struct file *f, bool cloexec, s32 lowest); /* takes the reference; fd or -EMFILE */
 int fd_install_at(struct files *fs, s32 fd, struct file *f, bool cloexec); /* boot */
 u32 files_each(struct files *fs, s32 *fd); /* next open fd >= *fd: 1 and *fd, or 0 */
+bool files_cloexec(struct files *fs, s32 fd);
+/* Reads and writes with the checks and signals of read(2) and write(2). pos NULL: the file's own position. */
+s64 vfs_read(struct file *f, struct uio *u, s64 *pos);
+s64 vfs_write(struct file *f, struct uio *u, s64 *pos);
 
 struct fs_ctx {
 	u32 refs;
@@ -249,12 +293,17 @@ struct super *hostfs_mount(u32 handle, bool readonly);
 struct super *procfs_mount(void);
 struct super *devfs_mount(void);
 int vfs_mount(struct super *s, const struct path *at, u32 flags, const char *source); /* at NULL: the root */
+int fs_init(void); /* kern->fs_state; fs_boot calls it, tests may before */
 int fs_boot(struct task *init); /* mounts of the boot block, stdio descriptors, cwd */
 
 /* An unnamed tmpfs file (shared anonymous memory, memfd). */
 struct file *tmpfs_anon_file(const char *name, u64 size);
 /* A host stream or file inherited as descriptor. */
 struct file *hostfs_inherited(u32 handle, u32 oflags);
+u32 hostfs_handle(struct file *f); /* channel handle of an open host file, 0: not one */
+bool hostfs_is_tty(struct file *f);
+/* For mm, when memory is short: drops cached names and with them cached inodes. Dropped. */
+u32 dcache_shrink(u32 n);
 /* Pipes, ends[0] reads. */
 int pipe_make(struct file *ends[2], u32 flags);
 /* A watched host file became ready (CHAN_EV_READY). */
