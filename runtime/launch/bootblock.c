@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Grants to the service, and the boot block that names them to the shim (kernel-shim/abi/boot.h).
+ * RAM from the home's part on: clock page, ring, boot block; what follows is the shim's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "runtime/launch/launch_internal.h"
+
+#define PAGE 4096ull
+
+/* Appends to the block; `limit` is the end of the room for it. */
+struct builder {
+	uint8_t *base;
+	uint64_t used, limit;
+	bool full;
+};
+
+static uint32_t add_bytes(struct builder *b, const void *p, size_t n, size_t align)
+{
+	uint64_t at = (b->used + align - 1) & ~(uint64_t)(align - 1);
+
+	if (at + n > b->limit) {
+		b->full = true;
+		return 0;
+	}
+	if (p)
+		memcpy(b->base + at, p, n);
+	b->used = at + n;
+	return (uint32_t)at;
+}
+
+static uint32_t add_string(struct builder *b, const char *s)
+{
+	return add_bytes(b, s, strlen(s) + 1, 1);
+}
+
+static uint32_t add_strings(struct builder *b, char **v, uint32_t *count)
+{
+	uint32_t n = 0, table;
+
+	while (v[n])
+		n++;
+	*count = n;
+	table = add_bytes(b, NULL, n * sizeof(uint32_t), 8);
+	for (uint32_t i = 0; i < n && !b->full; i++)
+		((uint32_t *)(b->base + table))[i] = add_string(b, v[i]);
+	return table;
+}
+
+static const uint32_t mount_kinds[] = {
+	[LAUNCH_MOUNT_HOST] = BOOT_MOUNT_HOST,
+	[LAUNCH_MOUNT_TMPFS] = BOOT_MOUNT_TMPFS,
+	[LAUNCH_MOUNT_PROC] = BOOT_MOUNT_PROC,
+	[LAUNCH_MOUNT_DEV] = BOOT_MOUNT_DEV,
+	[LAUNCH_MOUNT_LINK] = BOOT_MOUNT_LINK,
+};
+
+static int add_mount(struct launch *l, struct builder *b, const struct launch_mount *m,
+	struct boot_mount *out)
+{
+	int64_t handle = 0;
+
+	if (m->kind == LAUNCH_MOUNT_HOST) {
+		handle = service_grant(l->service, m->fd, m->writable, m->source);
+		if (handle < 0) {
+			launch_fail(l, "cannot grant %s: %s", m->source, strerror((int)-handle));
+			return (int)handle;
+		}
+	}
+	*out = (struct boot_mount){
+		.kind = mount_kinds[m->kind],
+		.flags = m->writable ? 0 : BOOT_MOUNT_RO,
+		.handle = (uint32_t)handle,
+		.mode = m->mode,
+		.size = m->size,
+		.target = add_string(b, m->target),
+		.source = add_string(b, m->source ? m->source : "none"),
+		.uid = l->c->uid,
+		.gid = l->c->gid,
+	};
+	return 0;
+}
+
+static int add_mounts(struct launch *l, struct builder *b)
+{
+	const struct launch_config *c = l->c;
+	uint32_t table = add_bytes(b, NULL, c->nmounts * sizeof(struct boot_mount), 8);
+
+	l->boot->nmounts = c->nmounts;
+	l->boot->mounts = table;
+	for (unsigned i = 0; i < c->nmounts && !b->full; i++) {
+		int r = add_mount(l, b, &c->mounts[i], (struct boot_mount *)(b->base + table) + i);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* stdin, stdout, stderr as far as they are open. */
+static int add_stdio(struct launch *l, struct builder *b)
+{
+	struct boot_fd fds[3];
+	uint32_t n = 0;
+
+	l->boot->tty_fd = ~0u;
+	for (int fd = 0; fd < 3; fd++) {
+		int oflags = 0;
+		int64_t h;
+
+		if (fcntl(fd, F_GETFD) < 0)
+			continue;
+		h = service_inherit(l->service, fd, &oflags);
+		if (h < 0) {
+			launch_fail(l, "cannot use descriptor %d: %s", fd, strerror((int)-h));
+			return (int)h;
+		}
+		if (l->boot->tty_fd == ~0u && isatty(fd))
+			l->boot->tty_fd = (uint32_t)fd;
+		fds[n++] = (struct boot_fd){.handle = (uint32_t)h, .fd = fd, .oflags = (uint32_t)oflags};
+	}
+	l->boot->nfds = n;
+	l->boot->fds = add_bytes(b, fds, n * sizeof(fds[0]), 8);
+	return 0;
+}
+
+static void add_limits(const struct launch_config *c, struct boot_block *k)
+{
+	for (int i = 0; i < 16; i++) {
+		k->rlimits[i][0] = c->rlimits[i].rlim_cur;
+		k->rlimits[i][1] = c->rlimits[i].rlim_max;
+	}
+}
+
+static int fill(struct launch *l, struct builder *b)
+{
+	const struct launch_config *c = l->c;
+	struct boot_block *k = l->boot;
+	struct utsname uts;
+	int r;
+
+	k->magic = BOOT_MAGIC;
+	k->version = BOOT_VERSION;
+	k->mem_size = l->mem.ram_size;
+	k->window_gpa = BOOT_WINDOW_GPA;
+	k->window_size = l->mem.window_size;
+	k->ring_stride = sizeof(struct chan_ring);
+	k->ncpus = 1;
+	k->flags = (c->verbose ? BOOT_F_VERBOSE : 0) | (c->trace ? BOOT_F_TRACE : 0) |
+		   (c->stats ? BOOT_F_STATS : 0);
+	k->path = add_string(b, c->program);
+	k->argv = add_strings(b, c->argv, &k->argc);
+	k->envp = add_strings(b, c->envp, &k->envc);
+	k->cwd = add_string(b, c->cwd);
+	k->hostname = add_string(b, c->hostname);
+	k->uid = c->uid;
+	k->gid = c->gid;
+	k->ngroups = c->ngroups;
+	k->groups = add_bytes(b, c->groups, c->ngroups * sizeof(uint32_t), 8);
+	k->umask = c->umask;
+	k->pids_max = c->pids_max;
+	k->trace = c->trace ? add_string(b, c->trace) : 0;
+	add_limits(c, k);
+	k->hwcap = getauxval(AT_HWCAP);
+	/* HWCAP2 bit 1 would announce FSGSBASE, which the guest's CR4 does not enable */
+	k->hwcap2 = 0;
+	k->xcr0 = c->caps.xcr0;
+	k->xsave_size = c->caps.xsave_size;
+	k->cpu_features = (c->caps.sysret ? BOOT_CPU_SYSRET : 0) | (c->caps.xsave ? BOOT_CPU_XSAVE : 0);
+	if (getrandom(k->random, sizeof(k->random), 0) != (ssize_t)sizeof(k->random))
+		return -EIO;
+	uname(&uts);
+	k->os_release = add_string(b, uts.release);
+	k->os_version = add_string(b, uts.version);
+	r = add_mounts(l, b);
+	if (!r)
+		r = add_stdio(l, b);
+	return r;
+}
+
+int launch_bootblock_build(struct launch *l)
+{
+	uint64_t clock_gpa = l->home->ram_reserved, ring_gpa = clock_gpa + PAGE;
+	uint64_t boot_gpa = ring_gpa + sizeof(struct chan_ring);
+	struct builder b = {.used = sizeof(struct boot_block)};
+	int r;
+
+	_Static_assert(sizeof(struct chan_ring) % PAGE == 0, "the ring is whole pages");
+	/* arguments and environment may take up to half of what is left */
+	if (l->mem.ram_size < boot_gpa + 4 * 1024 * 1024) {
+		launch_fail(l, "not enough memory for the shim (--mem)");
+		return -ENOMEM;
+	}
+	l->clock = (struct boot_clock *)(l->mem.ram + clock_gpa);
+	l->ring = (struct chan_ring *)(l->mem.ram + ring_gpa);
+	l->boot = (struct boot_block *)(l->mem.ram + boot_gpa);
+	b.base = l->mem.ram + boot_gpa;
+	b.limit = (l->mem.ram_size - boot_gpa) / 2;
+	if (b.limit > UINT32_MAX)
+		b.limit = UINT32_MAX;
+	l->boot->clock_gpa = clock_gpa;
+	l->boot->ring_gpa = ring_gpa;
+	r = fill(l, &b);
+	if (r)
+		return r;
+	if (b.full) {
+		launch_fail(l, "arguments and environment do not fit in guest memory (--mem)");
+		return -E2BIG;
+	}
+	l->boot->size = (uint32_t)b.used;
+	l->boot->free_start = (boot_gpa + b.used + PAGE - 1) & ~(PAGE - 1);
+	return 0;
+}

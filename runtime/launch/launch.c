@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The life of a sandbox, in order: open everything, build the VM, close the jail, run, take down.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/jail/jail.h"
+#include "runtime/launch/launch_internal.h"
+
+#define KILL_GRACE_NS 2000000000ull /* after the time limit: for the shim to end by itself */
+
+void launch_fail(struct launch *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (atomic_exchange(&l->failed, 1))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(l->res->error, sizeof(l->res->error), fmt, ap);
+	va_end(ap);
+}
+
+/* -- what the service calls -- */
+
+static void on_kick(void *arg)
+{
+	struct launch *l = arg;
+
+	__atomic_store_n(&l->ring->events, 1, __ATOMIC_RELEASE);
+	l->home->kick(l);
+}
+
+static void on_exited(void *arg, int wait_status, const struct chan_report *report)
+{
+	struct launch *l = arg;
+
+	l->res->wait_status = wait_status;
+	l->res->report = *report;
+	l->res->out_of_memory = report->flags & CHAN_REPORT_OOM;
+	pthread_mutex_lock(&l->lock);
+	l->ended = true;
+	pthread_cond_broadcast(&l->ended_cond);
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void on_log(void *arg, uint32_t kind, const char *text)
+{
+	struct launch *l = arg;
+
+	if (kind == CHAN_LOG_FATAL)
+		l->res->could_not_start = true;
+	l->c->log(l->c->arg, kind, text);
+}
+
+static void on_denied(void *arg, const char *operation, const char *path, const char *flag_help)
+{
+	struct launch *l = arg;
+
+	l->c->denied(l->c->arg, operation, path, flag_help);
+}
+
+/* -- threads -- */
+
+static void *watcher_main(void *arg)
+{
+	struct launch *l = arg;
+	int r = jail_thread(JAIL_WATCHER, NULL, 0);
+
+	if (!r)
+		r = service_watch_loop(l->service, &l->forwarded);
+	if (r)
+		launch_fail(l, "the watcher thread failed: %s", strerror(-r));
+	return NULL;
+}
+
+/* True if the sandbox ended before `deadline` (CLOCK_MONOTONIC). */
+static bool ended_by(struct launch *l, uint64_t deadline)
+{
+	struct timespec ts = {
+		(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
+	bool ended;
+
+	pthread_mutex_lock(&l->lock);
+	while (!l->ended && pthread_cond_timedwait(&l->ended_cond, &l->lock, &ts) != ETIMEDOUT)
+		;
+	ended = l->ended;
+	pthread_mutex_unlock(&l->lock);
+	return ended;
+}
+
+static void *limiter_main(void *arg)
+{
+	struct launch *l = arg;
+	const struct chan_event ev = {.kind = CHAN_EV_KILL, .value = SIGKILL};
+	uint64_t deadline = launch_now_ns() + l->c->timeout_ns;
+
+	if (jail_thread(JAIL_WATCHER, NULL, 0) || ended_by(l, deadline))
+		return NULL;
+	atomic_store(&l->timed_out, true);
+	service_post_event(l->service, &ev);
+	if (ended_by(l, deadline + KILL_GRACE_NS))
+		return NULL;
+	/* a shim that does not obey is not worth unwinding */
+	l->c->log(l->c->arg, CHAN_LOG_FATAL, "the time limit passed and the shim did not stop");
+	service_restore_tty(l->service);
+	_exit(124);
+}
+
+static int start_threads(struct launch *l)
+{
+	int r = pthread_create(&l->watcher, NULL, watcher_main, l);
+
+	if (r)
+		return -r;
+	l->watcher_runs = true;
+	if (l->c->timeout_ns) {
+		r = pthread_create(&l->limiter, NULL, limiter_main, l);
+		if (r)
+			return -r;
+		l->limiter_runs = true;
+	}
+	return 0;
+}
+
+static void stop_threads(struct launch *l)
+{
+	pthread_mutex_lock(&l->lock);
+	l->ended = true;
+	pthread_cond_broadcast(&l->ended_cond);
+	pthread_mutex_unlock(&l->lock);
+	if (l->watcher_runs) {
+		service_shutdown(l->service);
+		pthread_join(l->watcher, NULL);
+	}
+	if (l->limiter_runs)
+		pthread_join(l->limiter, NULL);
+}
+
+/* -- steps -- */
+
+/* Signals that go to the program are taken by the watcher alone. */
+static void block_signals(struct launch *l)
+{
+	static const int list[] = {
+		SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2, SIGWINCH};
+
+	sigemptyset(&l->forwarded);
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		sigaddset(&l->forwarded, list[i]);
+	pthread_sigmask(SIG_BLOCK, &l->forwarded, NULL);
+	signal(SIGPIPE, SIG_IGN); /* writers get EPIPE, and the program its own SIGPIPE */
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGTTOU, SIG_IGN); /* the program's terminal modes are set from here */
+}
+
+static int make_vm(struct launch *l)
+{
+	const struct vm_ops *ops = l->c->backend;
+	int r = ops->create(&l->vm);
+
+	if (!r)
+		r = ops->map_memory(l->vm, 0, 0, l->mem.ram, l->mem.ram_size, 0);
+	if (!r)
+		r = ops->map_memory(
+			l->vm, 1, BOOT_WINDOW_GPA, l->mem.window, l->mem.window_size, 0);
+	if (!r)
+		r = ops->vcpu_create(l->vm, 0, &l->vcpu);
+	if (r)
+		launch_fail(l, "cannot make a virtual machine: %s", strerror(-r));
+	return r;
+}
+
+static int make_service(struct launch *l)
+{
+	const struct service_callbacks cb = {l, on_kick, on_exited, on_log, on_denied};
+	int r = service_create(&l->service, &l->mem, &cb);
+
+	if (!r && l->c->stats)
+		service_enable_timing(l->service);
+	if (!r)
+		r = launch_bootblock_build(l);
+	if (!r)
+		r = service_prepare(l->service);
+	if (r)
+		launch_fail(l, "cannot prepare the channel: %s", strerror(-r));
+	return r;
+}
+
+static int run(struct launch *l)
+{
+	int r;
+
+	/* 1. what is forwarded is blocked before any thread exists, so that none takes it by default */
+	block_signals(l);
+	/* 2. memory, 3. everything that the program may reach, opened and granted */
+	r = launch_memory_create(l);
+	if (r) {
+		launch_fail(l, "cannot map %llu MiB of guest memory: %s (--mem)",
+			(unsigned long long)(l->c->mem_size >> 20), strerror(-r));
+		return r;
+	}
+	r = make_service(l);
+	if (r)
+		return r;
+	launch_clock_init(l);
+	/* 4. the VM, while /dev/kvm can still be opened */
+	r = make_vm(l);
+	if (r)
+		return r;
+	r = l->home->prepare(l);
+	if (r) {
+		launch_fail(l, "cannot set the virtual machine up: %s", strerror(-r));
+		return r;
+	}
+	/* 5. nothing more is opened: close the jail while there is one thread */
+	r = jail_enter(l->c, &l->res->jail);
+	if (r) {
+		launch_fail(l, "the jail is not complete and --strict was given: %s",
+			l->res->jail.missing);
+		return r;
+	}
+	/* 6. each thread closes its own filter; 7. the shim runs */
+	r = start_threads(l);
+	if (r) {
+		launch_fail(l, "cannot start a thread: %s", strerror(-r));
+		return r;
+	}
+	l->res->start_ns = launch_now_ns() - l->res->start_ns;
+	return l->home->run(l);
+}
+
+static void take_usage(struct launch *l)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	l->res->user_ns = (uint64_t)ru.ru_utime.tv_sec * 1000000000u + (uint64_t)ru.ru_utime.tv_usec * 1000u;
+	l->res->system_ns = (uint64_t)ru.ru_stime.tv_sec * 1000000000u + (uint64_t)ru.ru_stime.tv_usec * 1000u;
+	l->res->host_rss_peak_kib = (uint64_t)ru.ru_maxrss;
+	if (l->service)
+		service_stats(l->service, &l->res->channel);
+	if (l->vcpu)
+		l->c->backend->stats(l->vcpu, &l->res->vm);
+}
+
+static void take_down(struct launch *l)
+{
+	stop_threads(l);
+	if (l->service)
+		service_restore_tty(l->service);
+	take_usage(l);
+	l->home->destroy(l);
+	if (l->vcpu)
+		l->c->backend->vcpu_destroy(l->vcpu);
+	if (l->vm)
+		l->c->backend->destroy(l->vm);
+	if (l->service)
+		service_destroy(l->service);
+	launch_memory_destroy(l);
+}
+
+int launch_run(const struct launch_config *c, struct launch_result *out)
+{
+	struct launch l = {.c = c, .res = out, .ram_fd = -1};
+	uint64_t t0 = launch_now_ns();
+	pthread_condattr_t attr;
+	bool ended;
+	int r;
+
+	memset(out, 0, sizeof(*out));
+	out->start_ns = t0;
+	pthread_mutex_init(&l.lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&l.ended_cond, &attr);
+	pthread_condattr_destroy(&attr);
+#ifdef LAUNCH_HAVE_GUEST
+	l.home = c->home == LAUNCH_HOME_GUEST ? &launch_home_guest : &launch_home_host;
+#else
+	l.home = &launch_home_host;
+#endif
+
+	r = run(&l);
+	ended = l.ended;
+	take_down(&l);
+	pthread_cond_destroy(&l.ended_cond);
+	pthread_mutex_destroy(&l.lock);
+
+	out->wall_ns = launch_now_ns() - t0;
+	if (r || !ended) {
+		if (!atomic_load(&l.failed))
+			snprintf(out->error, sizeof(out->error), "the shim stopped: %s",
+				r ? strerror(-r) : "without an exit status");
+		out->end = LAUNCH_FAILED;
+	} else if (atomic_load(&l.timed_out)) {
+		out->end = LAUNCH_TIMEOUT;
+	} else {
+		out->end = LAUNCH_EXITED;
+	}
+	return 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LAUNCH_INTERNAL_H
+#define LAUNCH_INTERNAL_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "kernel-shim/abi/boot.h"
+#include "runtime/launch/launch.h"
+
+/* A sandbox while it runs: everything hangs off this. */
+struct launch {
+	const struct launch_config *c;
+	struct launch_result *res;
+
+	struct service_memory mem;
+	int ram_fd;
+	struct service *service;
+	struct boot_block *boot; /* in guest RAM */
+	struct chan_ring *ring;  /* in guest RAM */
+	struct boot_clock *clock; /* in guest RAM */
+	uint64_t tsc0, mono0;    /* where the clock's rate is measured from */
+	uint64_t clock_fresh_ns;
+
+	struct vm *vm;
+	struct vcpu *vcpu;
+	const struct launch_home_ops *home;
+	void *home_state;
+
+	pthread_t watcher, limiter;
+	bool watcher_runs, limiter_runs;
+	sigset_t forwarded;
+	pthread_mutex_t lock; /* guards the two below */
+	pthread_cond_t ended_cond;
+	bool ended;
+	atomic_bool timed_out;
+	atomic_int failed; /* a home could not go on: res->error says why */
+};
+
+/* Where the shim lives. Called in this order on the thread that called launch_run. */
+struct launch_home_ops {
+	const char *name;
+	/* Bytes of RAM from 0 that the home needs for itself. */
+	uint64_t ram_reserved;
+	/* Writes to RAM what must be there, sets the vCPU's registers. */
+	int (*prepare)(struct launch *l);
+	/* Runs to the end, after the jail closed. */
+	int (*run)(struct launch *l);
+	/* Any thread: user code returns to the shim soon, because ring->events is set. */
+	void (*kick)(struct launch *l);
+	void (*destroy)(struct launch *l);
+};
+extern const struct launch_home_ops launch_home_host;
+extern const struct launch_home_ops launch_home_guest;
+
+/* memory.c */
+int launch_memory_create(struct launch *l);
+void launch_memory_destroy(struct launch *l);
+/* bootblock.c: grants and boot block; RAM from ram_reserved on is used. */
+int launch_bootblock_build(struct launch *l);
+/* clock.c */
+void launch_clock_init(struct launch *l);
+void launch_clock_refresh(struct launch *l);
+uint64_t launch_now_ns(void);
+/* launch.c: remember the first failure, in words. */
+void launch_fail(struct launch *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Guest memory: RAM is a sealed memfd, so that it can be shared and given back page by page; the file
+ * window is only a reservation of addresses that files are mapped into.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "runtime/launch/launch_internal.h"
+
+int launch_memory_create(struct launch *l)
+{
+	uint64_t size = l->c->mem_size;
+	void *p;
+
+	l->ram_fd = memfd_create("sandbox-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (l->ram_fd < 0)
+		return -errno;
+	if (ftruncate(l->ram_fd, (off_t)size) ||
+		fcntl(l->ram_fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+		return -errno;
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, l->ram_fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	l->mem.ram = p;
+	l->mem.ram_size = size;
+	/* a core dump of the launcher must not hold the guest's gigabytes */
+	madvise(p, size, MADV_DONTDUMP);
+	p = mmap(NULL, BOOT_WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	l->mem.window = p;
+	l->mem.window_size = BOOT_WINDOW_SIZE;
+	return 0;
+}
+
+void launch_memory_destroy(struct launch *l)
+{
+	if (l->mem.ram)
+		munmap(l->mem.ram, l->mem.ram_size);
+	if (l->mem.window)
+		munmap(l->mem.window, l->mem.window_size);
+	if (l->ram_fd >= 0)
+		close(l->ram_fd);
+	l->ram_fd = -1;
+	l->mem = (struct service_memory){0};
+}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+SANDBOX_SRCS += $(addprefix runtime/launch/, launch.c memory.c bootblock.c clock.c home_host.c)
