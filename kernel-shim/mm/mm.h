@@ -23,6 +23,9 @@ void page_init(u64 mem_size, u64 free_start); /* builds the frame table; touches
 u64 pages_free_count(void);
 u64 pages_total(void);
 bool pa_is_ram(u64 pa);    /* else a page of the file window: not counted, not freed */
+u64 page_zero_frame(void); /* the shared frame of zeroes; not counted */
+/* Program memory is refused when fewer frames than this are left: the rest is for the shim itself. */
+bool pages_low(void);
 
 /* -- page tables, x86-64 4-level format in RAM -- */
 #define PTE_P   0x001ull
@@ -32,6 +35,7 @@ bool pa_is_ram(u64 pa);    /* else a page of the file window: not counted, not f
 #define PTE_D   0x040ull
 #define PTE_COW 0x200ull /* software: write-protected only because shared */
 #define PTE_SHARED 0x400ull /* software: page of a MAP_SHARED mapping */
+#define PTE_HELD 0x800ull /* software: PTE_P is clear because of PROT_NONE; the page is still owned */
 #define PTE_NX  (1ull << 63)
 #define PTE_ADDR 0x000ffffffffff000ull
 /* Entry for va, or NULL; `make` allocates missing tables (NULL: memory is out). */
@@ -53,6 +57,7 @@ struct vma {
 #define VMA_DONTFORK   2u
 #define VMA_LOCKED     4u
 #define VMA_SPECIAL    8u /* pages given at creation (vdso, vvar) */
+#define VMA_COPIES     16u /* private file mapping: some pages were copied */
 
 struct mm {
 	u32 refs;
@@ -68,13 +73,22 @@ struct mm {
 	u64 vdso; /* address of the vDSO image, 0: none */
 	u64 auxv[48]; /* pairs as handed to the program, for /proc/PID/auxv */
 	u64 home_private[2]; /* the home's own bookkeeping (loaded where, PCID…) */
+	u64 data_pages;   /* private and writable, for RLIMIT_DATA */
+	u64 start_stack;  /* the program's first rsp */
+	u64 fault_next;   /* where the next anonymous fault is if they are sequential… */
+	u32 fault_batch;  /* …and how many pages the last one mapped */
+	u32 def_vmflags;  /* VMA_LOCKED after mlockall(MCL_FUTURE) */
+	struct list all_link; /* every mm, for mm_file_truncated */
 };
 
 struct mm *mm_new(void);
+/* Chooses stack_top and mmap_base; exec calls it before it maps anything. */
+void mm_layout(struct mm *mm, u64 stack_limit, bool randomize);
 struct mm *mm_fork(struct mm *old); /* copy on write; NULL when memory is out */
 void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);
 struct vma *mm_find(struct mm *mm, u64 va); /* the vma that holds va, or NULL */
+struct vma *mm_find_after(struct mm *mm, u64 va); /* the first that ends after va, or NULL */
 
 /* Maps for mmap(2) and exec. addr is a hint or, with MAP_FIXED, the place. Takes its own reference to
  * file. Returns the address or -errno. */
@@ -83,6 +97,8 @@ s64 mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 s64 mm_map_special(struct mm *mm, u64 addr, const u64 *frames, u32 n, u32 prot, const char *name);
 int mm_unmap(struct mm *mm, u64 addr, u64 len);
 int mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot);
+/* Faults in every page of a range that is mapped and accessible; 0 or the first error. */
+int mm_populate(struct mm *mm, u64 addr, u64 len);
 
 /* A page fault at va. 0 handled; -EFAULT: SIGSEGV (code in *si_code: SEGV_MAPERR or SEGV_ACCERR);
  * -EIO: SIGBUS (*si_code BUS_ADRERR); -ENOMEM: out of memory. */
@@ -90,6 +106,10 @@ enum mm_access { MM_READ = 0, MM_WRITE = 1, MM_EXEC = 2 };
 int mm_fault(struct mm *mm, u64 va, enum mm_access access, s32 *si_code);
 /* A file shrank: zap its pages past the new size in every mapping. */
 void mm_file_truncated(struct inode *inode, u64 new_size);
+/* Hole punched: zap [start, end) of the file in every mapping (private copies stay). */
+void mm_file_punched(struct inode *inode, u64 start, u64 end);
+/* A range of the file window is about to be given back: zap every mapping of it. */
+void mm_window_zap(u64 window_off, u64 len);
 
 /* -- user access: current's address space unless said. 0 or -EFAULT -- */
 int copy_from_user(void *dst, u64 uaddr, size_t n);

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Page faults: what a page holds is decided here, when it is first touched. Entries of a private
+ * mapping carry PTE_COW while somebody else has the frame too (a file, a fork, the zero frame).
+ * A fault does not block: inode_ops.map_page answers from the window or fails.
+ */
+#include <asm-generic/siginfo.h>
+
+#include "mm/mm_internal.h"
+
+u64 window_off(u64 pa)
+{
+	return pa - kern->boot->window_gpa;
+}
+
+static void pte_set(struct mm *mm, u64 *e, u64 pa, u64 bits)
+{
+	*e = pa | bits;
+	mm_rss_add(mm, pa);
+}
+
+/* Grows a MAP_GROWSDOWN mapping down to va (Linux mm/mmap.c expand_downwards). */
+int mm_grow_stack(struct mm *mm, struct vma *v, u64 va)
+{
+	u64 start = round_down(va, PAGE_SIZE), more = (v->start - start) >> PAGE_SHIFT;
+	u32 i = vma_index(mm, v->start);
+	struct vma *prev = i ? mm->vmas[i - 1] : NULL;
+
+	if (start < MM_MIN_ADDR || v->end - start > mm_rlimit(RLIMIT_STACK))
+		return -ENOMEM;
+	/* The guard gap keeps a stack that overflows from running into another mapping. */
+	if (prev && (prev->prot & PROT_MASK) && !(prev->flags & MAP_GROWSDOWN) &&
+		start - prev->end < MM_GUARD_GAP)
+		return -ENOMEM;
+	if (prev && prev->end > start)
+		return -ENOMEM;
+	if (!mm_may_expand(mm, v->prot, v->flags, more))
+		return -ENOMEM;
+	if ((v->vmflags & VMA_LOCKED) && !mm_can_lock(mm, more))
+		return -ENOMEM;
+	mm_account(mm, v->prot, v->flags, (s64)more);
+	if (v->vmflags & VMA_LOCKED)
+		mm->locked_pages += more;
+	v->start = start;
+	return 0;
+}
+
+static struct vma *fault_vma(struct mm *mm, u64 va)
+{
+	struct vma *v;
+
+	if (va >= USER_VA_END)
+		return NULL;
+	v = mm_find_after(mm, va);
+	if (!v || v->start <= va)
+		return v;
+	if (!(v->flags & MAP_GROWSDOWN) || mm_grow_stack(mm, v, va))
+		return NULL;
+	return v;
+}
+
+static bool access_allowed(const struct vma *v, enum mm_access access)
+{
+	switch (access) {
+	case MM_WRITE:
+		return v->prot & PROT_WRITE;
+	case MM_EXEC:
+		return v->prot & PROT_EXEC;
+	default: /* x86 has no write-only or execute-only pages (Linux access_error) */
+		return v->prot & PROT_MASK;
+	}
+}
+
+/* How many entries from va on one fault may fill: inside the vma, inside one table. */
+static u64 batch_limit(const struct vma *v, u64 va, u64 want)
+{
+	u64 table_end = round_down(va, PAGE_SIZE * 512) + PAGE_SIZE * 512;
+
+	return min_u64(want, (min_u64(v->end, table_end) - va) >> PAGE_SHIFT);
+}
+
+/* A walk through anonymous memory gets 4, then MM_ANON_BATCH pages at a time. */
+static u64 anon_batch(struct mm *mm, const struct vma *v, u64 va)
+{
+	u64 want = 1;
+
+	if (va == mm->fault_next && !pages_low())
+		want = mm->fault_batch >= 4 ? MM_ANON_BATCH : 4;
+	want = batch_limit(v, va, want);
+	mm->fault_batch = (u32)want;
+	mm->fault_next = va + want * PAGE_SIZE;
+	return want;
+}
+
+static int fault_anon(struct mm *mm, struct vma *v, u64 va, bool write, u64 *e)
+{
+	u64 n = anon_batch(mm, v, va), bits = vma_pte_bits(v), i;
+
+	for (i = 0; i < n && !e[i]; i++) {
+		u64 pa = page_zero_frame();
+
+		if (!write) {
+			e[i] = pa | bits | PTE_COW;
+			continue;
+		}
+		pa = pages_low() ? 0 : page_alloc();
+		if (!pa)
+			break;
+		pte_set(mm, &e[i], pa, bits | PTE_D | (v->prot & PROT_WRITE ? PTE_W : 0));
+	}
+	if (!i)
+		return -ENOMEM;
+	plat_tlb_added(mm, va, i);
+	return 0;
+}
+
+/* A private copy of `from` for the program to write to; 0 and *err if it cannot be made. */
+static u64 copy_frame(u64 from, int *err)
+{
+	u64 pa;
+
+	*err = -ENOMEM;
+	if (pages_low())
+		return 0;
+	if (from == page_zero_frame())
+		return page_alloc();
+	pa = page_alloc_raw();
+	if (!pa)
+		return 0;
+	if (pa_is_ram(from)) {
+		plat_copy_page(pa, from);
+	} else if (plat_window_read(phys_ptr(pa), window_off(from), PAGE_SIZE)) {
+		page_put(pa); /* the host's file shrank meanwhile */
+		*err = -EIO;
+		return 0;
+	}
+	return pa;
+}
+
+static int file_page(struct vma *v, u64 va, bool write, u64 *pa)
+{
+	struct inode *inode = v->file->inode;
+	int r = inode->ops->map_page(inode, v->file, (v->offset + (va - v->start)) >> PAGE_SHIFT,
+		write, pa);
+
+	return r == -ENOMEM || r == 0 ? r : -EIO;
+}
+
+/* Neighbours in the window are there already: map them before they fault. */
+static void fault_around(struct mm *mm, struct vma *v, u64 va, u64 *e, u64 bits)
+{
+	u64 lo = round_down(va, MM_FILE_AROUND * PAGE_SIZE);
+	u64 hi = lo + MM_FILE_AROUND * PAGE_SIZE, from = va, to = va + PAGE_SIZE, pa;
+
+	lo = max_u64(lo, v->start);
+	hi = min_u64(hi, v->end);
+	for (u64 at = lo; at < hi; at += PAGE_SIZE) {
+		u64 *x = e + (s64)(at - va) / (s64)PAGE_SIZE;
+
+		if (*x || at == va)
+			continue;
+		if (file_page(v, at, false, &pa))
+			break;
+		pte_set(mm, x, pa, bits);
+		from = min_u64(from, at);
+		to = max_u64(to, at + PAGE_SIZE);
+	}
+	plat_tlb_added(mm, from, (to - from) >> PAGE_SHIFT);
+}
+
+static int fault_file_private(struct mm *mm, struct vma *v, u64 va, bool write, u64 *e)
+{
+	u64 bits = vma_pte_bits(v), pa, copy;
+	int r = file_page(v, va, false, &pa), err;
+
+	if (r)
+		return r;
+	if (!write) {
+		pte_set(mm, e, pa, bits | PTE_COW);
+		if (pa_is_ram(pa))
+			plat_tlb_added(mm, va, 1);
+		else
+			fault_around(mm, v, va, e, bits | PTE_COW);
+		return 0;
+	}
+	copy = copy_frame(pa, &err);
+	if (pa_is_ram(pa))
+		page_put(pa);
+	if (!copy)
+		return err;
+	v->vmflags |= VMA_COPIES;
+	pte_set(mm, e, copy, bits | PTE_D | (v->prot & PROT_WRITE ? PTE_W : 0));
+	plat_tlb_added(mm, va, 1);
+	return 0;
+}
+
+static int fault_file_shared(struct mm *mm, struct vma *v, u64 va, bool write, u64 *e)
+{
+	u64 bits = vma_pte_bits(v), pa;
+	int r;
+
+	/* Memory shared without a file is for writing: spare it the second fault. */
+	write |= (v->flags & MAP_ANONYMOUS) && (v->prot & PROT_WRITE);
+	if ((v->flags & MAP_ANONYMOUS) && pages_low())
+		return -ENOMEM;
+	r = file_page(v, va, write, &pa);
+	if (r)
+		return r;
+	if (write)
+		bits |= PTE_W | PTE_D;
+	pte_set(mm, e, pa, bits);
+	if (!pa_is_ram(pa) && !write)
+		fault_around(mm, v, va, e, bits);
+	else
+		plat_tlb_added(mm, va, 1);
+	return 0;
+}
+
+/* A write to a present page without PTE_W in a mapping that may be written. */
+static int fault_write_protected(struct mm *mm, struct vma *v, u64 va, u64 *e)
+{
+	u64 old = *e, pa = old & PTE_ADDR, fresh;
+	int err;
+
+	if (v->flags & MAP_SHARED) { /* first write: the file system wants to know */
+		err = file_page(v, va, true, &fresh);
+		if (err)
+			return err;
+	} else if (!(old & PTE_COW) || page_refs(pa) == 1) {
+		fresh = pa; /* the other owners are gone */
+		if (pa_is_ram(pa))
+			page_get(pa);
+	} else {
+		fresh = copy_frame(pa, &err);
+		if (!fresh)
+			return err;
+		if (v->file)
+			v->vmflags |= VMA_COPIES;
+	}
+	pte_drop(mm, old);
+	pte_set(mm, e, fresh, (old & ~(PTE_ADDR | PTE_COW)) | PTE_D |
+			(v->prot & PROT_WRITE ? PTE_W : 0));
+	if (fresh != pa)
+		plat_tlb_flush(mm, va, 1);
+	plat_tlb_added(mm, va, 1);
+	return 0;
+}
+
+static int fault_absent(struct mm *mm, struct vma *v, u64 va, bool write, u64 *e)
+{
+	if (v->vmflags & VMA_SPECIAL)
+		return -EIO; /* Linux's special mappings answer SIGBUS past their pages */
+	if (!v->file)
+		return fault_anon(mm, v, va, write, e);
+	if (v->flags & MAP_SHARED)
+		return fault_file_shared(mm, v, va, write, e);
+	return fault_file_private(mm, v, va, write, e);
+}
+
+static int fault_in(struct mm *mm, struct vma *v, u64 va, bool write, bool force)
+{
+	u64 *e = pgtable_entry(mm->pgd, va, true);
+
+	if (!e)
+		return -ENOMEM;
+	if (!*e)
+		return fault_absent(mm, v, va, write, e);
+	/* Forced on a private page that is ours alone, there is nothing to do. */
+	if (write && !(*e & PTE_W) && (!force || (*e & PTE_COW) || (v->flags & MAP_SHARED)))
+		return fault_write_protected(mm, v, va, e);
+	plat_tlb_added(mm, va, 1); /* a stale entry somewhere: the tables are right already */
+	return 0;
+}
+
+int mm_fault(struct mm *mm, u64 va, enum mm_access access, s32 *si_code)
+{
+	struct vma *v = fault_vma(mm, va);
+	int r;
+
+	*si_code = SEGV_MAPERR;
+	if (!v)
+		return -EFAULT;
+	*si_code = SEGV_ACCERR;
+	if (!access_allowed(v, access))
+		return -EFAULT;
+	r = fault_in(mm, v, round_down(va, PAGE_SIZE), access == MM_WRITE, false);
+	if (r == -EIO)
+		*si_code = BUS_ADRERR;
+	if (r == -ENOMEM)
+		kern->stats.oom = true;
+	return r;
+}
+
+int mm_fault_force(struct mm *mm, u64 va)
+{
+	struct vma *v = fault_vma(mm, va);
+
+	if (!v || (v->vmflags & VMA_SPECIAL))
+		return -EFAULT;
+	if (!(v->prot & PROT_WRITE) && ((v->flags & MAP_SHARED) || !(v->maxprot & PROT_WRITE)))
+		return -EFAULT;
+	return fault_in(mm, v, round_down(va, PAGE_SIZE), true, true);
+}
