@@ -12,7 +12,8 @@
 
 #define POLICY_PATH_MAX PATH_MAX
 
-/* Fills e (cleaning what the arguments brought in); returns -EINVAL, for `return policy_fail(…)`. */
+/* Fills e (cleaning what the arguments brought in); returns -EINVAL, for `return policy_fail(…)`.
+ */
 __attribute__((format(printf, 3, 4))) int policy_fail(
 	struct policy_error *e, int code, const char *fmt, ...);
 
@@ -25,12 +26,13 @@ bool path_within(const char *path, const char *dir);
 const char *path_below(const char *path, const char *dir);
 
 /* -- view.c: what the program will see -- */
+enum view_rank { VIEW_DEFAULT, VIEW_USER }; /* a user's mount replaces a default at its target */
+
 struct view {
 	struct launch_mount *mounts; /* sorted: parents before children; strings are the view's */
+	enum view_rank *ranks;	     /* of each mount */
 	unsigned n, room;
 };
-
-enum view_rank { VIEW_DEFAULT, VIEW_USER }; /* a user's mount replaces a default at its target */
 
 /* Takes over m->fd, also on failure; copies the strings. -ENOMEM. */
 int view_add(struct view *v, const struct launch_mount *m, enum view_rank rank);
@@ -42,7 +44,7 @@ void view_clear(struct view *v);
 
 /* A path followed through mounts and links as the program would. */
 struct view_node {
-	int fd; /* O_PATH, the caller's; -1: a directory that only the sandbox has */
+	int fd;		/* O_PATH, the caller's; -1: a directory that only the sandbox has */
 	struct stat st; /* of fd */
 	char path[POLICY_PATH_MAX]; /* with every link resolved */
 };

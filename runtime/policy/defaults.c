@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a program sees by default: enough of the host to run what is installed there, and nothing
+ * that is anybody's own. The tables are the policy; docs/man/sandbox-run.1 says it to users.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/policy/policy_internal.h"
+
+#define KIB 1024u
+
+/* Programs, libraries and their data. Read-only; a link stays a link. */
+static const char *const host_dirs[] = {
+	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
+
+/* The part of /etc that programs read and that says nothing secret. Never here: shadow, gshadow,
+ * sudoers, ssh, machine-id, hostname, fstab, cron, wpa_supplicant, anything with keys. */
+static const struct {
+	const char *name; /* a '*' at the end: all names that start so */
+	const char *why;
+} etc_files[] = {
+	{"alternatives", "links behind /usr/bin/awk, cc, editor, java"},
+	{"bash.bashrc", "interactive bash"},
+	{"ca-certificates*", "which public certificates are trusted"},
+	{"debian_version", "what system this is"},
+	{"environment", "default variables"},
+	{"ethertypes", "names of protocols"},
+	{"fonts", "fontconfig"},
+	{"gai.conf", "order of addresses"},
+	{"group", "names of groups"},
+	{"host.conf", "how names are resolved"},
+	{"hosts", "names of hosts; localhost above all"},
+	{"inputrc", "readline"},
+	{"java*", "Java's configuration"},
+	{"ld-musl-x86_64.path", "where musl's loader looks"},
+	{"ld.so.cache", "where glibc's loader looks"},
+	{"ld.so.conf", "the same, its source"},
+	{"ld.so.conf.d", "the same"},
+	{"locale.alias", "names of locales"},
+	{"localtime", "the time zone"},
+	{"login.defs", "limits of user ids"},
+	{"lsb-release", "what system this is"},
+	{"lua*", "Lua's configuration"},
+	{"magic", "file(1)"},
+	{"magic.mime", "file(1)"},
+	{"mime.types", "types of files"},
+	{"networks", "names of networks"},
+	{"nsswitch.conf", "where glibc looks for names"},
+	{"os-release", "what system this is"},
+	{"passwd", "names of users; holds no passwords"},
+	{"perl", "Perl's configuration"},
+	{"php*", "PHP's configuration"},
+	{"profile", "login shells"},
+	{"profile.d", "login shells"},
+	{"protocols", "names of protocols"},
+	{"python*", "Python's configuration"},
+	{"rpc", "names of RPC programs"},
+	{"services", "names of ports"},
+	{"shells", "valid shells"},
+	{"ssl/certs", "public certificates; not ssl/private"},
+	{"ssl/openssl.cnf", "OpenSSL's configuration"},
+	{"terminfo", "terminals"},
+	{"timezone", "the time zone's name"},
+	{"vim", "vim's configuration"},
+	{"xattr.conf", "which attributes cp(1) keeps"},
+};
+
+int view_add_tmpfs(struct view *v, const char *target, uint32_t mode, enum view_rank rank)
+{
+	struct launch_mount m = {.kind = LAUNCH_MOUNT_TMPFS,
+		.target = target,
+		.source = "tmpfs",
+		.fd = -1,
+		.writable = true,
+		.mode = mode};
+
+	return view_add(v, &m, rank);
+}
+
+int view_add_host(
+	struct view *v, const char *source, const char *target, bool writable, enum view_rank rank)
+{
+	struct launch_mount m = {.kind = LAUNCH_MOUNT_HOST,
+		.target = target,
+		.source = source,
+		.writable = writable};
+
+	m.fd = open(source, O_PATH | O_CLOEXEC);
+	return m.fd < 0 ? -errno : view_add(v, &m, rank);
+}
+
+/* The same path inside; a link stays a link. What is missing is left out. */
+static int add_same(struct view *v, const char *path)
+{
+	char link[POLICY_PATH_MAX];
+	struct launch_mount m = {
+		.kind = LAUNCH_MOUNT_LINK, .target = path, .source = link, .fd = -1};
+	ssize_t n = readlink(path, link, sizeof link - 1);
+	int r;
+
+	if (n > 0) {
+		link[n] = 0;
+		return view_add(v, &m, VIEW_DEFAULT);
+	}
+	r = view_add_host(v, path, path, false, VIEW_DEFAULT);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Every entry of /etc that starts so. */
+static int add_etc_prefix(struct view *v, const char *prefix, size_t len)
+{
+	char path[POLICY_PATH_MAX];
+	struct dirent *d;
+	DIR *dir = opendir("/etc");
+	int r = 0;
+
+	if (!dir)
+		return 0;
+	while (!r && (d = readdir(dir)))
+		if (!strncmp(d->d_name, prefix, len) && !path_normalise(path, "/etc", d->d_name))
+			r = add_same(v, path);
+	closedir(dir);
+	return r;
+}
+
+static int add_etc(struct view *v)
+{
+	char path[POLICY_PATH_MAX];
+	int r = 0;
+
+	for (size_t i = 0; !r && i < sizeof etc_files / sizeof *etc_files; i++) {
+		const char *name = etc_files[i].name;
+		size_t len = strlen(name);
+
+		if (name[len - 1] == '*')
+			r = add_etc_prefix(v, name, len - 1);
+		else if (!path_normalise(path, "/etc", name))
+			r = add_same(v, path);
+	}
+	return r;
+}
+
+int view_add_pseudo(struct view *v)
+{
+	static const struct launch_mount pseudo[] = {
+		{.kind = LAUNCH_MOUNT_PROC,
+			.target = "/proc",
+			.source = "proc",
+			.fd = -1,
+			.writable = true},
+		{.kind = LAUNCH_MOUNT_DEV,
+			.target = "/dev",
+			.source = "dev",
+			.fd = -1,
+			.writable = true},
+	};
+	int r = view_add_tmpfs(v, "/tmp", 01777, VIEW_DEFAULT);
+
+	for (size_t i = 0; !r && i < sizeof pseudo / sizeof *pseudo; i++)
+		r = view_add(v, &pseudo[i], VIEW_DEFAULT);
+	return r;
+}
+
+int view_add_defaults(struct view *v, const char *home)
+{
+	struct launch_mount root = {.kind = LAUNCH_MOUNT_TMPFS,
+		.target = "/",
+		.source = "tmpfs",
+		.fd = -1,
+		.mode = 0755,
+		.size = 64 * KIB};
+	int r = view_add(v, &root, VIEW_DEFAULT);
+
+	for (size_t i = 0; !r && i < sizeof host_dirs / sizeof *host_dirs; i++)
+		r = add_same(v, host_dirs[i]);
+	if (!r)
+		r = add_etc(v);
+	if (!r)
+		r = view_add_pseudo(v);
+	if (!r)
+		r = view_add_tmpfs(v, "/var/tmp", 01777, VIEW_DEFAULT);
+	if (!r)
+		r = view_add_tmpfs(v, "/run", 0755, VIEW_DEFAULT);
+	if (!r && strcmp(home, "/"))
+		r = view_add_tmpfs(v, home, 0700, VIEW_DEFAULT);
+	return r;
+}
