@@ -272,6 +272,7 @@ struct kernel {
 	void *fs_state;   /* struct fs_state (fs/) */
 	void *mm_state;   /* struct mm_state (mm/) */
 	void *futex_state;
+	void *io_state; /* struct io_state (fs/anon.h) */
 	struct tty *console; /* the terminal behind stdin, or NULL */
 	char hostname[65], domainname[65];
 	u64 xsave_size;

@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 CORE_SRCS +=
+# pipes, polling, terminals, /dev and /proc
+CORE_SRCS += $(addprefix kernel-shim/fs/,anon.c pipe.c)
