@@ -11,8 +11,6 @@
 
 #include "runtime/policy/policy_internal.h"
 
-#define KIB 1024u
-
 /* Programs, libraries and their data. Read-only; a link stays a link. */
 static const char *const host_dirs[] = {
 	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
@@ -171,8 +169,7 @@ int view_add_defaults(struct view *v, const char *home)
 		.target = "/",
 		.source = "tmpfs",
 		.fd = -1,
-		.mode = 0755,
-		.size = 64 * KIB};
+		.mode = 0755};
 	int r = view_add(v, &root, VIEW_DEFAULT);
 
 	for (size_t i = 0; !r && i < sizeof host_dirs / sizeof *host_dirs; i++)
@@ -185,7 +182,7 @@ int view_add_defaults(struct view *v, const char *home)
 		r = view_add_tmpfs(v, "/var/tmp", 01777, VIEW_DEFAULT);
 	if (!r)
 		r = view_add_tmpfs(v, "/run", 0755, VIEW_DEFAULT);
-	if (!r && strcmp(home, "/"))
+	if (!r && strcmp(home, "/") && strcmp(view_covering(v, home)->target, home))
 		r = view_add_tmpfs(v, home, 0700, VIEW_DEFAULT);
 	return r;
 }

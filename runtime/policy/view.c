@@ -183,7 +183,7 @@ static int lookup_step(
 }
 
 /* todo = text + "/" + todo */
-static int splice(char todo[POLICY_PATH_MAX], const char *text)
+static int todo_push(char todo[POLICY_PATH_MAX], const char *text)
 {
 	size_t a = strlen(text), b = strlen(todo);
 
@@ -246,7 +246,7 @@ int view_lookup(const struct view *v, const char *path, struct view_node *out)
 		if (is_link) {
 			if (++links > LINKS_MAX)
 				return -ELOOP;
-			r = splice(todo, link);
+			r = todo_push(todo, link);
 			if (r)
 				return r;
 			strcpy(out->path, *link == '/' ? "/" : parent);

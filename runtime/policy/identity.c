@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who the program is: ids, groups, name, home, limits.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/policy/policy_internal.h"
+
+#define STACK_SOFT  (8ull << 20)
+#define NOFILE_SOFT 1024u
+#define NOFILE_HARD 4096u
+
+/* An id as a number; 2^32-1 is no id. */
+static bool parse_id(const char *s, uint32_t *out)
+{
+	char *end;
+	unsigned long v;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	errno = 0;
+	v = strtoul(s, &end, 10);
+	if (errno || *end || v >= UINT32_MAX)
+		return false;
+	*out = (uint32_t)v;
+	return true;
+}
+
+static int parse_group(const char *s, struct identity *id, struct policy_error *e)
+{
+	struct group *g;
+
+	if (parse_id(s, &id->gid))
+		return 0;
+	g = *s ? getgrnam(s) : NULL;
+	if (!g)
+		return policy_fail(e, POLICY_FAILED, "--user: no group \"%s\"", s);
+	id->gid = g->gr_gid;
+	return 0;
+}
+
+/* --user UID[:GID]: no other groups. Without GID a name's own group, or for a number the same. */
+static int parse_user(const char *spec, struct identity *id, struct policy_error *e)
+{
+	char name[256];
+	const char *colon = strchr(spec, ':');
+	size_t len = colon ? (size_t)(colon - spec) : strlen(spec);
+	struct passwd *pw;
+
+	if (!len || len >= sizeof name)
+		return policy_fail(e, POLICY_FAILED, "--user %s: want UID[:GID]", spec);
+	memcpy(name, spec, len);
+	name[len] = 0;
+	if (parse_id(name, &id->uid)) {
+		pw = getpwuid(id->uid);
+		id->gid = pw ? pw->pw_gid : id->uid;
+	} else {
+		pw = getpwnam(name);
+		if (!pw)
+			return policy_fail(e, POLICY_FAILED, "--user: no user \"%s\"", name);
+		id->uid = pw->pw_uid;
+		id->gid = pw->pw_gid;
+	}
+	if (pw && strlen(pw->pw_name) < sizeof id->user)
+		strcpy(id->user, pw->pw_name);
+	return colon ? parse_group(colon + 1, id, e) : 0;
+}
+
+static int own_groups(struct identity *id)
+{
+	int n = getgroups(0, NULL);
+
+	if (n <= 0)
+		return 0;
+	id->groups = calloc((size_t)n, sizeof *id->groups);
+	if (!id->groups)
+		return -ENOMEM;
+	n = getgroups(n, (gid_t *)id->groups);
+	id->ngroups = n > 0 ? (uint32_t)n : 0;
+	return 0;
+}
+
+/* The caller's name and home; the password file is only asked when the environment is silent. */
+static void own_names(struct identity *id)
+{
+	const char *home = getenv("HOME"), *user = getenv("USER");
+	struct passwd *pw = NULL;
+
+	if (!user || !*user)
+		user = getenv("LOGNAME");
+	if (!home || *home != '/' || !user || !*user)
+		pw = getpwuid(getuid());
+	if (!home || *home != '/')
+		home = pw && pw->pw_dir[0] == '/' ? pw->pw_dir : "/";
+	if (!user || !*user)
+		user = pw ? pw->pw_name : "";
+	if (path_normalise(id->home, "/", home))
+		strcpy(id->home, "/");
+	if (strlen(user) < sizeof id->user)
+		strcpy(id->user, user);
+}
+
+int identity_build(const struct policy_request *r, struct identity *out, struct policy_error *e)
+{
+	memset(out, 0, sizeof *out);
+	out->uid = getuid();
+	out->gid = getgid();
+	own_names(out);
+	if (r->user) {
+		out->user[0] = 0;
+		return parse_user(r->user, out, e);
+	}
+	if (own_groups(out))
+		return policy_fail(e, POLICY_FAILED, "out of memory");
+	return 0;
+}
+
+void identity_rlimits(struct rlimit out[RLIM_NLIMITS], uint32_t pids)
+{
+	struct rlimit *nofile = &out[RLIMIT_NOFILE];
+
+	for (int i = 0; i < (int)RLIM_NLIMITS; i++)
+		if (getrlimit((__rlimit_resource_t)i, &out[i]))
+			out[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+	if (out[RLIMIT_STACK].rlim_cur == RLIM_INFINITY)
+		out[RLIMIT_STACK].rlim_cur = STACK_SOFT;
+	if (nofile->rlim_cur > NOFILE_SOFT)
+		nofile->rlim_cur = NOFILE_SOFT;
+	if (nofile->rlim_max < NOFILE_HARD)
+		nofile->rlim_max = NOFILE_HARD; /* the guest's own table: costs the host nothing */
+	out[RLIMIT_CORE] = (struct rlimit){0, 0};
+	out[RLIMIT_NPROC] = (struct rlimit){pids, pids};
+}
