@@ -12,6 +12,7 @@ mode=${1:?list, record or run}
 binaries=$(cd "${2:?directory of programs}" && pwd) || exit 2
 scratch=${TMPDIR:-/tmp}/run-list.$$
 ulimit -c 0
+ulimit -S -n 1024
 umask 022
 trap 'chmod -R u+rwx "$scratch" 2>/dev/null; rm -rf "$scratch"' EXIT
 mkdir -p "$scratch"

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "count.h"
+
+int count_bits(unsigned value)
+{
+	return __builtin_popcount(value);
+}
