@@ -32,7 +32,11 @@ int64_t service_grant(struct service *s, int o_path_fd, bool writable, const cha
 		close(h.fd);
 		return grant;
 	}
-	h.kind = S_ISDIR(stx.stx_mode) ? HANDLE_DIR : HANDLE_NODE;
+	h.kind = HANDLE_NODE;
+	if (S_ISDIR(stx.stx_mode)) {
+		h.kind = HANDLE_DIR;
+		h.flags = policy_inert(s, h.fd, &stx);
+	}
 	h.grant = (uint32_t)grant;
 	h.path = text_copy(host_path);
 	return handle_add(s, &h);
@@ -79,9 +83,7 @@ static void describe_stream(
 	}
 	if (S_ISFIFO(stx->stx_mode))
 		h->flags |= HANDLE_BOUNDED;
-	if (oflags & O_NONBLOCK)
-		h->flags |= HANDLE_NONBLOCK;
-	else if (h->flags & HANDLE_BOUNDED) {
+	if (h->flags & HANDLE_BOUNDED) {
 		h->fd = open_nonblocking(fd, oflags, stx);
 		if (h->fd >= 0)
 			h->flags |= HANDLE_NONBLOCK;

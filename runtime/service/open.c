@@ -90,7 +90,8 @@ static int64_t finish_file(struct request *rq, int fd, const char *name, uint64_
 		leaf.rights = rq->h->rights;
 	}
 	/* Once more on what was really opened: names change hands. */
-	if (!may_open(leaf.stx.stx_mode) || !leaf.rights)
+	if (!may_open(leaf.stx.stx_mode) || !leaf.rights ||
+		(S_ISDIR(leaf.stx.stx_mode) && policy_inert(rq->s, fd, &leaf.stx)))
 		r = policy_refuse(rq, rq->h, name);
 	else if (needs(f) & RIGHT_WRITE)
 		r = policy_mutate(rq, rq->h, name, leaf.rights, leaf.grant);

@@ -8,9 +8,11 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 
 #include "runtime/service/service_internal.h"
@@ -78,6 +80,22 @@ void policy_leaf(struct service *s, uint32_t outer, struct leaf *leaf)
 		}
 		leaf->nested = true;
 	}
+}
+
+/* The host's procfs holds /proc/PID/mem of this very process, which a process may always write:
+ * with
+ * "/" granted the guest would have it. The shim has a procfs of its own to mount there. */
+uint8_t policy_inert(struct service *s, int fd, const struct statx *stx)
+{
+	uint64_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
+	struct statfs st;
+
+	if (stx->stx_dev_major || dev == s->policy.plain_dev)
+		return 0; /* procfs has no device, hence major number 0 */
+	if (fstatfs(fd, &st) || st.f_type == PROC_SUPER_MAGIC)
+		return HANDLE_INERT;
+	s->policy.plain_dev = dev;
+	return 0;
 }
 
 static uint64_t hash_text(uint64_t h, const char *s)

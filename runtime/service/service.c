@@ -136,6 +136,14 @@ static int resolve(struct service *s, enum arg_kind kind, uint64_t v, struct han
 	return 0;
 }
 
+/* What may be asked of a directory that is not to be entered: what a mount point needs, and WALK,
+ * which reports it in its entry. */
+static bool works_inert(const struct chan_msg *m)
+{
+	return m->op == CHAN_OP_FORGET || m->op == CHAN_OP_STATFS || m->op == CHAN_OP_WALK ||
+	       (m->op == CHAN_OP_GETATTR && !m->in_len);
+}
+
 static int64_t perform_request(struct request *rq)
 {
 	const struct op_desc *d = &service_op_table[rq->msg->op];
@@ -151,6 +159,10 @@ static int64_t perform_request(struct request *rq)
 		if (r)
 			return r;
 	}
+	if (rq->h && (rq->h->flags & HANDLE_INERT) && !works_inert(rq->msg))
+		return policy_refuse(rq, rq->h, "");
+	if (rq->h2 && (rq->h2->flags & HANDLE_INERT))
+		return policy_refuse(rq, rq->h2, "");
 	return perform[rq->msg->op](rq);
 }
 

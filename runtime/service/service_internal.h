@@ -70,6 +70,7 @@ _Static_assert(RIGHT_READ == CHAN_O_READ && RIGHT_WRITE == CHAN_O_WRITE, "rights
 #define HANDLE_SOCKET	 0x04u
 #define HANDLE_NO_NOWAIT 0x08u /* RWF_NOWAIT was tried in vain */
 #define HANDLE_REGULAR	 0x10u /* S_ISREG */
+#define HANDLE_INERT	 0x40u /* a directory of procfs: may be named, not entered */
 #define HANDLE_BOUNDED	 0x20u /* pipe or tty: a long write may wait even when poll says ready */
 
 struct handle {
@@ -120,6 +121,7 @@ struct grant {
 struct policy {
 	struct grant *grant; /* [0] stands for what was inherited */
 	uint32_t count;
+	uint64_t plain_dev;		  /* the last device that was found not to be procfs */
 	uint64_t denied[DENIED_REMEMBER]; /* hashes of (operation, path) already told */
 	uint32_t ndenied;
 };
@@ -146,6 +148,8 @@ void policy_destroy(struct service *s);
 int policy_add(struct service *s, int fd, uint8_t rights, const char *host_path);
 /* Which grant holds for a file that was reached through `outer`. */
 void policy_leaf(struct service *s, uint32_t outer, struct leaf *leaf);
+/* HANDLE_INERT if the directory is one of procfs, else 0. */
+uint8_t policy_inert(struct service *s, int fd, const struct statx *stx);
 /* 0, or tells of the denial and returns -EROFS: may h (or name in it) be changed? */
 int policy_mutate(struct request *rq, const struct handle *h, const char *name, uint8_t rights,
 	uint32_t grant);

@@ -127,6 +127,8 @@ static int walk_lookup(
 	int64_t id;
 	int r;
 
+	if (dir->flags & HANDLE_INERT)
+		return policy_refuse(rq, dir, name);
 	r = lookup(dir, name, &leaf, &h.fd);
 	if (r)
 		return r;
@@ -139,6 +141,7 @@ static int walk_lookup(
 	attr_from_leaf(&ent->attr, &leaf);
 	if (h.fd < 0)
 		return 0;
+	h.flags = policy_inert(rq->s, h.fd, &leaf.stx);
 	h.rights = leaf.rights;
 	h.grant = leaf.grant;
 	h.path = text_join(dir->path, name);

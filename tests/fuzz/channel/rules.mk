@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fuzzers of the channel service (clang, libclang-rt-14-dev): make fuzz-channel FUZZ_SECONDS=30
 FUZZ_CHANNEL_DIR  := $(B)/tests/fuzz/channel
-FUZZ_CHANNEL_SRCS := $(addprefix runtime/service/, create.c decode.c dir.c grant.c handles.c io.c names.c \
-	open.c policy.c service.c stats.c text.c tty.c wait.c walk.c watch.c window.c xattr.c)
 FUZZ_CHANNEL_BINS := $(addprefix $(FUZZ_CHANNEL_DIR)/, fuzz_decode fuzz_service)
 FUZZ_CHANNEL_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 30
 
-$(FUZZ_CHANNEL_BINS): $(FUZZ_CHANNEL_DIR)/%: tests/fuzz/channel/%.c $(FUZZ_CHANNEL_SRCS) \
+$(FUZZ_CHANNEL_BINS): $(FUZZ_CHANNEL_DIR)/%: tests/fuzz/channel/%.c $(SERVICE_SRCS) \
 		$(wildcard runtime/service/*.h kernel-shim/abi/chan*.h)
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(HOST_CFLAGS) $(FUZZ_CHANNEL_CFLAGS) $< $(FUZZ_CHANNEL_SRCS) -o $@ -pthread
+	$(Q)$(FUZZ_CC) $(HOST_CFLAGS) $(FUZZ_CHANNEL_CFLAGS) $< $(SERVICE_SRCS) -o $@ -pthread
 
 # The corpora grow under the build directory; a finding stays there as crash-*.
 .PHONY: fuzz-channel

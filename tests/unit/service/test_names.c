@@ -391,8 +391,39 @@ static void test_nested(void **state)
 	assert_int_equal(walk_ent(w, 0)->attr.flags, 0);
 }
 
+/* The host's procfs would lead to this process's own memory. */
+static void test_procfs(void **state)
+{
+	struct world *w = *state;
+	int fd = open("/", O_PATH | O_CLOEXEC);
+	uint64_t root = (uint64_t)service_grant(w->s, fd, true, "/"), proc;
+	char path[64];
+
+	close(fd);
+	snprintf(path, sizeof(path), "proc/%d/mem", getpid());
+	assert_int_equal(call_name(w, WALK, path, root), 1);
+	assert_int_equal(walk_ent(w, 1)->err, -EACCES);
+	proc = walk_ent(w, 0)->handle;
+	assert_true(proc > 0 && S_ISDIR(walk_ent(w, 0)->attr.mode)); /* to be mounted over */
+	assert_int_equal(call(w, GETATTR, proc), 0);
+	assert_int_equal(call_name(w, GETATTR, "version", proc), -EACCES);
+	assert_int_equal(call_name(w, OPEN, "version", proc, CHAN_O_READ), -EACCES);
+	assert_int_equal(call_name(w, WALK, "version", proc), 0);
+	assert_int_equal(walk_ent(w, 0)->err, -EACCES);
+	assert_int_equal(call_name(w, READLINK, "self", proc), -EACCES);
+	assert_int_equal(call(w, OPENDIR, proc), -EACCES);
+	assert_int_equal(call(w, OPEN, proc, CHAN_O_DIRECTORY), -EACCES);
+	/* nor by its name in the directory above */
+	assert_int_equal(call_name(w, OPEN, "proc", root, CHAN_O_DIRECTORY), -EACCES);
+	assert_int_equal(call(w, FORGET, proc), 0);
+	fd = open("/proc/self", O_PATH | O_CLOEXEC);
+	proc = (uint64_t)service_grant(w->s, fd, true, "/proc/self");
+	close(fd);
+	assert_int_equal(call_name(w, OPEN, "mem", proc, CHAN_O_READ | CHAN_O_WRITE), -EACCES);
+}
+
 TESTS(name, WORLD_TEST(test_walk), WORLD_TEST(test_walk_stops), WORLD_TEST(test_walk_limits),
 	WORLD_TEST(test_handles), WORLD_TEST(test_thousands), WORLD_TEST(test_getattr),
 	WORLD_TEST(test_readlink), WORLD_TEST(test_access), WORLD_TEST(test_statfs),
 	WORLD_TEST(test_setattr), WORLD_TEST(test_setattr_readonly), WORLD_TEST(test_xattr),
-	WORLD_TEST(test_denied_text), WORLD_TEST(test_nested));
+	WORLD_TEST(test_denied_text), WORLD_TEST(test_nested), WORLD_TEST(test_procfs));
