@@ -71,7 +71,7 @@ void itimer_set(struct process *p, s32 which, const struct itimer_value *v)
 		ktimer_cancel(&it->timer);
 		it->timer.when = 0;
 		it->proc = p;
-		it->interval_ns = v->interval_ns;
+		it->interval_ns = v->left_ns ? v->interval_ns : 0; /* do_setitimer: off is off */
 		if (!v->left_ns)
 			return;
 		it->timer.fn = real_expired;

@@ -121,9 +121,12 @@ static long set_name(struct task *t, u64 uname)
 {
 	char name[sizeof(t->comm)] = {0};
 
-	if (strncpy_from_user(name, uname, sizeof(name) - 1) == -EFAULT)
-		return -EFAULT;
-	name[sizeof(name) - 1] = 0;
+	for (size_t i = 0; i < sizeof(name) - 1; i++) { /* the rest of a long name is cut off */
+		if (copy_from_user(&name[i], uname + i, 1))
+			return -EFAULT;
+		if (!name[i])
+			break;
+	}
 	memcpy(t->comm, name, sizeof(name));
 	return 0;
 }
