@@ -264,6 +264,16 @@ static int find_by_name(struct view *v, const struct policy_request *r, const ch
 	return policy_fail(e, POLICY_NOT_FOUND, "%s: not found in PATH (%s)", r->program, path_env);
 }
 
+static bool is_seen(const struct view *v, const char *path)
+{
+	struct view_node node;
+	int r = view_lookup(v, path, &node);
+
+	if (!r && node.fd >= 0)
+		close(node.fd);
+	return !r && node.fd >= 0;
+}
+
 /* A program outside the view: its file at its real path, and a link where it was called. */
 static int expose(struct view *v, const char *name, const char *path, struct policy_error *e)
 {
@@ -284,7 +294,7 @@ static int expose(struct view *v, const char *name, const char *path, struct pol
 	if (view_covering(v, real)->kind != LAUNCH_MOUNT_HOST)
 		r = view_add_host(v, real, real, false, VIEW_DEFAULT);
 	link.source = real;
-	if (!r && strcmp(real, path))
+	if (!r && !is_seen(v, path)) /* not when a link of the host's leads there */
 		r = view_add(v, &link, VIEW_DEFAULT);
 	free(real);
 	return r ? policy_fail(e, POLICY_NOT_RUNNABLE, "%s: %s", name, strerror(-r)) : 0;
@@ -294,7 +304,6 @@ int program_find(struct view *v, const struct policy_request *r, const char *hos
 	const char *sandbox_cwd, const char *path_env, char config_path[POLICY_PATH_MAX],
 	struct policy_error *e)
 {
-	struct view_node node;
 	int err;
 
 	if (!strchr(r->program, '/')) {
@@ -304,10 +313,7 @@ int program_find(struct view *v, const struct policy_request *r, const char *hos
 	}
 	if (path_normalise(config_path, r->root ? sandbox_cwd : host_cwd, r->program))
 		return policy_fail(e, POLICY_NOT_FOUND, "%s: path too long", r->program);
-	err = view_lookup(v, config_path, &node);
-	if (!err && node.fd >= 0)
-		close(node.fd);
-	if ((err == -ENOENT || (!err && node.fd < 0)) && !r->root) {
+	if (!r->root && !is_seen(v, config_path)) {
 		err = expose(v, r->program, config_path, e);
 		if (err)
 			return err;

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line: one verb, one file. Options are parsed by glibc's argp.
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include <argp.h>
+#include <stdio.h>
+
+#include "runtime/policy/policy.h"
+
+#ifndef SANDBOX_VERSION
+#define SANDBOX_VERSION "0.1.0"
+#endif
+
+struct cli_verb {
+	const char *name;
+	const char *summary; /* for `sandbox help` */
+	const char *title;   /* "sandbox run": what its usage is headed with */
+	const struct argp *argp;
+	/* argv[0] is "sandbox", the rest follows the verb. Returns the exit code. */
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct cli_verb cli_verb_run, cli_verb_doctor, cli_verb_version, cli_verb_help,
+	cli_verb_completion;
+/* All of them; ends with NULL. */
+extern const struct cli_verb *const cli_verbs[];
+const struct cli_verb *cli_verb_find(const char *name);
+void cli_verb_help_text(const struct cli_verb *v, FILE *out);
+void cli_overview(FILE *out);
+
+/* "sandbox: …\n" on stderr in one write; control characters are replaced. */
+__attribute__((format(printf, 1, 2))) void cli_say(const char *fmt, ...);
+/* Parses with argp so that every mistake is one line. 0, or non-zero: said already. */
+int cli_parse(const struct cli_verb *v, int argc, char **argv, unsigned flags, void *input);
+
+#endif

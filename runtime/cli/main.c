@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/cli/cli.h"
+
+const struct cli_verb *const cli_verbs[] = {&cli_verb_run, &cli_verb_doctor, &cli_verb_version,
+	&cli_verb_help, &cli_verb_completion, NULL};
+
+const struct cli_verb *cli_verb_find(const char *name)
+{
+	for (const struct cli_verb *const *v = cli_verbs; *v; v++)
+		if (!strcmp((*v)->name, name))
+			return *v;
+	return NULL;
+}
+
+void cli_say(const char *fmt, ...)
+{
+	char raw[1024], clean[1024], line[1100];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof raw, fmt, ap);
+	va_end(ap);
+	policy_clean_text(clean, sizeof clean, raw);
+	n = snprintf(line, sizeof line, "sandbox: %s\n", clean);
+	if (write(STDERR_FILENO, line, (size_t)n) != n)
+		return; /* nowhere left to say so */
+}
+
+/* The parser around a verb's own: names it in the usage, and keeps argp from adding its second
+ * line ("Try …") to an error. */
+struct outer {
+	const struct cli_verb *verb;
+	void *input;
+};
+
+static error_t parse_outer(int key, char *arg, struct argp_state *state)
+{
+	struct outer *o = state->input;
+
+	if (key != ARGP_KEY_INIT)
+		return ARGP_ERR_UNKNOWN;
+	state->name = (char *)o->verb->title;
+	state->err_stream = NULL;
+	state->child_inputs[0] = o->input;
+	return 0;
+}
+
+int cli_parse(const struct cli_verb *v, int argc, char **argv, unsigned flags, void *input)
+{
+	struct argp_child child[] = {{.argp = v->argp}, {0}};
+	struct argp outer = {
+		.parser = parse_outer, .args_doc = v->argp->args_doc, .children = child};
+	struct outer o = {v, input};
+
+	return argp_parse(&outer, argc, argv, flags, NULL, &o);
+}
+
+void cli_verb_help_text(const struct cli_verb *v, FILE *out)
+{
+	argp_help(v->argp, out,
+		ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC,
+		(char *)v->title);
+}
+
+int main(int argc, char **argv)
+{
+	static char name[] = "sandbox";
+	const struct cli_verb *v;
+
+	argp_err_exit_status = POLICY_FAILED;
+	if (argc < 2) {
+		cli_say("no command given; `sandbox --help` lists them");
+		return POLICY_FAILED;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		cli_overview(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
+		argv[1] = (char *)"version";
+	v = cli_verb_find(argv[1]);
+	if (!v) {
+		cli_say("no command \"%s\"; `sandbox --help` lists them%s", argv[1],
+			strchr(argv[1], '/') ? "; to run a program: sandbox run PROGRAM" : "");
+		return POLICY_FAILED;
+	}
+	argv[1] = name;
+	return v->run(argc - 1, argv + 1);
+}

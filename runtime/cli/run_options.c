@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `sandbox run`: the option table, its help, and the request made of it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/cli/run_options.h"
+
+#define MEM_DEFAULT  (1ull << 30)
+#define PIDS_DEFAULT 4096u
+
+enum run_key {
+	KEY_RO = 0x100,
+	KEY_RW,
+	KEY_TMPFS,
+	KEY_ROOT,
+	KEY_CWD,
+	KEY_ENV,
+	KEY_ENV_CLEAR,
+	KEY_USER,
+	KEY_HOSTNAME,
+	KEY_CPUS,
+	KEY_MEM,
+	KEY_TIMEOUT,
+	KEY_PIDS,
+	KEY_BACKEND,
+	KEY_HOME,
+	KEY_REQUIRE_VM,
+	KEY_STRICT,
+	KEY_TRACE,
+	KEY_TRACE_FILE,
+	KEY_STATS,
+	KEY_JSON,
+};
+
+static const struct argp_option options[] = {
+	{0, 0, 0, 0, "Files that the program sees:", 1},
+	{"ro", KEY_RO, "SRC[:DST]", 0, "Let it read SRC, at DST (default: the same path)", 0},
+	{"rw", KEY_RW, "SRC[:DST]", 0, "Let it read and change SRC", 0},
+	{"tmpfs", KEY_TMPFS, "DST[:SIZE]", 0, "An empty directory in memory, gone afterwards", 0},
+	{"root", KEY_ROOT, "DIR", 0, "Make DIR its \"/\", with nothing else of the host", 0},
+	{"cwd", KEY_CWD, "DIR", 0, "Start in DIR (a path inside)", 0},
+
+	{0, 0, 0, 0, "Who and where it is:", 2},
+	{"env", KEY_ENV, "NAME[=VALUE]", 0, "Set a variable, or pass the host's value", 0},
+	{"env-clear", KEY_ENV_CLEAR, 0, 0, "No variables but those of --env", 0},
+	{"user", KEY_USER, "UID[:GID]", 0, "Run as this user (numbers or names)", 0},
+	{"hostname", KEY_HOSTNAME, "NAME", 0, "Its host name (default: sandbox)", 0},
+
+	{0, 0, 0, 0, "Limits:", 3},
+	{"mem", KEY_MEM, "SIZE", 0, "Memory, such as 512M or 2G (default: 1G)", 0},
+	{"timeout", KEY_TIMEOUT, "DURATION", 0, "Kill it after 10, 1.5s, 2m; exit code 124", 0},
+	{"pids", KEY_PIDS, "N", 0, "Most processes and threads (default: 4096)", 0},
+	{"cpus", KEY_CPUS, "N", 0, "CPUs; this version runs one", 0},
+
+	{0, 0, 0, 0, "How it is run:", 4},
+	{"backend", KEY_BACKEND, "auto|kvm", 0, "Which virtualization (SANDBOX_BACKEND)", 0},
+	{"home", KEY_HOME, "auto|guest|host", 0,
+		"For testing: where the shim kernel runs (SANDBOX_HOME_KIND)", 0},
+	{"require-vm", KEY_REQUIRE_VM, 0, 0, "Fail rather than run without a virtual machine", 0},
+	{"strict", KEY_STRICT, 0, 0, "Fail if a layer of the jail cannot be had", 0},
+
+	{0, 0, 0, 0, "What is reported:", 5},
+	{"quiet", 'q', 0, 0, "Only errors", 0},
+	{"verbose", 'v', 0, 0, "Also what was denied and what the jail lacks", 0},
+	{"trace", KEY_TRACE, "NAMES", OPTION_ARG_OPTIONAL,
+		"Show system calls (all, or open,read,…)", 0},
+	{"trace-file", KEY_TRACE_FILE, "FILE", 0, "Write the trace to FILE (default: stderr)", 0},
+	{"stats", KEY_STATS, 0, 0, "Show counts and times at the end", 0},
+	{"json", KEY_JSON, "FILE", 0, "Write a report in JSON to FILE (\"-\": stdout)", 0},
+	{0},
+};
+
+static const char doc[] =
+	"Run a program in a micro-VM of its own. It sees the system's programs and libraries and "
+	"the "
+	"current directory, all read-only, an empty home and /tmp of its own, and no network."
+	"\v"
+	"Examples:\n"
+	"  sandbox run ./a.out input.txt\n"
+	"  sandbox run --rw . make\n"
+	"  sandbox run --ro ~/data:/data --mem 4G --timeout 10m python3 job.py\n"
+	"  sandbox run --root ./rootfs --rw ./out:/out /bin/sh -c 'id >/out/id'\n"
+	"\n"
+	"The exit code is the program's own; 128+N when signal N killed it; 124 after a timeout; "
+	"125 "
+	"when the sandbox failed; 126 when PROGRAM cannot be run; 127 when it is not found.";
+
+static const char *why_not(int r)
+{
+	return r == -ERANGE ? "too large" : r == -ENOMEM ? "out of memory" : NULL;
+}
+
+/* One line for a bad value: what was wanted, unless it is merely too large. */
+static error_t bad(const char *option, const char *arg, int r, const char *wanted)
+{
+	const char *why = why_not(r);
+
+	cli_say("--%s %s: %s%s", option, arg, why ? "" : "want ", why ? why : wanted);
+	return EINVAL;
+}
+
+static error_t parse_grant(struct policy_request *q, int key, const char *arg)
+{
+	static const char *const names[] = {"ro", "rw", "tmpfs"};
+	enum policy_grant_kind kind = (enum policy_grant_kind)(key - KEY_RO);
+	struct policy_grant *g = reallocarray(q->grants, q->ngrants + 1, sizeof *g);
+	int r;
+
+	if (!g)
+		return bad(names[kind], arg, -ENOMEM, "");
+	q->grants = g;
+	r = policy_parse_grant(kind, arg, &g[q->ngrants]);
+	if (r)
+		return bad(names[kind], arg, r,
+			kind == POLICY_TMPFS ? "DST[:SIZE], DST an absolute path"
+					     : "SRC[:DST], DST an absolute path (\\: for a colon)");
+	q->ngrants++;
+	return 0;
+}
+
+static error_t parse_env(struct policy_request *q, const char *arg)
+{
+	const char **env = reallocarray(q->env, q->nenv + 1, sizeof *env);
+
+	if (!env)
+		return bad("env", arg, -ENOMEM, "");
+	env[q->nenv++] = arg;
+	q->env = env;
+	return 0;
+}
+
+static error_t parse_limit(struct policy_request *q, int key, const char *arg)
+{
+	static const char count[] = "a number, at least 1";
+	int r;
+
+	switch (key) {
+	case KEY_MEM:
+		r = policy_parse_size(arg, &q->mem);
+		return r ? bad("mem", arg, r, "a size such as 512M or 2G") : 0;
+	case KEY_TIMEOUT:
+		r = policy_parse_duration(arg, &q->timeout_ns);
+		if (!r && !q->timeout_ns)
+			r = -EINVAL;
+		return r ? bad("timeout", arg, r, "a duration such as 10, 1.5s or 2m") : 0;
+	case KEY_PIDS:
+		r = policy_parse_count(arg, &q->pids);
+		return r ? bad("pids", arg, r, count) : 0;
+	default:
+		r = policy_parse_count(arg, &q->cpus);
+		return r ? bad("cpus", arg, r, count) : 0;
+	}
+}
+
+static error_t parse_report(struct run_options *o, int key, char *arg)
+{
+	switch (key) {
+	case 'q':
+		o->quiet = true;
+		return 0;
+	case 'v':
+		o->verbose = true;
+		return 0;
+	case KEY_TRACE:
+		o->trace = arg ? arg : "";
+		return 0;
+	case KEY_TRACE_FILE:
+		o->trace_file = arg;
+		return 0;
+	case KEY_STATS:
+		o->stats = true;
+		return 0;
+	case KEY_JSON:
+		o->json_file = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Options that are a string or a switch of the request. */
+static error_t parse_plain(struct policy_request *q, int key, char *arg)
+{
+	switch (key) {
+	case KEY_ROOT:
+		q->root = arg;
+		return 0;
+	case KEY_CWD:
+		q->cwd = arg;
+		return 0;
+	case KEY_ENV_CLEAR:
+		q->env_clear = true;
+		return 0;
+	case KEY_USER:
+		q->user = arg;
+		return 0;
+	case KEY_HOSTNAME:
+		q->hostname = arg;
+		return policy_hostname_valid(arg)
+			       ? 0
+			       : bad("hostname", arg, 0,
+					 "letters, digits, '-' and '.', at most 64");
+	case KEY_BACKEND:
+		q->backend = arg;
+		return 0;
+	case KEY_HOME:
+		q->home = arg;
+		return 0;
+	case KEY_REQUIRE_VM:
+		q->require_vm = true;
+		return 0;
+	case KEY_STRICT:
+		q->strict = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct run_options *o = state->input;
+	error_t r;
+
+	switch (key) {
+	case KEY_RO:
+	case KEY_RW:
+	case KEY_TMPFS:
+		return parse_grant(&o->request, key, arg);
+	case KEY_ENV:
+		return parse_env(&o->request, arg);
+	case KEY_MEM:
+	case KEY_TIMEOUT:
+	case KEY_PIDS:
+	case KEY_CPUS:
+		return parse_limit(&o->request, key, arg);
+	case ARGP_KEY_ARG: /* the program; what follows is its own */
+		o->request.program = arg;
+		o->request.argv = &state->argv[state->next - 1];
+		state->next = state->argc;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		cli_say("no program given: sandbox run [OPTION...] PROGRAM [ARG...]");
+		return EINVAL;
+	}
+	r = parse_plain(&o->request, key, arg);
+	return r == ARGP_ERR_UNKNOWN ? parse_report(o, key, arg) : r;
+}
+
+const struct argp run_argp = {options, parse, "PROGRAM [ARG...]", doc, NULL, NULL, NULL};
+
+static const char *env_or(const char *name, const char *otherwise)
+{
+	const char *s = getenv(name);
+
+	return s && *s ? s : otherwise;
+}
+
+int run_options_parse(struct run_options *o, int argc, char **argv)
+{
+	memset(o, 0, sizeof *o);
+	o->request.mem = MEM_DEFAULT;
+	o->request.pids = PIDS_DEFAULT;
+	o->request.cpus = 1;
+	o->request.backend = env_or("SANDBOX_BACKEND", "auto");
+	o->request.home = env_or("SANDBOX_HOME_KIND", "auto");
+	return cli_parse(&cli_verb_run, argc, argv, ARGP_IN_ORDER, o);
+}
+
+void run_options_clear(struct run_options *o)
+{
+	for (size_t i = 0; i < o->request.ngrants; i++)
+		policy_grant_clear(&o->request.grants[i]);
+	free(o->request.grants);
+	free(o->request.env);
+}

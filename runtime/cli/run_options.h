@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The options of `sandbox run`.
+ */
+#ifndef RUN_OPTIONS_H
+#define RUN_OPTIONS_H
+
+#include "runtime/cli/cli.h"
+
+struct run_options {
+	struct policy_request request;
+	bool quiet, verbose, stats;
+	const char *trace; /* NULL: off; "": all */
+	const char *trace_file, *json_file;
+};
+
+extern const struct argp run_argp;
+
+/* Fills o; 0, or non-zero when a mistake was said. */
+int run_options_parse(struct run_options *o, int argc, char **argv);
+void run_options_clear(struct run_options *o);
+
+#endif
