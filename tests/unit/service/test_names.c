@@ -257,6 +257,10 @@ static void test_setattr(void **state)
 	sa.size = 100;
 	assert_int_equal(setattr(w, f, "", &sa), 0);
 	assert_int_equal(last_attr(w).size, 100);
+	sa = (struct chan_setattr){.valid = CHAN_SET_MODE, .mode = 0640};
+	assert_int_equal(setattr(w, f, "", &sa), 0);
+	assert_int_equal(last_attr(w).mode, S_IFREG | 0640);
+	sa = (struct chan_setattr){.valid = CHAN_SET_SIZE, .size = 100};
 	f = (uint64_t)call_name(w, OPEN, "hello", w->rw, CHAN_O_READ);
 	assert_int_equal(setattr(w, f, "", &sa), -EINVAL);
 	/* nothing asked for, nothing refused */
