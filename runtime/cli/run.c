@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sandbox run: options -> policy -> launch -> report -> exit code.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "runtime/cli/report.h"
+
+/* One run. Files are opened before the launch: afterwards the jail lets nothing be opened. */
+struct run {
+	struct run_options options;
+	struct policy *policy;
+	struct report report;
+	FILE *trace, *json;
+	pthread_mutex_t lock; /* of report.denials: launch calls from its threads */
+};
+
+static void on_log(void *arg, uint32_t kind, const char *text)
+{
+	struct run *run = arg;
+	char clean[1024];
+
+	if (kind == CHAN_LOG_TRACE) {
+		policy_clean_text(clean, sizeof clean, text);
+		fprintf(run->trace, "%s\n", clean);
+	} else if (kind == CHAN_LOG_FATAL || run->options.verbose) {
+		cli_say("%s", text);
+	}
+}
+
+static void on_denied(void *arg, const char *operation, const char *path, const char *flag_help)
+{
+	struct run *run = arg;
+
+	pthread_mutex_lock(&run->lock);
+	report_denial(&run->report, operation, path, flag_help);
+	pthread_mutex_unlock(&run->lock);
+	if (run->options.verbose)
+		cli_say("denied: %s %s%s%s", operation, path, *flag_help ? "; allowed by " : "",
+			flag_help);
+}
+
+static FILE *open_output(const char *option, const char *path)
+{
+	FILE *f;
+
+	if (!strcmp(path, "-"))
+		return stdout;
+	f = fopen(path, "we");
+	if (!f)
+		cli_say("--%s %s: %s", option, path, strerror(errno));
+	return f;
+}
+
+static bool open_outputs(struct run *run)
+{
+	const struct run_options *o = &run->options;
+
+	run->trace = o->trace_file ? open_output("trace-file", o->trace_file) : stderr;
+	run->json = o->json_file ? open_output("json", o->json_file) : NULL;
+	if (!run->trace || (o->json_file && !run->json))
+		return false;
+	setvbuf(run->trace, NULL, _IOLBF, BUFSIZ); /* seen also when the sandbox is killed */
+	return true;
+}
+
+/* 0, or the exit code of a run that did not begin. */
+static int prepare(struct run *run)
+{
+	struct policy_error e;
+	struct launch_config *c;
+
+	if (policy_build(&run->options.request, &run->policy, &e)) {
+		cli_say("%s", e.text);
+		run->report.error = strdup(e.text);
+		return e.code;
+	}
+	c = policy_config(run->policy);
+	c->verbose = run->options.verbose;
+	c->trace = run->options.trace;
+	c->stats = run->options.stats || run->options.json_file;
+	c->log = on_log;
+	c->denied = on_denied;
+	c->arg = run;
+	run->report.config = c;
+	return 0;
+}
+
+static int exit_code(const struct launch_result *r)
+{
+	if (r->end == LAUNCH_FAILED)
+		return POLICY_FAILED;
+	if (r->end == LAUNCH_TIMEOUT)
+		return POLICY_TIMEOUT;
+	return WIFSIGNALED(r->wait_status) ? 128 + WTERMSIG(r->wait_status)
+					   : WEXITSTATUS(r->wait_status);
+}
+
+static int launch(struct run *run)
+{
+	struct launch_config *c = run->report.config;
+	struct launch_result *result = calloc(1, sizeof *result);
+	int r = result ? launch_run(c, result) : -ENOMEM;
+
+	for (unsigned i = 0; i < c->nmounts; i++)
+		c->mounts[i].fd = -1; /* closed by launch */
+	if (r) {
+		cli_say("could not be started: %s", strerror(-r));
+		run->report.error = strdup(strerror(-r));
+		free(result);
+		return POLICY_FAILED;
+	}
+	run->report.result = result;
+	return exit_code(result);
+}
+
+static int run_run(int argc, char **argv)
+{
+	struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	int code = POLICY_FAILED;
+
+	if (run_options_parse(&run.options, argc, argv) || !open_outputs(&run))
+		goto out;
+	run.report.options = &run.options;
+	code = prepare(&run);
+	if (!code)
+		code = launch(&run);
+	run.report.code = code;
+	if (run.report.result)
+		report_problems(&run.report, run.policy ? policy_note(run.policy) : "");
+	if (run.report.result && run.options.stats)
+		report_stats(&run.report, stderr);
+	if (run.json && !report_json(&run.report, run.json))
+		cli_say("--json %s: could not be written", run.options.json_file);
+out:
+	report_clear(&run.report);
+	policy_free(run.policy);
+	run_options_clear(&run.options);
+	return code;
+}
+
+const struct cli_verb cli_verb_run = {
+	"run", "Run a program in a micro-VM", "sandbox run", &run_argp, run_run};
