@@ -37,7 +37,8 @@ enum chan_op {
 
 /* Ports of the guest home (DESIGN section 2). A write of any value is the message. */
 #define CHAN_PORT_DOORBELL 0x5b0
-#define CHAN_PORT_PANIC    0x5b1
+#define CHAN_PORT_PANIC    0x5b1 /* data[]: why, as text */
+#define CHAN_PORT_TIMER    0x5b2 /* boot_clock.kick_ns changed */
 
 #define CHAN_OFF_STREAM (~(uint64_t)0) /* OFF: use the open file description's own position */
 

@@ -186,14 +186,14 @@ static int fill(struct launch *l, struct builder *b)
 
 int launch_bootblock_build(struct launch *l)
 {
-	uint64_t clock_gpa = l->home->ram_reserved, ring_gpa = clock_gpa + PAGE;
+	uint64_t clock_gpa = l->home->ram_reserved(l), ring_gpa = clock_gpa + PAGE;
 	uint64_t boot_gpa = ring_gpa + sizeof(struct chan_ring);
 	struct builder b = {.used = sizeof(struct boot_block)};
 	int r;
 
 	_Static_assert(sizeof(struct chan_ring) % PAGE == 0, "the ring is whole pages");
 	/* arguments and environment may take up to half of what is left */
-	if (l->mem.ram_size < boot_gpa + 4 * 1024 * 1024) {
+	if (!clock_gpa || l->mem.ram_size < boot_gpa + 4 * 1024 * 1024) {
 		launch_fail(l, "not enough memory for the shim (--mem)");
 		return -ENOMEM;
 	}

@@ -39,6 +39,12 @@ __attribute__((noreturn)) static void host_panic(void *arg, const char *why)
 	_exit(125);
 }
 
+static uint64_t host_ram_reserved(struct launch *l)
+{
+	(void)l;
+	return HOST_TRAP_RAM_END;
+}
+
 static int host_prepare(struct launch *l)
 {
 	struct home_host *h = calloc(1, sizeof(*h));
@@ -95,7 +101,7 @@ static void host_destroy(struct launch *l)
 
 const struct launch_home_ops launch_home_host = {
 	.name = "host",
-	.ram_reserved = HOST_TRAP_RAM_END,
+	.ram_reserved = host_ram_reserved,
 	.prepare = host_prepare,
 	.run = host_run,
 	.kick = host_kick,

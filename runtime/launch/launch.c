@@ -279,11 +279,7 @@ int launch_run(const struct launch_config *c, struct launch_result *out)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&l.ended_cond, &attr);
 	pthread_condattr_destroy(&attr);
-#ifdef LAUNCH_HAVE_GUEST
 	l.home = c->home == LAUNCH_HOME_GUEST ? &launch_home_guest : &launch_home_host;
-#else
-	l.home = &launch_home_host;
-#endif
 
 	r = run(&l);
 	ended = l.ended;

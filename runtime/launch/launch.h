@@ -15,6 +15,8 @@
 #include "runtime/service/service.h"
 #include "vmm/vm.h"
 
+#define LAUNCH_HAVE_GUEST 1 /* home guest is in this build */
+
 enum launch_home {
 	LAUNCH_HOME_AUTO,  /* guest where the host has real virtualization, else host */
 	LAUNCH_HOME_GUEST, /* the shim in ring 0 of the VM */

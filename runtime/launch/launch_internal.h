@@ -41,8 +41,8 @@ struct launch {
 /* Where the shim lives. Called in this order on the thread that called launch_run. */
 struct launch_home_ops {
 	const char *name;
-	/* Bytes of RAM from 0 that the home needs for itself. */
-	uint64_t ram_reserved;
+	/* Bytes of RAM from 0 that the home needs for itself: whole pages, or 0 if RAM is too small. */
+	uint64_t (*ram_reserved)(struct launch *l);
 	/* Writes to RAM what must be there, sets the vCPU's registers. */
 	int (*prepare)(struct launch *l);
 	/* Runs to the end, after the jail closed. */

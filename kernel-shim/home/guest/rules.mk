@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# The guest's image, and the object that carries it inside the launcher.
+GUEST_SRCS += kernel-shim/home/guest/platform.c
+GUEST_ASM  += kernel-shim/home/guest/entry.S
+
+GUEST_OBJS := $(patsubst %,$(B)/guest/%.o,$(sort $(CORE_SRCS)) $(GUEST_ONLY_SRCS) $(GUEST_SRCS) $(GUEST_ASM) $(CORE_ASM))
+GUEST_IMAGE := $(B)/kernel-shim/shim.elf
+GUEST_IMAGE_OBJ := $(B)/kernel-shim/shim_image.o
+
+$(B)/guest/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/guest/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -Ikernel-shim -I$(B) -MMD -MP -c $< -o $@
+
+$(GUEST_IMAGE): $(GUEST_OBJS) kernel-shim/home/guest/image.lds
+	@mkdir -p $(@D)
+	$(Q)$(CC) -nostdlib -static -no-pie -Wl,-T,kernel-shim/home/guest/image.lds -Wl,--build-id=none \
+		-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 $(GUEST_OBJS) -o $@
+
+$(GUEST_IMAGE_OBJ): kernel-shim/home/guest/image.S $(GUEST_IMAGE)
+	$(Q)$(CC) -DIMAGE='"$(GUEST_IMAGE)"' -c $< -o $@

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+# The launcher: build/sandbox.
+include runtime/launch/rules.mk runtime/jail/rules.mk runtime/service/rules.mk
+include $(wildcard runtime/policy/rules.mk runtime/cli/rules.mk)
