@@ -3,7 +3,7 @@
  * mapping carry PTE_COW while somebody else has the frame too (a file, a fork, the zero frame).
  * A fault does not block: inode_ops.map_page answers from the window or fails.
  */
-#include <asm-generic/siginfo.h>
+#include "core/siginfo.h"
 
 #include "mm/mm_internal.h"
 

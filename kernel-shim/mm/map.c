@@ -36,9 +36,15 @@ void mm_account(struct mm *mm, u32 prot, u32 flags, s64 pages)
 		mm->data_pages += (u64)pages;
 }
 
+bool mm_may_lock(void)
+{
+	return mm_rlimit(RLIMIT_MEMLOCK) || (current && cred_is_root(&current->cred));
+}
+
 bool mm_can_lock(struct mm *mm, u64 more_pages)
 {
-	return mm->locked_pages + more_pages <= mm_rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	return !current || cred_is_root(&current->cred) ||
+	       mm->locked_pages + more_pages <= mm_rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 }
 
 /* Where a mapping's claim begins: a stack's includes its guard gap. */
@@ -175,8 +181,6 @@ static int check_limits(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags)
 	u64 replaced = 0;
 	bool locked = (flags & MAP_LOCKED) || (mm->def_vmflags & VMA_LOCKED);
 
-	if ((flags & MAP_LOCKED) && !mm_rlimit(RLIMIT_MEMLOCK))
-		return -EPERM;
 	if (locked && !mm_can_lock(mm, len >> PAGE_SHIFT))
 		return -EAGAIN;
 	for (u32 i = vma_index(mm, addr); i < mm->nvmas && mm->vmas[i]->start < addr + len; i++)
@@ -232,6 +236,8 @@ static s64 map_do(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, u32 max
 		return -ENOMEM;
 	v->maxprot = maxprot;
 	r = map_backing(v, file, offset);
+	if (!r)
+		r = vma_reserve(mm, 3); /* what is replaced must not be lost for want of room */
 	if (!r && flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
 		r = mm_unmap(mm, addr, len);
 	if (!r)
@@ -268,7 +274,7 @@ s64 mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 	at = map_place(mm, addr, len, flags);
 	if (at < 0)
 		return at;
-	if ((flags & MAP_LOCKED) && !mm_rlimit(RLIMIT_MEMLOCK))
+	if ((flags & MAP_LOCKED) && !mm_may_lock())
 		return -EPERM;
 	r = file ? check_file(file, prot, flags, &maxprot) : check_anon(flags);
 	if (!r)

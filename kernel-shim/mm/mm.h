@@ -97,6 +97,9 @@ s64 mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 s64 mm_map_special(struct mm *mm, u64 addr, const u64 *frames, u32 n, u32 prot, const char *name);
 int mm_unmap(struct mm *mm, u64 addr, u64 len);
 int mm_protect(struct mm *mm, u64 addr, u64 len, u32 prot);
+s64 mm_remap(struct mm *mm, u64 addr, u64 old_len, u64 new_len, u32 flags, u64 new_addr); /* mremap(2) */
+int mm_advise(struct mm *mm, u64 addr, u64 len, int advice); /* madvise(2) */
+u64 mm_brk(struct mm *mm, u64 brk); /* brk(2): the new break, or the old one */
 /* Faults in every page of a range that is mapped and accessible; 0 or the first error. */
 int mm_populate(struct mm *mm, u64 addr, u64 len);
 

@@ -5,7 +5,7 @@
 #define MM_INTERNAL_H
 
 #include <asm/errno.h>
-#include <asm/mman.h>
+#include <linux/mman.h>
 #include <linux/resource.h>
 
 #include "core/task.h"
@@ -92,9 +92,15 @@ u64 mm_rlimit(u32 which); /* of current's process; ~0: none */
 bool mm_may_expand(struct mm *mm, u32 prot, u32 flags, u64 pages);
 void mm_account(struct mm *mm, u32 prot, u32 flags, s64 pages);
 s64 mm_find_space(struct mm *mm, u64 addr, u64 len, u32 flags);
+bool mm_may_lock(void); /* mlock(2): RLIMIT_MEMLOCK is not 0, or CAP_IPC_LOCK */
 bool mm_can_lock(struct mm *mm, u64 more_pages);
 /* A mapping that passed its checks: takes over the file reference in v. */
 int mm_install(struct mm *mm, struct vma *v);
+
+/* uaccess.c: as many bytes as there are */
+size_t user_read_some(void *dst, u64 uaddr, size_t n);
+size_t user_write_some(u64 uaddr, const void *src, size_t n);
+int clear_mm(struct mm *mm, u64 uaddr, size_t n);
 
 /* fault.c */
 int mm_grow_stack(struct mm *mm, struct vma *v, u64 va);
