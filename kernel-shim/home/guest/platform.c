@@ -343,6 +343,7 @@ int plat_kctx_init(struct kctx *c, void (*fn)(void *), void *arg)
 	c->stack_lo = (u64)phys_ptr(pa);
 	c->stack_size = PAGE_SIZE << KSTACK_ORDER;
 	sp = (u64 *)(c->stack_lo + c->stack_size);
+	*--sp = 0; /* two words: rsp is 16-byte aligned before guest_kctx_entry's call */
 	*--sp = 0;
 	*--sp = (u64)guest_kctx_entry;
 	*--sp = 0;        /* rbp */

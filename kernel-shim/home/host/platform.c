@@ -25,6 +25,7 @@ u8 *plat_physmap;
 
 void host_kctx_switch(u64 *save_rsp, u64 load_rsp);
 void host_kctx_entry(void);
+void host_kctx_begin(void (*fn)(void *), void *arg);
 
 void plat_zero_page(u64 pa)
 {
@@ -118,16 +119,26 @@ int plat_kctx_init(struct kctx *c, void (*fn)(void *), void *arg)
 	c->stack_size = KSTACK_SIZE + GUARD_SIZE;
 	c->fake_stack = NULL;
 	sp = (u64 *)(stack + GUARD_SIZE + KSTACK_SIZE);
-	*--sp = 0; /* so that rsp is 16-byte aligned before host_kctx_entry's call */
+	*--sp = 0; /* two words: rsp is 16-byte aligned before host_kctx_entry's call */
+	*--sp = 0;
 	*--sp = (u64)host_kctx_entry;
-	*--sp = 0;         /* rbp */
-	*--sp = 0;         /* rbx */
+	*--sp = 0;	   /* rbp */
+	*--sp = 0;	   /* rbx */
 	*--sp = (u64)fn;   /* r12 */
 	*--sp = (u64)arg;  /* r13 */
-	*--sp = 0;         /* r14 */
-	*--sp = 0;         /* r15 */
+	*--sp = 0;	   /* r14 */
+	*--sp = 0;	   /* r15 */
 	c->rsp = (u64)sp;
 	return 0;
+}
+
+/* First C code on a new stack. */
+void host_kctx_begin(void (*fn)(void *), void *arg)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+#endif
+	fn(arg);
 }
 
 void plat_kctx_free(struct kctx *c)

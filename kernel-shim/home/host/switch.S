@@ -28,9 +28,10 @@ host_kctx_switch:
 	.globl host_kctx_entry
 	.type host_kctx_entry, @function
 host_kctx_entry:
-	mov %r13, %rdi
+	mov %r12, %rdi
+	mov %r13, %rsi
 	xor %ebp, %ebp
-	call *%r12
+	call host_kctx_begin
 	ud2
 	.size host_kctx_entry, . - host_kctx_entry
 	.section .note.GNU-stack,"",@progbits
