@@ -31,15 +31,16 @@ struct vm_sregs {
 };
 
 enum vm_exit_reason {
-	VM_EXIT_IO_OUT,   /* io.port, io.value, io.size */
-	VM_EXIT_IO_IN,    /* the same; answer in io.value before the next run */
-	VM_EXIT_MMIO,     /* gpa: an access to nothing */
+	VM_EXIT_IO_OUT, /* io.port, io.value, io.size */
+	VM_EXIT_IO_IN,	/* the same; answer in io.value of the struct given to the next run */
+	VM_EXIT_MMIO,	/* gpa: an access to nothing */
 	VM_EXIT_HLT,
-	VM_EXIT_INTR,     /* kicked, or a host signal */
-	VM_EXIT_IRQ_WINDOW, /* an interrupt asked for with vcpu_interrupt was taken late: now possible */
-	VM_EXIT_SHUTDOWN, /* triple fault */
-	VM_EXIT_FAIL,     /* entry failed or the backend cannot go on: fail.code */
-	VM_EXIT_MEMORY,   /* host memory behind a guest page could not be had (-EFAULT) */
+	VM_EXIT_INTR,	    /* kicked, or a host signal */
+	VM_EXIT_IRQ_WINDOW, /* not seen by callers: a backend that needs it handles it */
+	VM_EXIT_SHUTDOWN,   /* triple fault */
+	VM_EXIT_FAIL,	    /* entry failed or the backend cannot go on: fail.code */
+	VM_EXIT_MEMORY, /* host memory behind a guest page could not be had (-EFAULT); gpa, or ~0
+			   unknown */
 	VM_EXIT_REASONS
 };
 const char *vm_exit_name(enum vm_exit_reason reason);
@@ -68,19 +69,20 @@ struct vm_stats {
 
 /* What this host's backend can do, probed and not assumed. */
 struct vm_caps {
-	bool hardware;       /* VMX or SVM (or nested) behind it; false: ring 0 is emulated in software */
-	bool syscall_ring0;  /* `syscall` in ring 3 enters LSTAR in ring 0 */
-	bool sysret;         /* ring-0 features that were tried and worked */
+	bool hardware; /* VMX or SVM (or nested) behind it; false: ring 0 is emulated in software */
+	bool syscall_ring0; /* `syscall` in ring 3 enters LSTAR in ring 0 */
+	bool sysret;	    /* ring-0 features that were tried and worked */
 	bool xsave;
-	uint64_t xcr0;       /* components programs can use */
+	uint64_t xcr0;	     /* components programs can use */
 	uint32_t xsave_size; /* bytes of the standard-format area for xcr0; 512 if FXSAVE only */
 	uint32_t phys_bits;
-	char note[160];      /* why, in a sentence, for `sandbox doctor` */
+	char note[160]; /* why, in a sentence, for `sandbox doctor` */
 };
 
 struct vm_ops {
 	const char *name;
-	/* 0 if usable by this process now, else -errno with a sentence in why[]. Cheap; no VM is made. */
+	/* 0 if usable by this process now, else -errno with a sentence in why[]. Cheap; no VM is
+	 * made. */
 	int (*available)(char *why, size_t why_size);
 	/* Makes a throw-away VM and tries things. */
 	int (*probe)(struct vm_caps *out);
@@ -92,7 +94,8 @@ struct vm_ops {
 	int (*vcpu_create)(struct vm *vm, uint32_t index, struct vcpu **out);
 	int (*vcpu_set_sregs)(struct vcpu *v, const struct vm_sregs *s);
 	int (*vcpu_get_sregs)(struct vcpu *v, struct vm_sregs *s);
-	/* The general registers at the last exit; writable; taken over by the next run if dirty is set. */
+	/* The general registers at the last exit; writable; taken over by the next run if dirty is
+	 * set. */
 	struct vm_gprs *(*vcpu_gprs)(struct vcpu *v);
 	void (*vcpu_gprs_dirty)(struct vcpu *v);
 	int (*vcpu_set_msr)(struct vcpu *v, uint32_t msr, uint64_t value);
@@ -102,12 +105,14 @@ struct vm_ops {
 	/* Runs until an exit. 0, or -errno when the vCPU is beyond use. */
 	int (*vcpu_run)(struct vcpu *v, struct vm_exit *out);
 	/* Inject external interrupt `vector` as soon as RFLAGS.IF allows; at most one pending. */
-	int (*vcpu_interrupt)(struct vcpu *v, uint8_t vector);
-	/* Make vcpu_run return VM_EXIT_INTR soon, also when it is just being entered. Async-signal-safe. */
+	int (*vcpu_interrupt)(struct vcpu *v, uint8_t vector); /* -EBUSY: one is pending */
+	/* Make vcpu_run return VM_EXIT_INTR soon, also when it is just being entered.
+	 * Async-signal-safe. */
 	void (*vcpu_kick)(struct vcpu *v);
 	void (*vcpu_destroy)(struct vcpu *v);
 	void (*stats)(struct vcpu *v, struct vm_stats *out);
-	/* File descriptors that must survive the jail, and the ioctl numbers the vCPU thread needs. */
+	/* File descriptors that must survive the jail, and the ioctl numbers the vCPU thread needs.
+	 */
 	size_t (*vcpu_ioctls)(const unsigned long **out);
 };
 

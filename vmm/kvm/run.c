@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * KVM_RUN: into the guest and out, interrupts, kicks.
+ *
+ * A kick is not lost because of two flags, each written by one side before it looks at the other's:
+ *   kicker: immediate_exit = 1; if (running) signal      runner: running = 1; KVM_RUN reads
+ * immediate_exit So either KVM sees the flag on its way in, or the kicker sees the runner and its
+ * signal ends KVM_RUN.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/kvm/kvm_internal.h"
+
+/* vm.h's registers are KVM's: no copy at an exit. */
+#define SAME_PLACE(field)                                                                          \
+	_Static_assert(offsetof(struct vm_gprs, field) == offsetof(struct kvm_regs, field), #field)
+SAME_PLACE(rax);
+SAME_PLACE(rbx);
+SAME_PLACE(rcx);
+SAME_PLACE(rdx);
+SAME_PLACE(rsi);
+SAME_PLACE(rdi);
+SAME_PLACE(rsp);
+SAME_PLACE(rbp);
+SAME_PLACE(r8);
+SAME_PLACE(r9);
+SAME_PLACE(r10);
+SAME_PLACE(r11);
+SAME_PLACE(r12);
+SAME_PLACE(r13);
+SAME_PLACE(r14);
+SAME_PLACE(r15);
+SAME_PLACE(rip);
+SAME_PLACE(rflags);
+_Static_assert(sizeof(struct vm_gprs) == sizeof(struct kvm_regs), "kvm_regs");
+
+#define RFLAGS_IF 0x200ull
+
+/* --- registers --- */
+
+struct vm_gprs *kvm_vcpu_gprs(struct vcpu *v)
+{
+	if (!v->regs_valid)
+		v->regs_valid = kvm_ioctl(v->fd, KVM_GET_REGS, v->regs) == 0;
+	return (struct vm_gprs *)(void *)v->regs;
+}
+
+void kvm_vcpu_gprs_dirty(struct vcpu *v)
+{
+	v->regs_dirty = true;
+}
+
+static int registers_in(struct vcpu *v)
+{
+	int result;
+
+	if (v->vm->sync_regs) {
+		/* The sregs cost time at each exit, the general registers as good as none. */
+		v->run->kvm_valid_regs =
+			KVM_SYNC_X86_REGS | (v->sregs_hot ? KVM_SYNC_X86_SREGS : 0);
+		v->run->kvm_dirty_regs = (v->regs_dirty ? KVM_SYNC_X86_REGS : 0) |
+					 (v->sregs_dirty ? KVM_SYNC_X86_SREGS : 0);
+		return 0;
+	}
+	if (v->regs_dirty) {
+		result = kvm_ioctl(v->fd, KVM_SET_REGS, v->regs);
+		if (result < 0)
+			return result;
+	}
+	return kvm_sregs_flush(v);
+}
+
+static void registers_out(struct vcpu *v)
+{
+	v->regs_dirty = v->sregs_dirty = false;
+	v->regs_valid = v->vm->sync_regs;
+	v->sregs_valid = v->vm->sync_regs && v->sregs_hot;
+	if (v->sregs_hot)
+		v->sregs_hot--;
+}
+
+/* --- interrupts --- */
+
+int kvm_vcpu_interrupt(struct vcpu *v, uint8_t vector)
+{
+	if (v->irq >= 0)
+		return -EBUSY;
+	v->irq = vector;
+	return 0;
+}
+
+/*
+ * KVM's word on readiness is of the last exit; since then the caller may have cleared IF. If it set
+ * IF, the window opens at once.
+ */
+static bool interrupt_ready(const struct vcpu *v)
+{
+	if (!v->run->ready_for_interrupt_injection)
+		return false;
+	return !v->regs_dirty || (v->regs->rflags & RFLAGS_IF);
+}
+
+static int interrupt_in(struct vcpu *v)
+{
+	struct kvm_interrupt request;
+	int result;
+
+	v->run->request_interrupt_window = 0;
+	if (v->irq < 0)
+		return 0;
+	if (!interrupt_ready(v)) {
+		v->run->request_interrupt_window = 1;
+		return 0;
+	}
+	request.irq = (uint32_t)v->irq;
+	result = kvm_ioctl(v->fd, KVM_INTERRUPT, &request);
+	if (result < 0)
+		return result;
+	v->irq = -1;
+	v->stats.interrupts++;
+	return 0;
+}
+
+/* --- kicks --- */
+
+void kvm_vcpu_kick(struct vcpu *v)
+{
+	int saved = errno;
+
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	if (atomic_load(&v->running))
+		syscall(SYS_tgkill, getpid(), atomic_load(&v->owner_tid), kvm_kick_signal());
+	errno = saved;
+}
+
+/* The vCPU this thread ran last: a new thread may have an old one's pthread_t, not its variables.
+ */
+static _Thread_local const struct vcpu *bound;
+
+static int thread_bind(struct vcpu *v)
+{
+	sigset_t set;
+	int result;
+
+	if (bound == v && v->owner_tid && pthread_equal(v->owner, pthread_self()))
+		return 0;
+	sigemptyset(&set);
+	sigaddset(&set, kvm_kick_signal());
+	result = pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	if (result != 0)
+		return -result;
+	v->owner = pthread_self();
+	atomic_store(&v->owner_tid, (pid_t)syscall(SYS_gettid));
+	bound = v;
+	return 0;
+}
+
+/* --- exits --- */
+
+static uint8_t *io_data(const struct vcpu *v)
+{
+	return (uint8_t *)v->run + v->run->io.data_offset;
+}
+
+static void io_answer(struct vcpu *v, const struct vm_exit *answer)
+{
+	if (v->io_in)
+		memcpy(io_data(v), &answer->io.value, v->run->io.size);
+	v->io_in = false;
+}
+
+static void exit_fail(struct vm_exit *out, uint32_t exit_reason, uint64_t detail)
+{
+	out->reason = VM_EXIT_FAIL;
+	out->fail.code = KVM_FAIL_CODE(exit_reason, detail);
+}
+
+static void exit_io(struct vcpu *v, struct vm_exit *out)
+{
+	const struct kvm_run *run = v->run;
+
+	/* `rep outs` and its like: nothing of ours executes them. */
+	if (run->io.count != 1 || run->io.size > sizeof(out->io.value)) {
+		exit_fail(out, KVM_EXIT_IO, run->io.count);
+		return;
+	}
+	out->reason = run->io.direction == KVM_EXIT_IO_OUT ? VM_EXIT_IO_OUT : VM_EXIT_IO_IN;
+	out->io.port = run->io.port;
+	out->io.size = run->io.size;
+	out->io.value = 0;
+	if (out->reason == VM_EXIT_IO_OUT)
+		memcpy(&out->io.value, io_data(v), run->io.size);
+	else
+		v->io_in = true;
+}
+
+static void exit_mmio(struct vcpu *v, struct vm_exit *out)
+{
+	out->reason = VM_EXIT_MMIO;
+	out->gpa = v->run->mmio.phys_addr;
+	/* Should the caller go on: a read of nothing is all ones, as on a bus. */
+	if (!v->run->mmio.is_write)
+		memset(v->run->mmio.data, 0xff, sizeof(v->run->mmio.data));
+}
+
+static void exit_decode(struct vcpu *v, struct vm_exit *out)
+{
+	const struct kvm_run *run = v->run;
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		exit_io(v, out);
+		break;
+	case KVM_EXIT_MMIO:
+		exit_mmio(v, out);
+		break;
+	case KVM_EXIT_HLT:
+		out->reason = VM_EXIT_HLT;
+		break;
+	case KVM_EXIT_INTR:
+		out->reason = VM_EXIT_INTR;
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		out->reason = VM_EXIT_SHUTDOWN;
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		exit_fail(out, run->exit_reason, run->internal.suberror);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		exit_fail(out, run->exit_reason, run->fail_entry.hardware_entry_failure_reason);
+		break;
+	default:
+		exit_fail(out, run->exit_reason, 0);
+	}
+}
+
+/* KVM_RUN ended with an error that leaves the vCPU as it was before the instruction, or -errno. */
+static int exit_error(struct vcpu *v, int error, struct vm_exit *out)
+{
+	switch (error) {
+	case EINTR:
+		/*
+		 * Cleared before the caller looks at what it was kicked for: a later kick sets it
+		 * again. Its signal may still be on the way, then the next run ends early once
+		 * more.
+		 */
+		__atomic_exchange_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		out->reason = VM_EXIT_INTR;
+		return 0;
+	case EFAULT:
+	case EHWPOISON:
+		out->reason = VM_EXIT_MEMORY;
+		out->gpa = UINT64_MAX;
+		/* exit_reason is of this run only if KVM set it: kvm_vcpu_run cleared it before. */
+		if (v->run->exit_reason == KVM_EXIT_MEMORY_FAULT)
+			memcpy(&out->gpa, (const char *)&v->run->hw + 8, sizeof(out->gpa));
+		return 0;
+	default:
+		return -error;
+	}
+}
+
+/* One KVM_RUN and, behind the caller's back, as many as an interrupt window takes. errno or 0. */
+static int run_until_exit(struct vcpu *v)
+{
+	for (;;) {
+		int result = interrupt_in(v);
+
+		if (result < 0)
+			return -result;
+		result = registers_in(v);
+		if (result < 0)
+			return -result;
+		v->run->exit_reason = KVM_EXIT_UNKNOWN;
+		result = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
+		registers_out(v);
+		if (result != 0 || v->run->exit_reason != KVM_EXIT_IRQ_WINDOW_OPEN)
+			return result;
+	}
+}
+
+int kvm_vcpu_run(struct vcpu *v, struct vm_exit *out)
+{
+	int result = thread_bind(v);
+
+	if (result < 0)
+		return result;
+	io_answer(v, out);
+	atomic_store(&v->running, true);
+	result = run_until_exit(v);
+	atomic_store(&v->running, false);
+	if (result != 0)
+		result = exit_error(v, result, out);
+	else
+		exit_decode(v, out);
+	if (result == 0)
+		v->stats.exits[out->reason]++;
+	return result;
+}
