@@ -15,12 +15,12 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 	-Wwrite-strings -Wundef -Wvla -Wno-unused-parameter
 OPT  ?= -O2 -g
 # Host side: launcher, service, backends.
-HOST_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -Ikernel-shim -D_GNU_SOURCE -fvisibility=hidden -fstack-protector-strong \
+HOST_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -D_GNU_SOURCE -fvisibility=hidden -fstack-protector-strong \
 	-D_FORTIFY_SOURCE=2 -fPIE -pthread
 HOST_LIBS   := -lseccomp -ljansson -lcap -pthread
 # The shim's core: freestanding, no libc. -mgeneral-regs-only: the program's vector registers stay
 # where they are while the shim runs.
-CORE_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -Ikernel-shim -I$(B) -ffreestanding -fno-builtin -fno-stack-protector \
+CORE_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -I$(B) -ffreestanding -fno-builtin -fno-stack-protector \
 	-fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables
 GUEST_CFLAGS := $(CORE_CFLAGS) -DHOME_GUEST -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
 	-fcf-protection=none -U_FORTIFY_SOURCE

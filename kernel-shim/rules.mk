@@ -22,4 +22,4 @@ $(B)/host/%.c.o: %.c
 
 $(B)/host/%.S.o: %.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) -I. -Ikernel-shim -I$(B) -MMD -MP -c $< -o $@
+	$(Q)$(CC) -I. -iquote kernel-shim -I$(B) -MMD -MP -c $< -o $@

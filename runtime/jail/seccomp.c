@@ -37,12 +37,14 @@ static const int calls_files[] = {
 	CALL(read), CALL(write), CALL(readv), CALL(writev), CALL(pread64), CALL(pwrite64), CALL(preadv),
 	CALL(pwritev), CALL(preadv2), CALL(pwritev2), CALL(fsync), CALL(fdatasync), CALL(fallocate),
 	CALL(flock), CALL(fgetxattr), CALL(flistxattr), CALL(getxattr), CALL(listxattr), CALL(dup),
-	CALL(poll), CALL(ppoll), CALL(getrandom), CALL(epoll_ctl), CALL(getrusage),
+	CALL(poll), CALL(ppoll), CALL(getrandom), CALL(epoll_ctl), CALL(getrusage), CALL(getpgrp),
+	CALL(recvmsg), CALL(sendmsg), /* an inherited socket as stdin or stdout, without waiting */
 };
 
 /* Waiting for files and signals. */
 static const int calls_watcher[] = {
 	CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl), CALL(read), CALL(write), CALL(close),
+	CALL(signalfd4), CALL(getpgrp),
 };
 
 /* What a vCPU thread does besides its ioctls: hands a doorbell to the service. */
@@ -131,6 +133,8 @@ int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls
 		break;
 	case JAIL_WATCHER:
 		ALLOW(&f, calls_watcher);
+		/* the terminal's mode after SIGCONT */
+		allow_ioctls(&f, ioctls_tty, sizeof(ioctls_tty) / sizeof(ioctls_tty[0]));
 		allow_memory(&f); /* malloc's arena of a second thread */
 		break;
 	default:

@@ -13,7 +13,7 @@ $(B)/guest/%.c.o: %.c
 
 $(B)/guest/%.S.o: %.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) -I. -Ikernel-shim -I$(B) -MMD -MP -c $< -o $@
+	$(Q)$(CC) -I. -iquote kernel-shim -I$(B) -MMD -MP -c $< -o $@
 
 $(GUEST_IMAGE): $(GUEST_OBJS) kernel-shim/home/guest/image.lds
 	@mkdir -p $(@D)
