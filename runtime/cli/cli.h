@@ -6,6 +6,7 @@
 #define CLI_H
 
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "runtime/policy/policy.h"
