@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sandbox doctor: what this host can do, what `auto` picks and why, and what would make it better.
+ */
+#include <fcntl.h>
+#include <jansson.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "runtime/cli/report.h"
+#include "runtime/jail/jail.h"
+
+#define NOFILE_WANTED 1024u
+
+/* All that is found out; then printed one way or the other. */
+struct doctor {
+	struct utsname uts;
+	char cpu_vendor[64], cpu_model[128];
+	bool vmx, svm;
+	bool kvm_exists, kvm_opens;
+	char kvm_owner[64]; /* "mode 0660, group 104" */
+	int backend_error;  /* policy_machine_choose */
+	struct policy_error error;
+	struct policy_machine machine;
+	struct launch_jail_state jail;
+	uint64_t mem_total, mem_free;
+	struct rlimit nofile;
+};
+
+/* Value of "key : value" when the line is of that key. */
+static bool cpuinfo_value(const char *line, const char *key, char *out, size_t size)
+{
+	size_t n = strlen(key);
+	const char *s;
+
+	if (strncmp(line, key, n) || (line[n] != '\t' && line[n] != ' ' && line[n] != ':'))
+		return false;
+	s = strchr(line, ':');
+	if (!s)
+		return false;
+	s += 1 + strspn(s + 1, " ");
+	snprintf(out, size, "%.*s", (int)strcspn(s, "\n"), s);
+	return true;
+}
+
+/* The first CPU's block: the others are alike. */
+static void look_at_cpu(struct doctor *d)
+{
+	char line[8192], padded[8192 + 4];
+	FILE *f = fopen("/proc/cpuinfo", "re");
+
+	while (f && fgets(line, sizeof line, f) && *line != '\n') {
+		char flags[8192];
+
+		if (cpuinfo_value(line, "vendor_id", d->cpu_vendor, sizeof d->cpu_vendor) ||
+			cpuinfo_value(line, "model name", d->cpu_model, sizeof d->cpu_model) ||
+			!cpuinfo_value(line, "flags", flags, sizeof flags))
+			continue;
+		snprintf(padded, sizeof padded, " %s ", flags);
+		d->vmx = strstr(padded, " vmx ");
+		d->svm = strstr(padded, " svm ");
+	}
+	if (f)
+		fclose(f);
+}
+
+static void look_at_kvm(struct doctor *d)
+{
+	struct stat st;
+	int fd;
+
+	d->kvm_exists = !stat("/dev/kvm", &st);
+	if (!d->kvm_exists)
+		return;
+	snprintf(d->kvm_owner, sizeof d->kvm_owner, "mode %04o, group %u", st.st_mode & 07777,
+		(unsigned)st.st_gid);
+	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	d->kvm_opens = fd >= 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+static void look(struct doctor *d)
+{
+	struct sysinfo si;
+
+	memset(d, 0, sizeof *d);
+	uname(&d->uts);
+	look_at_cpu(d);
+	look_at_kvm(d);
+	d->backend_error = policy_machine_choose("auto", "auto", false, &d->machine, &d->error);
+	jail_probe(&d->jail);
+	if (!sysinfo(&si)) {
+		d->mem_total = (uint64_t)si.totalram * si.mem_unit;
+		d->mem_free = (uint64_t)si.freeram * si.mem_unit;
+	}
+	getrlimit(RLIMIT_NOFILE, &d->nofile);
+}
+
+/* -- for people -- */
+
+static const char *mark(bool good)
+{
+	const char *cs = nl_langinfo(CODESET);
+	bool utf8 = isatty(STDOUT_FILENO) && !strcmp(cs, "UTF-8");
+
+	return utf8 ? good ? "✓" : "✗" : good ? "ok" : "--";
+}
+
+static void line(bool good, const char *what, const char *text)
+{
+	printf("%-2s  %-12s %s\n", mark(good), what, text);
+}
+
+static void hint(const char *text)
+{
+	printf("%-4s%-12s -> %s\n", "", "", text);
+}
+
+static void print_kvm(const struct doctor *d)
+{
+	char text[256];
+
+	if (!d->kvm_exists) {
+		line(false, "/dev/kvm", "does not exist");
+		hint(d->vmx || d->svm
+				? "load the module: modprobe kvm_intel or kvm_amd"
+				: "give this machine (nested) virtualization, or pass --device "
+				  "/dev/kvm to its container");
+		return;
+	}
+	snprintf(text, sizeof text, "%s (%s)", d->kvm_opens ? "can be opened" : "cannot be opened",
+		d->kvm_owner);
+	line(d->kvm_opens, "/dev/kvm", text);
+	if (!d->kvm_opens)
+		hint("join its group: usermod -aG kvm $USER, then log in again");
+}
+
+static void print_machine(const struct doctor *d)
+{
+	const struct policy_machine *m = &d->machine;
+	char text[512];
+
+	snprintf(text, sizeof text, "%s (%s)", m->backend ? m->backend->name : "none",
+		m->backend_why);
+	line(m->backend, "backend", text);
+	if (!m->backend)
+		return;
+	if (*m->caps.note)
+		line(m->caps.hardware, "kvm", m->caps.note);
+	snprintf(text, sizeof text, "%s (%s)", report_home_name(m->home), m->home_why);
+	line(true, "home", text);
+}
+
+static void print_jail(const struct doctor *d)
+{
+	const char *s = d->jail.missing;
+
+	for (const struct jail_layer *l = jail_layers; l->name; l++)
+		line(jail_layer_on(&d->jail, l), l == jail_layers ? "jail" : "", l->what);
+	while (*s) {
+		char text[512];
+		int n = (int)strcspn(s, "\n");
+
+		snprintf(text, sizeof text, "%.*s", n, s);
+		if (n)
+			hint(text);
+		s += n + (s[n] == '\n');
+	}
+}
+
+static void print_host(const struct doctor *d)
+{
+	char text[512], total[16], avail[16];
+
+	snprintf(text, sizeof text, "%s %s, %s", d->uts.sysname, d->uts.release, d->uts.machine);
+	line(true, "kernel", text);
+	snprintf(text, sizeof text, "%s, %s; %s", d->cpu_vendor, d->cpu_model,
+		d->vmx	 ? "vmx"
+		: d->svm ? "svm"
+			 : "neither vmx nor svm");
+	line(d->vmx || d->svm, "CPU", text);
+	policy_format_size(total, d->mem_total);
+	policy_format_size(avail, d->mem_free);
+	snprintf(text, sizeof text, "%s, %s of it free", total, avail);
+	line(d->mem_total >= 256u << 20, "memory", text);
+	snprintf(text, sizeof text, "%llu (hard limit %lld)",
+		(unsigned long long)d->nofile.rlim_cur, (long long)d->nofile.rlim_max);
+	line(d->nofile.rlim_cur >= NOFILE_WANTED, "open files", text);
+	if (d->nofile.rlim_cur < NOFILE_WANTED)
+		hint("programs that open many files need more: ulimit -n 4096");
+}
+
+static void print_text(const struct doctor *d)
+{
+	setlocale(LC_CTYPE, "");
+	print_host(d);
+	print_kvm(d);
+	print_machine(d);
+	print_jail(d);
+	puts(d->backend_error ? "\nNo backend can be used: `sandbox run` cannot work here."
+			      : "\n`sandbox run` works here.");
+}
+
+/* -- for programs -- */
+
+static json_t *text_json(const char *s)
+{
+	char clean[1024];
+
+	policy_clean_text(clean, sizeof clean, s);
+	return json_string(clean);
+}
+
+static json_t *jail_json(const struct launch_jail_state *s)
+{
+	json_t *o = json_object();
+
+	for (const struct jail_layer *l = jail_layers; l->name; l++)
+		json_object_set_new(o, l->name, json_boolean(jail_layer_on(s, l)));
+	json_object_set_new(o, "missing", text_json(s->missing));
+	return o;
+}
+
+static json_t *machine_json(const struct policy_machine *m)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "name", m->backend ? json_string(m->backend->name) : json_null());
+	json_object_set_new(o, "why", text_json(m->backend_why));
+	json_object_set_new(
+		o, "home", m->backend ? json_string(report_home_name(m->home)) : json_null());
+	json_object_set_new(o, "home_why", text_json(m->home_why));
+	json_object_set_new(o, "hardware", json_boolean(m->caps.hardware));
+	json_object_set_new(o, "syscall_ring0", json_boolean(m->caps.syscall_ring0));
+	json_object_set_new(o, "note", text_json(m->caps.note));
+	return o;
+}
+
+static int print_json(const struct doctor *d)
+{
+	json_t *o = json_object(), *cpu = json_object(), *kvm = json_object();
+	int r;
+
+	json_object_set_new(cpu, "vendor", text_json(d->cpu_vendor));
+	json_object_set_new(cpu, "model", text_json(d->cpu_model));
+	json_object_set_new(cpu, "vmx", json_boolean(d->vmx));
+	json_object_set_new(cpu, "svm", json_boolean(d->svm));
+	json_object_set_new(kvm, "exists", json_boolean(d->kvm_exists));
+	json_object_set_new(kvm, "opens", json_boolean(d->kvm_opens));
+	json_object_set_new(o, "usable", json_boolean(!d->backend_error));
+	json_object_set_new(o, "kernel", text_json(d->uts.release));
+	json_object_set_new(o, "cpu", cpu);
+	json_object_set_new(o, "kvm", kvm);
+	json_object_set_new(o, "backend", machine_json(&d->machine));
+	json_object_set_new(o, "jail", jail_json(&d->jail));
+	json_object_set_new(o, "memory_bytes", json_integer((json_int_t)d->mem_total));
+	json_object_set_new(o, "nofile", json_integer((json_int_t)d->nofile.rlim_cur));
+	r = json_dumpf(o, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(o);
+	return r;
+}
+
+/* -- the verb -- */
+
+static const struct argp_option options[] = {
+	{"json", 'j', 0, 0, "Write it as one JSON object", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	bool *json = state->input;
+
+	switch (key) {
+	case 'j':
+		*json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		cli_say("doctor: takes no argument, not \"%s\"", arg);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {options, parse, NULL,
+	"Say what this machine can do, which backend is picked and why, and what to change to get "
+	"better."
+	"\v"
+	"The exit code is 0 when programs can be run here, 1 when not.",
+	NULL, NULL, NULL};
+
+static int run(int argc, char **argv)
+{
+	static struct doctor d;
+	bool json = false;
+
+	if (cli_parse(&cli_verb_doctor, argc, argv, 0, &json))
+		return POLICY_FAILED;
+	look(&d);
+	if (json ? print_json(&d) : (print_text(&d), 0))
+		return POLICY_FAILED;
+	if (fflush(stdout))
+		return POLICY_FAILED;
+	return d.backend_error ? 1 : 0;
+}
+
+const struct cli_verb cli_verb_doctor = {
+	"doctor", "Say what this machine can do", "sandbox doctor", &argp, run};
