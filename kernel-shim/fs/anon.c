@@ -7,27 +7,6 @@
 #include "core/task.h"
 #include "fs/anon.h"
 
-#define ANON_DEV 0xe /* Linux's anon_inodefs and pipefs have small unnamed device numbers, too */
-
-static int anon_inode_getattr(struct inode *i, struct kstat *st)
-{
-	memset(st, 0, sizeof(*st));
-	st->ino = i->ino;
-	st->dev = ANON_DEV;
-	st->mode = i->mode;
-	st->nlink = 1;
-	st->uid = i->uid;
-	st->gid = i->gid;
-	st->blksize = PAGE_SIZE;
-	st->atime = i->atime;
-	st->mtime = i->mtime;
-	st->ctime = i->ctime;
-	st->atime_ns = i->atime_ns;
-	st->mtime_ns = i->mtime_ns;
-	st->ctime_ns = i->ctime_ns;
-	return 0;
-}
-
 static int anon_inode_setattr(struct inode *i, const struct setattr *a)
 {
 	if (a->valid & CHAN_SET_MODE)
@@ -40,36 +19,53 @@ static int anon_inode_setattr(struct inode *i, const struct setattr *a)
 }
 
 static const struct inode_ops anon_inode_ops = {
-	.getattr = anon_inode_getattr,
 	.setattr = anon_inode_setattr,
 };
 static const struct super_ops anon_super_ops;
 
-struct io_state *io_state(void)
+/* The super and the mount that anonymous inodes pretend to be in. */
+static int anon_fs_init(struct io_state *s)
 {
-	if (!kern->io_state)
-		kern->io_state = kzalloc(sizeof(struct io_state));
-	return kern->io_state;
+	struct mount *m = kzalloc(sizeof(*m));
+
+	s->anon_super = super_new(&anon_super_ops, "anonfs");
+	if (!m || !s->anon_super) {
+		kfree(m);
+		kfree(s->anon_super);
+		return -ENOMEM;
+	}
+	m->refs = 1;
+	m->super = s->anon_super;
+	list_init(&m->link);
+	s->anon_mount = m;
+	return 0;
 }
 
-u64 anon_ino_next(void)
+struct io_state *io_state(void)
 {
-	struct io_state *s = io_state();
+	struct io_state *s = kern->io_state;
 
-	return s ? ++s->last_ino : 1;
+	if (s)
+		return s;
+	s = kzalloc(sizeof(*s));
+	if (s && anon_fs_init(s)) {
+		kfree(s);
+		s = NULL;
+	}
+	kern->io_state = s;
+	return s;
 }
 
 struct file *anon_file(const struct file_ops *ops, const char *name, u32 flags, void *priv)
 {
-	struct file *f = file_new(ops, flags);
+	struct io_state *s = io_state();
+	struct file *f = s ? file_new(ops, flags) : NULL;
 
 	if (!f)
 		return err_ptr(-ENOMEM);
-	if (is_err(f))
-		return f;
 	f->priv = priv;
 	f->anon_name = name;
-	f->anon_ino = anon_ino_next();
+	f->anon_ino = ++s->last_ino;
 	return f;
 }
 
@@ -77,7 +73,7 @@ int anon_getattr(struct file *f, struct kstat *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->ino = f->anon_ino;
-	st->dev = ANON_DEV;
+	st->dev = io_state()->anon_super->dev;
 	st->mode = 0600; /* no type bits: as Linux's anon_inodefs */
 	st->nlink = 1;
 	st->blksize = PAGE_SIZE;
@@ -91,46 +87,16 @@ long anon_install(struct file *f, bool cloexec)
 	return fd_install(f, cloexec, 0);
 }
 
-/* The super and the mount that anonymous inodes pretend to be in. */
-static struct io_state *anon_fs(void)
-{
-	struct io_state *s = io_state();
-
-	if (!s || s->anon_mount)
-		return s;
-	s->anon_super = kzalloc(sizeof(*s->anon_super));
-	s->anon_mount = kzalloc(sizeof(*s->anon_mount));
-	if (!s->anon_super || !s->anon_mount) {
-		kfree(s->anon_super);
-		kfree(s->anon_mount);
-		s->anon_super = NULL;
-		s->anon_mount = NULL;
-		return NULL;
-	}
-	s->anon_super->ops = &anon_super_ops;
-	s->anon_super->type = "pipefs";
-	s->anon_super->refs = 1;
-	s->anon_super->dev = ANON_DEV;
-	s->anon_mount->refs = 1;
-	s->anon_mount->super = s->anon_super;
-	list_init(&s->anon_mount->link);
-	return s;
-}
-
 struct inode *anon_inode_new(u32 mode)
 {
-	struct io_state *s = anon_fs();
+	struct io_state *s = io_state();
 	struct inode *i = s ? inode_new(s->anon_super, &anon_inode_ops, mode) : NULL;
-	u64 now = clock_real_ns();
 
-	if (!i || is_err(i))
+	if (!i)
 		return NULL;
-	i->ino = anon_ino_next();
+	i->ino = ++s->last_ino;
 	i->uid = current->cred.fsuid;
 	i->gid = current->cred.fsgid;
-	i->nlink = 1;
-	i->atime = i->mtime = i->ctime = (s64)(now / NSEC_PER_SEC);
-	i->atime_ns = i->mtime_ns = i->ctime_ns = (u32)(now % NSEC_PER_SEC);
 	return i;
 }
 
@@ -141,15 +107,11 @@ bool anon_inode_is(const struct inode *i)
 
 int anon_path(struct inode *i, struct path *out)
 {
-	struct io_state *s = anon_fs();
-	struct dentry *d;
+	struct dentry *d = dentry_new(NULL, "", 0, i);
 
-	if (!s)
+	if (!d)
 		return -ENOMEM;
-	d = dentry_new(NULL, "", 0, i);
-	if (!d || is_err(d))
-		return -ENOMEM;
-	out->mnt = s->anon_mount;
+	out->mnt = io_state()->anon_mount; /* there: it made i */
 	out->mnt->refs++;
 	out->dentry = d;
 	return 0;

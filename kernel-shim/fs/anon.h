@@ -17,7 +17,6 @@ struct io_state {
 };
 /* Made at first use; NULL when memory is out. */
 struct io_state *io_state(void);
-u64 anon_ino_next(void);
 
 /* An anonymous file with one reference, or err_ptr(-ENOMEM). name is static,
  * "anon_inode:[eventfd]". */

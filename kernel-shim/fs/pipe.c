@@ -278,11 +278,6 @@ static long pipe_ioctl(struct file *f, u32 cmd, u64 arg)
 	return put_user_u32(arg, bytes);
 }
 
-static int pipe_getattr(struct file *f, struct kstat *st)
-{
-	return f->inode->ops->getattr(f->inode, st);
-}
-
 /* -- life -- */
 
 static struct pipe *pipe_new(void)
@@ -352,7 +347,6 @@ static const struct file_ops pipe_ops = {
 	.write = pipe_write,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
-	.getattr = pipe_getattr,
 	.release = pipe_release,
 };
 

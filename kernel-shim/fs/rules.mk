@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 CORE_SRCS +=
 # pipes, polling, terminals, /dev and /proc
-CORE_SRCS += $(addprefix kernel-shim/fs/,anon.c pipe.c)
+CORE_SRCS += $(addprefix kernel-shim/fs/,anon.c pipe.c poll.c epoll.c eventfd.c timerfd.c \
+	signalfd.c)
+CORE_SRCS += $(addprefix kernel-shim/sys/,poll.c select.c pipe.c epoll.c eventfd.c)
