@@ -183,14 +183,15 @@ def same(command, base, env=None, stdin=None, setup=None, readonly=(), check=Non
     import pytest
 
     outcomes = []
-    for world, run in (("native", run_native), ("sandbox", run_sandbox)):
-        directory = fresh_directory(base, world)
+    for world in ("native", "sandbox"):
+        # The same path both times, for programs that write their directory's name somewhere.
+        directory = fresh_directory(base, "work")
         if setup:
             setup(directory)
-        if run is run_native:
-            outcomes.append(run(command, directory, env, stdin))
+        if world == "native":
+            outcomes.append(run_native(command, directory, env, stdin))
         else:
-            outcomes.append(run(command, directory, env, stdin, readonly))
+            outcomes.append(run_sandbox(command, directory, env, stdin, readonly))
         remove_tree(directory)
     if check:
         check(outcomes[0])
