@@ -35,7 +35,7 @@ CORE_SRCS :=
 UNIT_BINS :=
 
 include kernel-shim/rules.mk vmm/rules.mk runtime/rules.mk
-include $(wildcard images/rules.mk sdk/rules.mk tests/rules.mk)
+include $(wildcard images/rules.mk sdk/rules.mk tests/rules.mk docs/rules.mk)
 
 SANDBOX_OBJS := $(patsubst %,$(B)/%.o,$(SANDBOX_SRCS)) $(HOSTHOME_OBJS) $(HOSTHOME_HOME_OBJS) $(GUEST_IMAGE_OBJ)
 
@@ -46,6 +46,45 @@ $(B)/%.c.o: %.c
 $(B)/sandbox: $(SANDBOX_OBJS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack $(SANDBOX_OBJS) $(HOST_LIBS) -o $@
+
+# Main job on a real program, from nothing: what the README's first command runs.
+.PHONY: demo
+demo: deps
+	@$(MAKE) --no-print-directory all
+	$(B)/sandbox doctor
+	$(B)/sandbox run /usr/bin/python3 -c 'import os, platform; \
+		print("hello from inside:", platform.system(), platform.machine(), "- processes:", \
+		len([p for p in os.listdir("/proc") if p.isdigit()]))'
+
+deps:
+	@.ci/deps
+
+help:
+	@echo "make            build $(B)/sandbox"
+	@echo "make demo       install what is missing, build, run a real program"
+	@echo "make check      install what is missing, build, unit tests, conformance, lint"
+	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
+	@echo "make bench      ratios against native and other sandboxes"
+	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+
+check: deps
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory conformance
+
+install: $(B)/sandbox
+	install -D -m 755 $(B)/sandbox $(DESTDIR)$(PREFIX)/bin/sandbox
+	for m in docs/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(B)/sandbox completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
+
+# Style and static checks on what git tracks.
+LINT_C = $(shell git ls-files '*.c' '*.h')
+lint:
+	$(Q)clang-format --dry-run -Werror $(LINT_C)
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr -I. -Ikernel-shim --suppress=missingIncludeSystem \
+		$(filter-out tests/conformance/%,$(filter %.c,$(LINT_C)))
+	$(Q)shellcheck .ci/run .ci/deps
 
 clean:
 	rm -rf $(B)
