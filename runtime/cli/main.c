@@ -32,8 +32,8 @@ void cli_say(const char *fmt, ...)
 		return; /* nowhere left to say so */
 }
 
-/* The parser around a verb's own: names it in the usage, and keeps argp from adding its second
- * line ("Try …") to an error. */
+/* The parser around a verb's own: answers --help, and keeps argp from adding its second line
+ * ("Try …") to an error. */
 struct outer {
 	const struct cli_verb *verb;
 	void *input;
@@ -43,28 +43,33 @@ static error_t parse_outer(int key, char *arg, struct argp_state *state)
 {
 	struct outer *o = state->input;
 
-	if (key != ARGP_KEY_INIT)
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->err_stream = NULL;
+		state->child_inputs[0] = o->input;
+		return 0;
+	case 'h':
+		cli_verb_help_text(o->verb, stdout);
+		exit(fflush(stdout) ? POLICY_FAILED : 0);
+	default:
 		return ARGP_ERR_UNKNOWN;
-	state->name = (char *)o->verb->title;
-	state->err_stream = NULL;
-	state->child_inputs[0] = o->input;
-	return 0;
+	}
 }
 
 int cli_parse(const struct cli_verb *v, int argc, char **argv, unsigned flags, void *input)
 {
+	static const struct argp_option help[] = {{"help", 'h', 0, 0, "Give this help", -1}, {0}};
 	struct argp_child child[] = {{.argp = v->argp}, {0}};
-	struct argp outer = {
-		.parser = parse_outer, .args_doc = v->argp->args_doc, .children = child};
+	struct argp outer = {.options = help, .parser = parse_outer, .children = child};
 	struct outer o = {v, input};
 
-	return argp_parse(&outer, argc, argv, flags, NULL, &o);
+	return argp_parse(&outer, argc, argv, flags | ARGP_NO_HELP, NULL, &o);
 }
 
 void cli_verb_help_text(const struct cli_verb *v, FILE *out)
 {
 	argp_help(v->argp, out,
-		ARGP_HELP_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC,
+		ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC,
 		(char *)v->title);
 }
 

@@ -7,6 +7,12 @@
 
 #include "runtime/policy/policy_internal.h"
 
+#ifdef LAUNCH_HAVE_GUEST
+#define HAVE_GUEST LAUNCH_HAVE_GUEST
+#else
+#define HAVE_GUEST 0
+#endif
+
 /* In order of preference. */
 static const struct vm_ops *const backends[] = {&vm_kvm_ops};
 
@@ -61,13 +67,7 @@ static int choose_backend(const char *name, struct policy_machine *out, struct p
 
 static enum launch_home best_home(struct policy_machine *m)
 {
-#ifdef LAUNCH_HAVE_GUEST
-	bool have_guest = LAUNCH_HAVE_GUEST;
-#else
-	bool have_guest = false;
-#endif
-
-	if (!have_guest)
+	if (!HAVE_GUEST)
 		strcpy(m->home_why, "the guest home is not in this version");
 	else if (!m->caps.hardware)
 		strcpy(m->home_why, "without VMX or SVM, ring 0 of a VM is emulated and slow");
@@ -75,28 +75,31 @@ static enum launch_home best_home(struct policy_machine *m)
 		strcpy(m->home_why, "system calls of a VM cannot be taken in its ring 0 here");
 	else
 		strcpy(m->home_why, "the CPU runs the shim kernel in the VM");
-	return have_guest && m->caps.hardware && m->caps.syscall_ring0 ? LAUNCH_HOME_GUEST
+	return HAVE_GUEST && m->caps.hardware && m->caps.syscall_ring0 ? LAUNCH_HOME_GUEST
 								       : LAUNCH_HOME_HOST;
 }
 
-static int choose_home(const char *name, struct policy_machine *m, struct policy_error *e)
+int machine_check_names(const char *backend, const char *home, struct policy_error *e)
+{
+	int r = check_backend_name(backend, e);
+
+	if (r || !strcmp(home, "auto") || !strcmp(home, "host"))
+		return r;
+	if (strcmp(home, "guest"))
+		return policy_fail(e, POLICY_FAILED, "--home %s: want auto, guest or host", home);
+	if (!HAVE_GUEST)
+		return policy_fail(
+			e, POLICY_FAILED, "--home guest: the guest home is not in this version");
+	return 0;
+}
+
+static void choose_home(const char *name, struct policy_machine *m)
 {
 	m->home = best_home(m);
 	if (!strcmp(name, "auto"))
-		return 0;
-	if (!strcmp(name, "host")) {
-		m->home = LAUNCH_HOME_HOST;
-	} else if (!strcmp(name, "guest")) {
-#ifndef LAUNCH_HAVE_GUEST
-		return policy_fail(
-			e, POLICY_FAILED, "--home guest: the guest home is not in this version");
-#endif
-		m->home = LAUNCH_HOME_GUEST;
-	} else {
-		return policy_fail(e, POLICY_FAILED, "--home %s: want auto, guest or host", name);
-	}
+		return;
+	m->home = !strcmp(name, "guest") ? LAUNCH_HOME_GUEST : LAUNCH_HOME_HOST;
 	strcpy(m->home_why, "asked for");
-	return 0;
 }
 
 /* require_vm asks for what every backend of this version is: a virtual machine. */
@@ -107,8 +110,10 @@ int policy_machine_choose(const char *backend, const char *home, bool require_vm
 
 	memset(out, 0, sizeof *out);
 	(void)require_vm;
-	r = check_backend_name(backend, e);
+	r = machine_check_names(backend, home, e);
 	if (!r)
 		r = choose_backend(backend, out, e);
-	return r ? r : choose_home(home, out, e);
+	if (!r)
+		choose_home(home, out);
+	return r;
 }

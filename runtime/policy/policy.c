@@ -49,7 +49,7 @@ static int check_request(const struct policy_request *r, struct policy_error *e)
 		if (!*r->env[i] || *r->env[i] == '=')
 			return policy_fail(
 				e, POLICY_FAILED, "--env %s: want NAME=VALUE or NAME", r->env[i]);
-	return 0;
+	return machine_check_names(r->backend, r->home, e);
 }
 
 /* A grant's absolute source and target. */

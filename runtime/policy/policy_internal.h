@@ -69,6 +69,10 @@ int program_find(struct view *v, const struct policy_request *r, const char *hos
 int program_check(const struct view *v, const char *name, const char *path, const char *cwd,
 	unsigned depth, struct policy_error *e);
 
+/* -- machine.c -- */
+/* The words of --backend and --home alone, before anything is tried. */
+int machine_check_names(const char *backend, const char *home, struct policy_error *e);
+
 /* -- environ.c -- */
 int environ_build(const struct policy_request *r, const char *home, const char *user, char ***out);
 void environ_free(char **env);

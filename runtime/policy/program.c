@@ -81,10 +81,14 @@ static int check_interpreter(const struct check *c, const char *what, const char
 	char path[POLICY_PATH_MAX];
 	struct view_node node;
 
-	if (path_normalise(path, c->cwd, interp) || view_lookup(c->view, path, &node))
+	if (path_normalise(path, c->cwd, interp) || view_lookup(c->view, path, &node)) {
+		bool host_has = *interp == '/' && !access(interp, X_OK);
+
 		return policy_fail(c->e, POLICY_NOT_FOUND,
-			"%s: its %s %s is not in the sandbox (--ro %s would add it)", c->name, what,
-			interp, interp);
+			"%s: its %s %s is not in the sandbox%s%s%s", c->name, what, interp,
+			host_has ? " (--ro " : "", host_has ? interp : "",
+			host_has ? " gives it)" : "");
+	}
 	if (node.fd >= 0)
 		close(node.fd);
 	return 0;

@@ -250,6 +250,7 @@ int view_lookup(const struct view *v, const char *path, struct view_node *out)
 			if (r)
 				return r;
 			strcpy(out->path, *link == '/' ? "/" : parent);
+			out->st.st_mode = S_IFDIR | 0755; /* where it goes on */
 		}
 	}
 	if (r && out->fd >= 0)
