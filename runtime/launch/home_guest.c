@@ -106,6 +106,16 @@ static void guest_panic(struct launch *l, uint32_t n)
 	launch_fail(l, "the shim failed: %s", why);
 }
 
+/* One that is pending already is as good: the fault comes again, and a kick says "look". */
+static bool interrupt(struct launch *l, uint8_t vector)
+{
+	int r = l->c->backend->vcpu_interrupt(l->vcpu, vector);
+
+	if (r && r != -EBUSY)
+		launch_fail(l, "the vCPU takes no interrupt: %s", strerror(-r));
+	return !r || r == -EBUSY;
+}
+
 /* The host had no memory behind a page. In the shim's soft copy that is an error to return; in ring 3 it is
  * the program's SIGBUS. true: go on. */
 static bool memory_exit(struct launch *l, struct home_guest *h)
@@ -121,7 +131,7 @@ static bool memory_exit(struct launch *l, struct home_guest *h)
 		launch_fail(l, "guest memory could not be had from the host (out of memory?)");
 		return false;
 	}
-	return !l->c->backend->vcpu_interrupt(l->vcpu, GUEST_VEC_BUS);
+	return interrupt(l, GUEST_VEC_BUS);
 }
 
 /* true: go on. */
@@ -139,7 +149,7 @@ static bool handle_exit(struct launch *l, struct home_guest *h, const struct vm_
 		}
 		return true;
 	case VM_EXIT_INTR:
-		return !l->c->backend->vcpu_interrupt(l->vcpu, GUEST_VEC_KICK);
+		return interrupt(l, GUEST_VEC_KICK);
 	case VM_EXIT_IRQ_WINDOW:
 		return true;
 	case VM_EXIT_MEMORY:
