@@ -209,7 +209,7 @@ long epoll_change(struct epoll *ep, u32 op, struct file *f, s32 fd, const struct
 	}
 }
 
-void epoll_forget_file(struct file *f)
+void epoll_file_released(struct file *f)
 {
 	while (!list_empty(&f->epoll_items))
 		item_free(list_entry(f->epoll_items.next, struct epitem, file_link));

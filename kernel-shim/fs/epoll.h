@@ -20,6 +20,6 @@ long epoll_change(struct epoll *ep, u32 op, struct file *f, s32 fd, const struct
 /* How many events were written to the array at uevents; 0: the deadline passed; -EINTR. */
 long epoll_collect(struct epoll *ep, u64 uevents, u32 max, u64 deadline);
 /* f's last reference goes: nobody watches it any more (file_put calls this). */
-void epoll_forget_file(struct file *f);
+void epoll_file_released(struct file *f);
 
 #endif

@@ -4,11 +4,9 @@
  */
 #include <asm/errno.h>
 #include <asm/ioctls.h>
-#include <asm/signal.h>
 #include <linux/fcntl.h>
 #include <linux/stat.h>
 
-#include "core/siginfo.h"
 #include "core/task.h"
 #include "fs/anon.h"
 #include "fs/pipe.h"
@@ -84,16 +82,6 @@ void pipe_untake(struct pipe *p, const struct pipe_buf *b)
 
 /* -- waiting -- */
 
-static void send_sigpipe(void)
-{
-	struct sig_info si;
-
-	signal_simple(&si, SIGPIPE, SI_USER);
-	si.rt.pid = current->proc->pid;
-	si.rt.uid = current->cred.uid;
-	signal_send_task(current, &si);
-}
-
 int pipe_wait_data(struct pipe *p, bool nonblock)
 {
 	if (!pipe_empty(p) || !p->writers)
@@ -113,10 +101,7 @@ int pipe_wait_room(struct pipe *p, bool nonblock)
 		if (waitq_wait(&p->wait, !p->readers || !pipe_full(p), TIME_NEVER))
 			return -ERESTARTSYS;
 	}
-	if (p->readers)
-		return 0;
-	send_sigpipe();
-	return -EPIPE;
+	return p->readers ? 0 : -EPIPE;
 }
 
 /* -- reading and writing -- */

@@ -51,8 +51,7 @@ static inline struct pipe_buf *pipe_at(struct pipe *p, u32 n) /* the n-th oldest
 	return &p->slots[(p->head + n) & (p->nslots - 1)];
 }
 /* Waits until there is something to read (0: also when no writer is left) or room to write; both
- * obey nonblock: -EAGAIN; -ERESTARTSYS; pipe_wait_room: -EPIPE (SIGPIPE was sent) when no reader is
- * left. */
+ * obey nonblock: -EAGAIN; -ERESTARTSYS; pipe_wait_room: -EPIPE when no reader is left. */
 int pipe_wait_data(struct pipe *p, bool nonblock);
 int pipe_wait_room(struct pipe *p, bool nonblock);
 void pipe_push(struct pipe *p, const struct pipe_buf *b); /* there is room; wakes readers */

@@ -3,4 +3,5 @@ CORE_SRCS +=
 # pipes, polling, terminals, /dev and /proc
 CORE_SRCS += $(addprefix kernel-shim/fs/,anon.c pipe.c poll.c epoll.c eventfd.c timerfd.c \
 	signalfd.c)
-CORE_SRCS += $(addprefix kernel-shim/sys/,poll.c select.c pipe.c epoll.c eventfd.c)
+CORE_SRCS += $(addprefix kernel-shim/sys/,poll.c select.c pipe.c splice.c epoll.c eventfd.c \
+	ioctl.c)

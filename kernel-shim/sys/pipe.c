@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pipe(2) and pipe2(2).
  */
-#include <asm/errno.h>
-#include <linux/fcntl.h>
-
-#include "core/task.h"
-#include "fs/vfs.h"
+#include "fs/fs_internal.h"
 #include "mm/mm.h"
 #include "sys/sys.h"
-
-static void close_fd(s32 fd)
-{
-	u64 a[6] = {(u32)fd};
-
-	sys_close(current, a);
-}
 
 static long do_pipe(u64 ufds, u32 flags)
 {
@@ -34,12 +23,12 @@ static long do_pipe(u64 ufds, u32 flags)
 	}
 	fds[1] = fd_install(ends[1], flags & O_CLOEXEC, 0);
 	if (fds[1] < 0) {
-		close_fd(fds[0]);
+		files_close(current->files, fds[0]);
 		return fds[1];
 	}
 	if (copy_to_user(ufds, fds, sizeof(fds))) {
-		close_fd(fds[0]);
-		close_fd(fds[1]);
+		files_close(current->files, fds[0]);
+		files_close(current->files, fds[1]);
 		return -EFAULT;
 	}
 	return 0;
