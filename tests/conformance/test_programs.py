@@ -397,7 +397,7 @@ def test_git(base):
 def on_terminal(base, command, keys, setup=None, shown=(), size=(24, 80)):
     """Ends, files and some of what was shown must agree; the order of escape sequences need not."""
     outcomes = []
-    env = {"TERM": "xterm", "LESSHISTFILE": "-"}
+    env = {"TERM": "xterm", "LESSHISTFILE": "-", "HISTFILE": ""}
     for world in ("native", "sandbox"):
         directory = harness.fresh_directory(base, "work")
         if setup:
