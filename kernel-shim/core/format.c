@@ -36,7 +36,8 @@ static void put_string(struct out *o, const struct spec *s, const char *text)
 {
 	if (!text)
 		text = "(null)";
-	put_padded(o, s, text, s->precision >= 0 ? strnlen(text, (size_t)s->precision) : strlen(text));
+	put_padded(
+		o, s, text, s->precision >= 0 ? strnlen(text, (size_t)s->precision) : strlen(text));
 }
 
 static void put_number(
@@ -44,7 +45,8 @@ static void put_number(
 {
 	const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
 	char tmp[96];
-	int at = sizeof(tmp), min = s->precision >= 0 ? s->precision : 1, plen = (int)strlen(prefix);
+	int at = sizeof(tmp), min = s->precision >= 0 ? s->precision : 1,
+	    plen = (int)strlen(prefix);
 
 	if (s->zero && !s->left && s->precision < 0 && s->width - plen > min)
 		min = s->width - plen;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The string functions that the compiler and the core call; the guest home only (elsewhere libc's).
  * Bulk moves are `rep movsb`: the fastest there is with fast strings (Intel optimization manual
- * 3.7.6), and few instructions where ring 0 is emulated. Short ones go by hand: `rep` has a start-up cost.
+ * 3.7.6), and few instructions where ring 0 is emulated. Short ones go by hand: `rep` has a
+ * start-up cost.
  */
 #include "core/types.h"
 

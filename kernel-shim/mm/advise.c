@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * madvise(2), by Linux's mm/madvise.c: what changes memory is done, what is only advice is accepted.
+ * madvise(2), by Linux's mm/madvise.c: what changes memory is done, what is only advice is
+ * accepted.
  */
 #include <linux/falloc.h>
 

@@ -139,8 +139,8 @@ static u64 copy_frame(u64 from, int *err)
 static int file_page(struct vma *v, u64 va, bool write, u64 *pa)
 {
 	struct inode *inode = v->file->inode;
-	int r = inode->ops->map_page(inode, v->file, (v->offset + (va - v->start)) >> PAGE_SHIFT,
-		write, pa);
+	int r = inode->ops->map_page(
+		inode, v->file, (v->offset + (va - v->start)) >> PAGE_SHIFT, write, pa);
 
 	return r == -ENOMEM || r == 0 ? r : -EIO;
 }
@@ -237,8 +237,8 @@ static int fault_write_protected(struct mm *mm, struct vma *v, u64 va, u64 *e)
 			v->vmflags |= VMA_COPIES;
 	}
 	pte_drop(mm, old);
-	pte_set(mm, e, fresh, (old & ~(PTE_ADDR | PTE_COW)) | PTE_D |
-			(v->prot & PROT_WRITE ? PTE_W : 0));
+	pte_set(mm, e, fresh,
+		(old & ~(PTE_ADDR | PTE_COW)) | PTE_D | (v->prot & PROT_WRITE ? PTE_W : 0));
 	if (fresh != pa)
 		plat_tlb_flush(mm, va, 1);
 	plat_tlb_added(mm, va, 1);

@@ -9,10 +9,10 @@
 #define GAP_LIMIT_32BIT_LO 0x40000000ull /* MAP_32BIT: the second GiB (arch/x86 sys_x86_64.c) */
 #define GAP_LIMIT_32BIT_HI 0x80000000ull
 /* Flags that a file system may be asked for by MAP_SHARED_VALIDATE (LEGACY_MAP_MASK). */
-#define KNOWN_FLAGS                                                                            \
-	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE | \
-		MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |   \
-		MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE |       \
+#define KNOWN_FLAGS                                                                                \
+	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |   \
+		MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |    \
+		MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE |         \
 		(MAP_HUGE_MASK << MAP_HUGE_SHIFT))
 #define KEPT_FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN)
 
@@ -146,7 +146,8 @@ static int check_anon(u32 flags)
 
 static int check_file(struct file *f, u32 prot, u32 flags, u32 *maxprot)
 {
-	u32 mode = (f->flags & O_ACCMODE) + 1; /* bit 0: may read, bit 1: may write; 3 + 1: neither */
+	u32 mode =
+		(f->flags & O_ACCMODE) + 1; /* bit 0: may read, bit 1: may write; 3 + 1: neither */
 
 	switch (flags & MAP_TYPE) {
 	case MAP_SHARED_VALIDATE:
@@ -184,7 +185,8 @@ static int check_limits(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags)
 	if (locked && !mm_can_lock(mm, len >> PAGE_SHIFT))
 		return -EAGAIN;
 	for (u32 i = vma_index(mm, addr); i < mm->nvmas && mm->vmas[i]->start < addr + len; i++)
-		replaced += min_u64(mm->vmas[i]->end, addr + len) - max_u64(mm->vmas[i]->start, addr);
+		replaced +=
+			min_u64(mm->vmas[i]->end, addr + len) - max_u64(mm->vmas[i]->start, addr);
 	if (!mm_may_expand(mm, prot, flags, (len - replaced) >> PAGE_SHIFT))
 		return -ENOMEM;
 	return 0;
@@ -282,8 +284,7 @@ s64 mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 	return r ? r : map_do(mm, (u64)at, len, prot, flags, maxprot, file, offset);
 }
 
-s64 mm_map_special(
-	struct mm *mm, u64 addr, const u64 *frames, u32 n, u32 prot, const char *name)
+s64 mm_map_special(struct mm *mm, u64 addr, const u64 *frames, u32 n, u32 prot, const char *name)
 {
 	s64 at = mm_find_space(mm, addr, n * PAGE_SIZE, 0);
 	struct vma *v;

@@ -12,12 +12,12 @@
 #include "fs/vfs.h"
 #include "mm/mm.h"
 
-#define MM_MIN_ADDR    0x10000ull /* vm.mmap_min_addr */
-#define MM_MAX_VMAS    65530u     /* vm.max_map_count */
-#define MM_GUARD_GAP   (256 * PAGE_SIZE) /* below a stack (stack_guard_gap) */
-/* A page fault costs up to 40 µs on hosts with an emulated ring 0 (DESIGN section 5), so one fault maps
- * several pages: neighbours of a file page that need no host call, and what follows a sequential walk
- * over anonymous memory. */
+#define MM_MIN_ADDR  0x10000ull	       /* vm.mmap_min_addr */
+#define MM_MAX_VMAS  65530u	       /* vm.max_map_count */
+#define MM_GUARD_GAP (256 * PAGE_SIZE) /* below a stack (stack_guard_gap) */
+/* A page fault costs up to 40 µs on hosts with an emulated ring 0 (DESIGN section 5), so one fault
+ * maps several pages: neighbours of a file page that need no host call, and what follows a
+ * sequential walk over anonymous memory. */
 #define MM_FILE_AROUND 16u /* power of two */
 #define MM_ANON_BATCH  16u
 
@@ -31,11 +31,11 @@ struct slab_class {
 };
 #define SLAB_CLASSES 16
 struct mm_state {
-	u32 *frames;      /* by frame number */
+	u32 *frames; /* by frame number */
 	u64 nframes;
-	u64 first;        /* first frame that is handed out */
-	u64 bump;         /* frames from here on were never touched: they read as zero */
-	u64 nfree;        /* on the lists and beyond bump */
+	u64 first; /* first frame that is handed out */
+	u64 bump;  /* frames from here on were never touched: they read as zero */
+	u64 nfree; /* on the lists and beyond bump */
 	u64 reserve;
 	u64 zero_pa;
 	u32 free[PAGE_ORDERS]; /* heads of the lists of recycled blocks, 0: empty */
@@ -70,11 +70,12 @@ u32 vma_index(struct mm *mm, u64 va); /* first vma with end > va; nvmas: none */
 struct vma *vma_alloc(u64 start, u64 end, u32 prot, u32 flags, u32 vmflags);
 struct vma *vma_clone(const struct vma *v);
 void vma_free(struct vma *v);
-int vma_reserve(struct mm *mm, u32 more);          /* room for `more` insertions */
-int vma_insert(struct mm *mm, struct vma *v);      /* the range must be free */
+int vma_reserve(struct mm *mm, u32 more);	     /* room for `more` insertions */
+int vma_insert(struct mm *mm, struct vma *v);	     /* the range must be free */
 void vma_remove_at(struct mm *mm, u32 index, u32 n); /* does not free them */
-int vma_split(struct mm *mm, u32 index, u64 va);   /* at va, strictly inside */
-void vma_merge_around(struct mm *mm, u64 start, u64 end); /* joins what can be joined at the seams */
+int vma_split(struct mm *mm, u32 index, u64 va);     /* at va, strictly inside */
+void vma_merge_around(
+	struct mm *mm, u64 start, u64 end); /* joins what can be joined at the seams */
 /* Splits so that [start, end) begins and ends at vma borders; *first is the index at start. */
 int vma_isolate(struct mm *mm, u64 start, u64 end, bool removing, u32 *first);
 static inline bool vma_shared(const struct vma *v)
@@ -100,6 +101,9 @@ int mm_install(struct mm *mm, struct vma *v);
 /* uaccess.c: as many bytes as there are */
 size_t user_read_some(void *dst, u64 uaddr, size_t n);
 size_t user_write_some(u64 uaddr, const void *src, size_t n);
+/* The byte at uaddr, writable up to the end of its page; NULL if it is not RAM that may be written.
+ */
+u8 *user_ram_ptr(struct mm *mm, u64 uaddr);
 int clear_mm(struct mm *mm, u64 uaddr, size_t n);
 
 /* fault.c */

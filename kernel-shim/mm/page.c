@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Page frames. One 32-bit word for each: its reference count, or, while free, the link to the next free
- * one. Free frames are never written to, so memory that no program touched costs the host nothing; for
- * the same reason frames from beyond `bump` need no zeroing.
+ * Page frames. One 32-bit word for each: its reference count, or, while free, the link to the next
+ * free one. Free frames are never written to, so memory that no program touched costs the host
+ * nothing; for the same reason frames from beyond `bump` need no zeroing.
  *
  *   0                     never used (beyond bump)
  *   1 .. 0x3fffffff       references
@@ -235,7 +235,8 @@ void pages_free_contig(u64 pa, u32 order)
 	account_used(s, -(s64)(1ull << order));
 }
 
-/* Frames below `first` (the image, the boot block, the zero frame) and window pages are not counted. */
+/* Frames below `first` (the image, the boot block, the zero frame) and window pages are not
+ * counted. */
 void page_get(u64 pa)
 {
 	u32 *w = frame_word(mm_state(), pa);

@@ -3,7 +3,7 @@
  */
 #include "mm/mm_internal.h"
 
-#define LEVELS      4
+#define LEVELS	    4
 #define TABLE_FLAGS (PTE_P | PTE_W | PTE_U | PTE_A)
 
 /* Bytes that one entry of a level covers: 4 KiB at level 1, 512 GiB at level 4. */
@@ -118,9 +118,10 @@ static void prune(u64 *t, u32 level, u64 base, u64 start, u64 end, u64 floor, u6
 	}
 }
 
-/* The caller zapped [start, end) and there is no vma in [floor, ceiling), so a table that lies inside
- * holds nothing. What the processor cached of it went with the flush of its pages; a table without
- * pages was never walked to the end, but the upper entries may be cached: hence a flush of our own. */
+/* The caller zapped [start, end) and there is no vma in [floor, ceiling), so a table that lies
+ * inside holds nothing. What the processor cached of it went with the flush of its pages; a table
+ * without pages was never walked to the end, but the upper entries may be cached: hence a flush of
+ * our own. */
 void pgtable_prune(struct mm *mm, u64 start, u64 end, u64 floor, u64 ceiling)
 {
 	u64 before = pages_free_count();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Mappings that change their size or place: mremap(2) and brk(2), by Linux's mm/mremap.c, mm/mmap.c.
+ * Mappings that change their size or place: mremap(2) and brk(2), by Linux's mm/mremap.c,
+ * mm/mmap.c.
  */
 #include "mm/mm_internal.h"
 
@@ -186,9 +187,8 @@ s64 mm_remap(struct mm *mm, u64 addr, u64 old_len, u64 new_len, u32 flags, u64 n
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return remap_to(&m);
 	if (m.old_len >= m.new_len) {
-		r = m.old_len == m.new_len
-			    ? 0
-			    : mm_unmap(mm, addr + m.new_len, m.old_len - m.new_len);
+		r = m.old_len == m.new_len ? 0
+					   : mm_unmap(mm, addr + m.new_len, m.old_len - m.new_len);
 		return r ? r : (s64)addr;
 	}
 	r = check_resize(&m, v);
@@ -216,7 +216,8 @@ static bool brk_grow(struct mm *mm, u64 from, u64 to)
 		return false;
 	if ((mm->def_vmflags & VMA_LOCKED) && !mm_can_lock(mm, (to - from) >> PAGE_SHIFT))
 		return false;
-	v = vma_alloc(from, to, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, mm->def_vmflags);
+	v = vma_alloc(
+		from, to, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, mm->def_vmflags);
 	if (!v)
 		return false;
 	v->name = "[heap]";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The kernel heap. Up to SLAB_MAX bytes: size classes in slabs of one page, which begin with a header,
- * so an object never starts on a page border. Above: whole pages, which always do. That difference
- * tells kfree what it was given. Objects of 64 bytes and more are 64-byte aligned.
+ * The kernel heap. Up to SLAB_MAX bytes: size classes in slabs of one page, which begin with a
+ * header, so an object never starts on a page border. Above: whole pages, which always do. That
+ * difference tells kfree what it was given. Objects of 64 bytes and more are 64-byte aligned.
  */
 #include "mm/mm_internal.h"
 
@@ -49,7 +49,7 @@ static struct slab *slab_new(u32 class)
 	sl = phys_ptr(pa);
 	list_add(&mm_state()->slab[class].partial, &sl->link);
 	sl->magic = SLAB_MAGIC;
-	sl->class = (u16)class;
+	sl->class = (u16) class;
 	sl->used = 0;
 	sl->free = 0;
 	sl->carve = sizeof(*sl);
@@ -95,7 +95,8 @@ static void slab_release(void *p)
 		list_add(partial, &sl->link);
 	*obj = sl->free;
 	sl->free = (u16)((u8 *)p - (u8 *)sl);
-	/* Keep the last slab of a class: one object that comes and goes must not cost a page each time. */
+	/* Keep the last slab of a class: one object that comes and goes must not cost a page each
+	 * time. */
 	if (--sl->used || (partial->next == &sl->link && partial->prev == &sl->link))
 		return;
 	list_del(&sl->link);

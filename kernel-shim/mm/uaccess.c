@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The kernel's access to program memory. There is no hardware check to lean on in every home, so each
- * page is looked up; what a program could not do itself with the address fails with EFAULT, and what
- * would fault in is faulted in.
+ * The kernel's access to program memory. There is no hardware check to lean on in every home, so
+ * each page is looked up; what a program could not do itself with the address fails with EFAULT,
+ * and what would fault in is faulted in.
  */
 #include "mm/mm_internal.h"
 
@@ -133,6 +133,13 @@ int copy_to_user(u64 uaddr, const void *src, size_t n)
 	return copy_to_mm(current->mm, uaddr, src, n, false);
 }
 
+u8 *user_ram_ptr(struct mm *mm, u64 uaddr)
+{
+	u64 pa;
+
+	return user_pa(mm, uaddr, USER_WRITE, &pa) || !pa_is_ram(pa) ? NULL : phys_ptr(pa);
+}
+
 int clear_mm(struct mm *mm, u64 uaddr, size_t n)
 {
 	if (!range_ok(uaddr, n))
@@ -208,7 +215,8 @@ int cmpxchg_user_u32(u64 uaddr, u32 expect, u32 desired, u32 *old)
 		*old = __sync_val_compare_and_swap((u32 *)phys_ptr(pa), expect, desired);
 		return 0;
 	}
-	/* Window memory is shared with the host at most; among our programs the kernel lock suffices. */
+	/* Window memory is shared with the host at most; among our programs the kernel lock
+	 * suffices. */
 	if (pa_read(old, pa, sizeof(*old)))
 		return -EFAULT;
 	return *old == expect ? pa_write(pa, &desired, sizeof(desired)) : 0;

@@ -28,8 +28,8 @@ void uio_kernel(struct uio *u, void *base, size_t len)
 	uio_one(u, true, (u64)base, len);
 }
 
-/* Linux import_iovec: negative lengths are EINVAL, addresses that are the kernel's EFAULT, and the sum
- * is cut at MAX_RW_COUNT. */
+/* Linux import_iovec: negative lengths are EINVAL, addresses that are the kernel's EFAULT, and the
+ * sum is cut at MAX_RW_COUNT. */
 static int iov_check(struct uio *u)
 {
 	u64 total = 0;
@@ -150,7 +150,8 @@ static s64 uio_move(struct uio *u, void *buf, size_t n, enum uio_op op)
 
 		if (!piece)
 			break;
-		moved = piece_move(u->kernel, addr, op == UIO_ZERO ? NULL : (u8 *)buf + done, piece, op);
+		moved = piece_move(
+			u->kernel, addr, op == UIO_ZERO ? NULL : (u8 *)buf + done, piece, op);
 		uio_advance(u, moved);
 		done += moved;
 		if (moved < piece)
@@ -198,8 +199,8 @@ static bool seg_add(struct chan_seg *seg, u32 *count, u32 max, u64 pa, size_t n)
 	return true;
 }
 
-int uio_segs(
-	struct uio *u, bool put, size_t max_bytes, struct chan_seg *seg, u32 max_segs, size_t *bytes)
+int uio_segs(struct uio *u, bool put, size_t max_bytes, struct chan_seg *seg, u32 max_segs,
+	size_t *bytes)
 {
 	u32 count = 0, cur = u->cur;
 	u64 off = u->cur_off, want = min_u64(max_bytes, u->left);

@@ -148,8 +148,8 @@ int vma_isolate(struct mm *mm, u64 start, u64 end, bool removing, u32 *first)
 static bool joinable(const struct vma *a, const struct vma *b)
 {
 	return a->end == b->start && a->prot == b->prot && a->flags == b->flags &&
-	       a->maxprot == b->maxprot && !((a->vmflags ^ b->vmflags) & ~VMA_COPIES) && a->file == b->file &&
-	       a->name == b->name && !(a->vmflags & VMA_SPECIAL) &&
+	       a->maxprot == b->maxprot && !((a->vmflags ^ b->vmflags) & ~VMA_COPIES) &&
+	       a->file == b->file && a->name == b->name && !(a->vmflags & VMA_SPECIAL) &&
 	       (!a->file || a->offset + (a->end - a->start) == b->offset);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mlock(2) and its family: nothing is ever swapped out, so a lock is an account against RLIMIT_MEMLOCK
- * and the promise that the pages are there (Linux mm/mlock.c).
+ * mlock(2) and its family: nothing is ever swapped out, so a lock is an account against
+ * RLIMIT_MEMLOCK and the promise that the pages are there (Linux mm/mlock.c).
  */
 #include "mm/mm_internal.h"
 #include "sys/sys.h"
@@ -114,7 +114,8 @@ long sys_mlockall(struct task *t, const u64 *a)
 	u32 flags = (u32)a[0];
 	struct mm *mm = t->mm;
 
-	if (!flags || flags == MCL_ONFAULT || flags & ~(u32)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+	if (!flags || flags == MCL_ONFAULT ||
+		flags & ~(u32)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
 		return -EINVAL;
 	if (!mm_may_lock())
 		return -EPERM;

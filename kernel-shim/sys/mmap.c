@@ -99,8 +99,8 @@ long sys_msync(struct task *t, const u64 *a)
 	return hole;
 }
 
-/* A file's pages count as resident: the host has them, and telling otherwise would be a side channel
- * that Linux closed too (can_do_mincore). */
+/* A file's pages count as resident: the host has them, and telling otherwise would be a side
+ * channel that Linux closed too (can_do_mincore). */
 static u8 page_resident(struct mm *mm, const struct vma *v, u64 va)
 {
 	u64 skip, *e = pgtable_find(mm->pgd, va, &skip);
