@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Small operations, one at a time: `micro -d DIR OPERATION COUNT` does OPERATION COUNT times and prints
+ * nanoseconds for each, by its own clock. A tenth is done before, unmeasured. `micro list` names them
+ * with a count that is worth measuring; `micro hold` says "ready" and stays until stdin ends.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MEMORY_SIZE (8u << 20)
+#define FILES_EACH  2000u
+
+struct bench {
+	const char *dir; /* a directory of the host that may be changed */
+	const char *self;
+	char path[PATH_MAX];
+	int fd, out[2], back[2];
+	pid_t child;
+	uint8_t *memory;
+	volatile uint64_t sink;
+};
+
+static void file_make(struct bench *b)
+{
+	static char page[65536];
+
+	snprintf(b->path, sizeof(b->path), "%s/micro-file", b->dir);
+	b->fd = open(b->path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (b->fd < 0 || write(b->fd, page, sizeof(page)) != sizeof(page))
+		err(1, "%s", b->path);
+}
+
+static void file_remove(struct bench *b)
+{
+	close(b->fd);
+	unlink(b->path);
+}
+
+static void op_getppid(struct bench *b)
+{
+	b->sink += (uint64_t)syscall(SYS_getppid);
+}
+
+static void op_read1(struct bench *b)
+{
+	char c;
+	ssize_t n = read(b->fd, &c, 1);
+
+	if (n == 0)
+		lseek(b->fd, 0, SEEK_SET);
+	else if (n < 0)
+		err(1, "read");
+}
+
+static void file_rewind(struct bench *b)
+{
+	file_make(b);
+	lseek(b->fd, 0, SEEK_SET);
+}
+
+/* A file that is only read and that the kernel may therefore keep mapped: this program. */
+static void self_open(struct bench *b)
+{
+	b->fd = open(b->self, O_RDONLY);
+	if (b->fd < 0)
+		err(1, "%s", b->self);
+}
+
+static void op_pread(struct bench *b)
+{
+	char page[4096];
+
+	if (pread(b->fd, page, sizeof(page), 4096) != sizeof(page))
+		err(1, "pread");
+}
+
+static void self_close(struct bench *b)
+{
+	close(b->fd);
+}
+
+static void op_open(struct bench *b)
+{
+	int fd = open(b->self, O_RDONLY);
+
+	if (fd < 0)
+		err(1, "open");
+	close(fd);
+}
+
+static void op_stat(struct bench *b)
+{
+	struct stat st;
+
+	if (stat(b->self, &st))
+		err(1, "stat");
+}
+
+static void echo_start(struct bench *b)
+{
+	char c;
+
+	if (pipe(b->out) || pipe(b->back))
+		err(1, "pipe");
+	b->child = fork();
+	if (b->child < 0)
+		err(1, "fork");
+	if (b->child)
+		return;
+	close(b->out[1]);
+	while (read(b->out[0], &c, 1) == 1)
+		if (write(b->back[1], &c, 1) != 1)
+			break;
+	_exit(0);
+}
+
+static void op_echo(struct bench *b)
+{
+	char c = 'x';
+
+	if (write(b->out[1], &c, 1) != 1 || read(b->back[0], &c, 1) != 1)
+		err(1, "ping-pong");
+}
+
+static void echo_stop(struct bench *b)
+{
+	close(b->out[1]);
+	waitpid(b->child, NULL, 0);
+}
+
+static void op_fork(struct bench *b)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		err(1, "fork");
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+}
+
+static void op_exec(struct bench *b)
+{
+	char *argv[] = {(char *)b->self, (char *)"nothing", NULL};
+	int status = 1;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		err(1, "fork");
+	if (!pid) {
+		execv(b->self, argv);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) != pid || status)
+		errx(1, "exec: status %x", (unsigned)status);
+}
+
+static void op_mmap(struct bench *b)
+{
+	char *p = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	for (unsigned i = 0; i < 4; i++)
+		((volatile char *)p)[i * 4096] = 1;
+	munmap(p, 16384);
+}
+
+static void op_clock(struct bench *b)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	b->sink += (uint64_t)ts.tv_nsec;
+}
+
+static void null_open(struct bench *b)
+{
+	b->fd = open("/dev/null", O_WRONLY);
+	if (b->fd < 0)
+		err(1, "/dev/null");
+}
+
+static void op_null(struct bench *b)
+{
+	if (write(b->fd, "x", 1) != 1)
+		err(1, "write");
+}
+
+static void write_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (fd < 0 || write(fd, "some text\n", 10) != 10)
+		err(1, "%s", path);
+	close(fd);
+}
+
+static void op_tmpfile(struct bench *b)
+{
+	write_file("/tmp/micro-file");
+	if (unlink("/tmp/micro-file"))
+		err(1, "unlink");
+}
+
+/* Written, looked at, read and removed. */
+static void op_files(struct bench *b)
+{
+	char path[PATH_MAX], text[16];
+	struct stat st;
+
+	for (unsigned i = 0; i < FILES_EACH; i++) {
+		snprintf(path, sizeof(path), "%s/small-%u", b->dir, i);
+		write_file(path);
+	}
+	for (unsigned i = 0; i < FILES_EACH; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/small-%u", b->dir, i);
+		fd = open(path, O_RDONLY);
+		if (stat(path, &st) || fd < 0 || read(fd, text, sizeof(text)) != 10)
+			err(1, "%s", path);
+		close(fd);
+		unlink(path);
+	}
+}
+
+static void op_integer(struct bench *b)
+{
+	uint64_t x = b->sink | 1;
+
+	for (unsigned i = 0; i < 1000000; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+	}
+	b->sink = x;
+}
+
+static void memory_make(struct bench *b)
+{
+	b->memory = malloc(MEMORY_SIZE);
+	if (!b->memory)
+		err(1, "malloc");
+	memset(b->memory, 1, MEMORY_SIZE);
+}
+
+/* A step of a page and a line: through the TLB as well as the cache. */
+static void op_memory(struct bench *b)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0, at = 0; i < 1000000; i++, at = (at + 4096 + 64) % MEMORY_SIZE)
+		sum += b->memory[at]++;
+	b->sink += sum;
+}
+
+static void memory_free(struct bench *b)
+{
+	free(b->memory);
+}
+
+static const struct op {
+	const char *name;
+	unsigned count;
+	void (*before)(struct bench *);
+	void (*once)(struct bench *);
+	void (*after)(struct bench *);
+} ops[] = {
+	{"getppid", 5000, NULL, op_getppid, NULL},
+	{"clock_gettime", 5000, NULL, op_clock, NULL},
+	{"write-null", 5000, null_open, op_null, self_close},
+	{"read-1", 2000, file_rewind, op_read1, file_remove},
+	{"pread-4k", 2000, self_open, op_pread, self_close},
+	{"stat", 2000, NULL, op_stat, NULL},
+	{"open-close", 2000, NULL, op_open, NULL},
+	{"tmp-file", 500, NULL, op_tmpfile, NULL},
+	{"pipe-ping-pong", 1000, echo_start, op_echo, echo_stop},
+	{"mmap-16k", 1000, NULL, op_mmap, NULL},
+	{"fork-wait", 100, NULL, op_fork, NULL},
+	{"fork-exec", 50, NULL, op_exec, NULL},
+	{"files-2000", 1, NULL, op_files, NULL},
+	{"compute-integer", 50, NULL, op_integer, NULL},
+	{"compute-memory", 50, memory_make, op_memory, memory_free},
+};
+#define NOPS (sizeof(ops) / sizeof(ops[0]))
+
+static double now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+static void run(struct bench *b, const struct op *op, unsigned count)
+{
+	double start;
+
+	if (op->before)
+		op->before(b);
+	for (unsigned i = 0; i < count / 10; i++)
+		op->once(b);
+	start = now_ns();
+	for (unsigned i = 0; i < count; i++)
+		op->once(b);
+	printf("%.1f\n", (now_ns() - start) / count);
+	if (op->after)
+		op->after(b);
+}
+
+static int hold(void)
+{
+	char c;
+
+	puts("ready");
+	fflush(stdout);
+	while (read(0, &c, 1) > 0)
+		;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench b = {.self = argv[0], .dir = "."};
+
+	if (argc > 2 && !strcmp(argv[1], "-d")) {
+		b.dir = argv[2];
+		argv += 2;
+		argc -= 2;
+	}
+	if (argc == 2 && !strcmp(argv[1], "nothing"))
+		return 0;
+	if (argc == 2 && !strcmp(argv[1], "hold"))
+		return hold();
+	if (argc == 2 && !strcmp(argv[1], "list")) {
+		for (size_t i = 0; i < NOPS; i++)
+			printf("%s %u\n", ops[i].name, ops[i].count);
+		return 0;
+	}
+	for (size_t i = 0; argc == 3 && i < NOPS; i++) {
+		if (!strcmp(argv[1], ops[i].name)) {
+			run(&b, &ops[i], (unsigned)atoi(argv[2]));
+			return 0;
+		}
+	}
+	errx(2, "usage: micro [-d DIR] list | hold | OPERATION COUNT");
+}

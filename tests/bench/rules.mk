@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make bench` compares times with native and with peers; `make check-counts` compares what can be counted.
+# BENCH_ARGS: see tests/bench/run --help.
+
+BENCH_OUT := $(B)/bench
+
+$(BENCH_OUT)/micro: tests/bench/micro.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -static -no-pie -MMD -MP -o $@ $<
+
+$(BENCH_OUT)/hello: tests/programs/hello.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -static -no-pie -MMD -MP -o $@ $<
+
+.PHONY: bench bench-programs check-counts
+bench-programs: $(BENCH_OUT)/micro $(BENCH_OUT)/hello
+	@mkdir -p $(BENCH_OUT)/scratch
+
+bench: bench-programs $(B)/sandbox
+	$(Q)B=$(B) tests/bench/run $(BENCH_ARGS)
+
+check-counts: bench-programs $(B)/sandbox
+	$(Q)B=$(B) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/bench
