@@ -51,7 +51,6 @@ static const struct {
 	{"os-release", "what system this is"},
 	{"passwd", "names of users; holds no passwords"},
 	{"perl", "Perl's configuration"},
-	{"php*", "PHP's configuration"},
 	{"profile", "login shells"},
 	{"profile.d", "login shells"},
 	{"protocols", "names of protocols"},
