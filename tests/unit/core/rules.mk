@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# The core under the sanitizers, with programs that are C functions. heap.c stands for mm/slab.c.
+UNIT_CORE_DIR := $(B)/tests/unit/core
+UNIT_CORE_BIN := $(UNIT_CORE_DIR)/unit-core
+# Files: all of fs/ or none of it, as long as it is being written. absent.c is weak.
+UNIT_CORE_HAS_FS := $(filter kernel-shim/fs/namei.c,$(CORE_SRCS))
+UNIT_CORE_WITHOUT := kernel-shim/mm/slab.c $(if $(UNIT_CORE_HAS_FS),,kernel-shim/fs/% \
+	$(addprefix kernel-shim/sys/,poll.c select.c pipe.c splice.c epoll.c eventfd.c ioctl.c exec.c) \
+	$(addprefix kernel-shim/,core/exec%.c core/elf.c vdso/vdso.c))
+UNIT_CORE_SHIM := $(filter-out $(UNIT_CORE_WITHOUT),$(CORE_SRCS))
+UNIT_CORE_OWN := $(sort $(wildcard tests/unit/core/*.c)) \
+	$(addprefix kernel-shim/home/host/,platform.c soft_copy.c)
+UNIT_CORE_OBJS := $(patsubst %,$(UNIT_CORE_DIR)/%.o,$(UNIT_CORE_SHIM) $(UNIT_CORE_OWN) \
+	kernel-shim/home/host/switch.S $(if $(UNIT_CORE_HAS_FS),$(CORE_ASM)))
+# Hidden: the sanitizer's own sched_yield must not become ours.
+UNIT_CORE_SAN := -O1 -fvisibility=hidden -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+$(UNIT_CORE_DIR)/kernel-shim/home/%.c.o: kernel-shim/home/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) $(UNIT_CORE_SAN) -MMD -MP -c $< -o $@
+
+$(UNIT_CORE_DIR)/tests/%.c.o: tests/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) $(UNIT_CORE_SAN) -MMD -MP -c $< -o $@
+
+$(UNIT_CORE_DIR)/%.c.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOSTHOME_CFLAGS) $(UNIT_CORE_SAN) -MMD -MP -c $< -o $@
+
+$(UNIT_CORE_DIR)/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -iquote kernel-shim -I$(B) -MMD -MP -c $< -o $@
+
+$(UNIT_CORE_BIN): $(UNIT_CORE_OBJS)
+	$(Q)$(CC) $(UNIT_CORE_SAN) -pie $^ -o $@ -Wl,--wrap=tty_foreground_pgrp -lcmocka -pthread
+
+UNIT_BINS += $(UNIT_CORE_BIN)
+
+.PHONY: unit-core
+unit-core: $(UNIT_CORE_BIN)
+	$(Q)$<
