@@ -20,6 +20,7 @@ struct super;
 struct task;
 struct uio;
 struct cred;
+struct tty;
 
 /* Attributes as stat(2) sees them. */
 struct kstat {
@@ -173,6 +174,9 @@ struct file {
 #define POLL_WRNORM 0x100u
 #define POLL_RDHUP 0x2000u
 
+/* Takes a directory entry; false: no room, stop. */
+typedef bool (*dir_emit)(void *arg, const char *name, u32 len, u64 ino, u8 type, u64 next_pos);
+
 struct file_ops {
 	/* pos points at the position to use and update; NULL for streams. Bytes or -errno. Blocking calls
 	 * block inside, unless f->flags has O_NONBLOCK. A return shorter than asked is fine. */
@@ -180,7 +184,7 @@ struct file_ops {
 	s64 (*write)(struct file *f, struct uio *u, s64 *pos);
 	s64 (*seek)(struct file *f, s64 off, int whence);
 	/* Calls emit for each entry from f->pos on until it returns false; updates f->pos. */
-	int (*readdir)(struct file *f, bool (*emit)(void *arg, const char *name, u32 len, u64 ino, u8 type, u64 next_pos), void *arg);
+	int (*readdir)(struct file *f, dir_emit emit, void *arg);
 	/* Events ready now; if q is not NULL, *q is set to the queue that is woken when that changes (may
 	 * stay NULL: always ready). */
 	u32 (*poll)(struct file *f, struct waitq **q);
@@ -275,6 +279,9 @@ s32 fd_install(struct file *f, bool cloexec, s32 lowest); /* takes the reference
 int fd_install_at(struct files *fs, s32 fd, struct file *f, bool cloexec); /* boot */
 u32 files_each(struct files *fs, s32 *fd); /* next open fd >= *fd: 1 and *fd, or 0 */
 bool files_cloexec(struct files *fs, s32 fd);
+/* For readdir: "." and ".." at positions 0 and 1. False: no room. And seek for such directories. */
+bool dir_emit_dots(struct file *f, dir_emit emit, void *arg);
+s64 file_seek_set(struct file *f, s64 off, int whence);
 /* Reads and writes with the checks and signals of read(2) and write(2). pos NULL: the file's own position. */
 s64 vfs_read(struct file *f, struct uio *u, s64 *pos);
 s64 vfs_write(struct file *f, struct uio *u, s64 *pos);

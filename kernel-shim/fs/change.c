@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Making names and taking them away: mkdir, mknod, symlink, link, unlink, rmdir. Which error wins when
+ * several apply follows Linux: what the path says, what is there, a read-only mount, rights.
+ */
+#include "fs/fs_internal.h"
+
+/* A place where a name may be made: the parent in n->path, the negative dentry in *out. */
+static int create_start(struct namei *n, s32 dfd, const char *name, bool dir, struct dentry **out)
+{
+	struct dentry *d;
+	int r = namei_start(n, dfd, name, 0);
+
+	if (!r)
+		r = namei_parent(n);
+	if (r)
+		return r;
+	if (n->kind != LAST_NAME)
+		return -EEXIST;
+	r = namei_last_dentry(n, &d);
+	if (r)
+		return r;
+	if (d->inode)
+		r = -EEXIST;
+	else if (n->trailing && !dir)
+		r = -ENOENT;
+	else
+		r = mount_writable(n->path.mnt);
+	if (r)
+		dentry_put(d);
+	else
+		*out = d;
+	return r;
+}
+
+/* The new inode, if it was made, gets its name. */
+static int create_end(struct dentry *d, int r, struct inode *made)
+{
+	if (!r) {
+		dentry_instantiate(d, made);
+		inode_put(made);
+	}
+	return r;
+}
+
+int vfs_mkdir(s32 dfd, const char *name, u32 mode)
+{
+	struct inode *dir, *made = NULL;
+	struct dentry *d = NULL;
+	struct namei n;
+	int r = create_start(&n, dfd, name, true, &d);
+
+	if (r)
+		goto out;
+	dir = n.path.dentry->inode;
+	r = may_create(n.path.dentry);
+	if (!r && !dir->ops->mkdir)
+		r = -EPERM;
+	mode &= S_ISVTX | 0777;
+	if (!r)
+		r = create_end(d, dir->ops->mkdir(dir, d, mode & ~current->fs->umask, &made), made);
+	dentry_put(d);
+out:
+	namei_end(&n);
+	return r;
+}
+
+static int mknod_type(u32 mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
+		return 0;
+	case S_IFDIR:
+		return -EPERM;
+	default:
+		return -EINVAL;
+	}
+}
+
+int vfs_mknod(s32 dfd, const char *name, u32 mode, u64 rdev)
+{
+	struct inode *dir, *made = NULL;
+	struct dentry *d = NULL;
+	struct namei n;
+	int r;
+
+	if (!(mode & S_IFMT))
+		mode |= S_IFREG;
+	r = mknod_type(mode);
+	if (r)
+		return r;
+	r = create_start(&n, dfd, name, false, &d);
+	if (r)
+		goto out;
+	dir = n.path.dentry->inode;
+	r = may_create(n.path.dentry);
+	if (!r && (S_ISCHR(mode) || S_ISBLK(mode)) && !fs_is_root())
+		r = -EPERM;
+	if (!r && !dir->ops->create)
+		r = -EPERM;
+	mode &= ~(current->fs->umask & 0777);
+	if (!r)
+		r = create_end(d, dir->ops->create(dir, d, mode, rdev, &made), made);
+	dentry_put(d);
+out:
+	namei_end(&n);
+	return r;
+}
+
+int vfs_symlink(const char *target, s32 dfd, const char *name)
+{
+	struct inode *dir, *made = NULL;
+	struct dentry *d = NULL;
+	struct namei n;
+	int r = create_start(&n, dfd, name, false, &d);
+
+	if (r)
+		goto out;
+	dir = n.path.dentry->inode;
+	r = may_create(n.path.dentry);
+	if (!r && !dir->ops->symlink)
+		r = -EPERM;
+	if (!r)
+		r = create_end(d, dir->ops->symlink(dir, d, target, &made), made);
+	dentry_put(d);
+out:
+	namei_end(&n);
+	return r;
+}
+
+/* As fs.protected_hardlinks=1, what distributions ship: no link to another's file unless it could be
+ * read and written anyway, and is an ordinary file. */
+static int may_link(struct inode *i)
+{
+	if (inode_owned(i))
+		return 0;
+	if (!S_ISREG(i->mode) || (i->mode & S_ISUID) ||
+		(i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		return -EPERM;
+	return inode_permission(i, MAY_READ | MAY_WRITE) ? -EPERM : 0;
+}
+
+static int link_to(struct namei *n, struct dentry *d, const struct path *old)
+{
+	struct inode *dir = n->path.dentry->inode, *i = old->dentry->inode;
+	int r;
+
+	if (old->mnt != n->path.mnt)
+		return -EXDEV;
+	r = may_link(i);
+	if (!r)
+		r = may_create(n->path.dentry);
+	if (r)
+		return r;
+	if (!dir->ops->link || S_ISDIR(i->mode))
+		return -EPERM;
+	r = dir->ops->link(dir, d, i);
+	if (!r && !d->inode)
+		dentry_instantiate(d, i);
+	return r;
+}
+
+int vfs_link(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags)
+{
+	u32 lookup = flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0;
+	struct dentry *d = NULL;
+	struct path from;
+	struct namei n;
+	int r;
+
+	if (flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	if (flags & AT_EMPTY_PATH)
+		lookup |= LOOKUP_EMPTY;
+	if (!*old && (flags & AT_EMPTY_PATH) && !fs_is_root())
+		return -ENOENT;
+	r = path_lookup(odfd, old, lookup, &from, NULL);
+	if (r)
+		return r;
+	r = create_start(&n, ndfd, name, false, &d);
+	if (!r) {
+		r = link_to(&n, d, &from);
+		dentry_put(d);
+	}
+	namei_end(&n);
+	path_put(&from);
+	return r;
+}
+
+/* The name to be taken away: parent in n->path, dentry (perhaps negative) in *out. */
+static int remove_start(struct namei *n, s32 dfd, const char *name, bool dir, struct dentry **out)
+{
+	int r = namei_start(n, dfd, name, 0);
+
+	if (!r)
+		r = namei_parent(n);
+	if (r)
+		return r;
+	if (n->kind != LAST_NAME) {
+		if (!dir)
+			return -EISDIR;
+		return n->kind == LAST_DOT ? -EINVAL : n->kind == LAST_NONE ? -EBUSY : -ENOTEMPTY;
+	}
+	r = mount_writable(n->path.mnt);
+	return r ? r : namei_last_dentry(n, out);
+}
+
+int vfs_unlink(s32 dfd, const char *name)
+{
+	struct dentry *d = NULL;
+	struct inode *dir;
+	struct namei n;
+	int r = remove_start(&n, dfd, name, false, &d);
+
+	if (r)
+		goto out;
+	dir = n.path.dentry->inode;
+	if (!d->inode)
+		r = -ENOENT;
+	else if (n.trailing)
+		r = S_ISDIR(d->inode->mode) ? -EISDIR : -ENOTDIR;
+	else
+		r = may_delete(n.path.dentry, d, false);
+	if (!r && d->mounted)
+		r = -EBUSY;
+	if (!r)
+		r = dir->ops->unlink ? dir->ops->unlink(dir, d) : -EPERM;
+	if (!r)
+		dentry_unhash(d);
+	dentry_put(d);
+out:
+	namei_end(&n);
+	return r;
+}
+
+int vfs_rmdir(s32 dfd, const char *name)
+{
+	struct dentry *d = NULL;
+	struct inode *dir;
+	struct namei n;
+	int r = remove_start(&n, dfd, name, true, &d);
+
+	if (r)
+		goto out;
+	dir = n.path.dentry->inode;
+	r = may_delete(n.path.dentry, d, true);
+	if (!r && d->mounted)
+		r = -EBUSY;
+	if (!r)
+		r = dir->ops->rmdir ? dir->ops->rmdir(dir, d) : -EPERM;
+	if (!r)
+		dentry_unhash(d);
+	dentry_put(d);
+out:
+	namei_end(&n);
+	return r;
+}

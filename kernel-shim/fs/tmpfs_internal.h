@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tmpfs: inodes whose contents are pages of guest RAM. A directory entry holds its inode; dentries
+ * only cache.
+ */
+#ifndef FS_TMPFS_INTERNAL_H
+#define FS_TMPFS_INTERNAL_H
+
+#include "fs/fs_internal.h"
+#include "fs/tmpfs.h"
+
+struct tmpfs_super {
+	u64 max_pages; /* 0: what the guest has */
+	u64 used_pages;
+};
+
+struct tmpfs_entry {
+	struct list link;              /* tmpfs_dir.entries, by cookie */
+	struct tmpfs_entry *hash_next; /* tmpfs_dir.buckets */
+	struct inode *inode;           /* a reference */
+	u64 cookie;
+	u32 hash;
+	u32 len;
+	char name[];
+};
+
+/* Entries in the order they were made. Cookies only grow, so a listing neither repeats nor misses what
+ * stays, whatever comes and goes meanwhile. */
+struct tmpfs_dir {
+	struct list entries;
+	struct tmpfs_entry **buckets; /* NULL while there are few */
+	u32 nbuckets;
+	u32 count;
+	u64 next_cookie;
+	struct tmpfs_entry *hint; /* where the last listing stopped */
+};
+
+/* Page tree: 64 slots a node, as high as the largest index needs. */
+struct tmpfs_pages {
+	u64 *root;
+	u32 height;
+	u64 count;
+};
+
+struct tmpfs_node {
+	union {
+		struct tmpfs_dir dir;
+		struct tmpfs_pages pages;
+		char *target;
+	};
+	u32 seals;
+	bool linkable; /* O_TMPFILE: has no name but may get one */
+	struct list xattrs;
+};
+
+static inline struct tmpfs_node *tmpfs_node(const struct inode *i)
+{
+	return i->priv;
+}
+static inline struct tmpfs_super *tmpfs_super(const struct super *s)
+{
+	return s->priv;
+}
+struct inode *tmpfs_inode(struct super *s, u32 mode);
+
+/* tmpfs_dir.c */
+extern const struct inode_ops tmpfs_dir_inode_ops;
+extern const struct file_ops tmpfs_dir_ops;
+void tmpfs_dir_init(struct tmpfs_dir *d);
+void tmpfs_dir_free(struct tmpfs_dir *d);
+struct tmpfs_entry *tmpfs_dir_find(struct tmpfs_dir *d, const char *name, u32 len);
+int tmpfs_dir_add(struct tmpfs_dir *d, const char *name, u32 len, struct inode *i);
+void tmpfs_dir_remove(struct tmpfs_dir *d, struct tmpfs_entry *e);
+
+/* tmpfs_pages.c: a page's frame, 0: a hole */
+u64 tmpfs_page(const struct tmpfs_pages *p, u64 index);
+/* Makes the page if it is a hole; 0 or -ENOSPC, -ENOMEM. fresh: not zeroed, the caller fills it. */
+int tmpfs_page_make(struct inode *i, u64 index, bool zero, u64 *pa);
+/* Frees the pages [from, to). */
+void tmpfs_pages_drop(struct inode *i, u64 from, u64 to);
+/* First index >= from that is a page (or a hole); ~0: none. */
+u64 tmpfs_pages_next(const struct tmpfs_pages *p, u64 from, bool hole);
+
+/* tmpfs_file.c */
+extern const struct inode_ops tmpfs_file_inode_ops;
+extern const struct file_ops tmpfs_file_ops;
+int tmpfs_setattr(struct inode *i, const struct setattr *a);
+
+/* tmpfs_xattr.c */
+s64 tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t n);
+s64 tmpfs_listxattr(struct inode *i, char *buf, size_t n);
+int tmpfs_setxattr(struct inode *i, const char *name, const void *value, size_t n, u32 flags);
+int tmpfs_removexattr(struct inode *i, const char *name);
+void tmpfs_xattrs_free(struct tmpfs_node *node);
+
+/* tmpfs.c */
+void tmpfs_release(struct inode *i);
+
+#endif
