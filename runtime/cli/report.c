@@ -27,6 +27,13 @@ const struct jail_layer jail_layers[] = {
 	{NULL, 0, NULL},
 };
 
+const char *const report_op_names[CHAN_OP_COUNT] = {
+	"none",
+#define CHAN_OP(name, text, ...) text,
+#include "kernel-shim/abi/chan_ops.h"
+#undef CHAN_OP
+};
+
 bool jail_layer_on(const struct launch_jail_state *s, const struct jail_layer *l)
 {
 	return *(const bool *)((const char *)s + l->offset);

@@ -33,6 +33,9 @@ bool report_json(const struct report *r, FILE *out);
 const char *report_home_name(enum launch_home home);
 void report_clear(struct report *r);
 
+/* Names of the channel's operations, by enum chan_op. */
+extern const char *const report_op_names[CHAN_OP_COUNT];
+
 /* The layers of the jail by name, for doctor too. Ends with a NULL name. */
 struct jail_layer {
 	const char *name;

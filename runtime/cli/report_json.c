@@ -8,13 +8,6 @@
 
 #include "runtime/cli/report.h"
 
-static const char *const op_names[CHAN_OP_COUNT] = {
-	"none",
-#define CHAN_OP(name, text, ...) text,
-#include "kernel-shim/abi/chan_ops.h"
-#undef CHAN_OP
-};
-
 static json_t *count(uint64_t v)
 {
 	return json_integer(v > INT64_MAX ? INT64_MAX : (json_int_t)v);
@@ -99,7 +92,7 @@ static json_t *json_channel(const struct launch_result *res)
 		op = json_object();
 		json_object_set_new(op, "calls", count(res->channel.calls[i]));
 		json_object_set_new(op, "ns", count(res->channel.ns[i]));
-		json_object_set_new(o, op_names[i], op);
+		json_object_set_new(o, report_op_names[i], op);
 	}
 	return o;
 }

@@ -6,13 +6,6 @@
 
 #include "runtime/cli/report.h"
 
-static const char *const op_names[CHAN_OP_COUNT] = {
-	"none",
-#define CHAN_OP(name, text, ...) text,
-#include "kernel-shim/abi/chan_ops.h"
-#undef CHAN_OP
-};
-
 static double ms(uint64_t ns)
 {
 	return (double)ns / 1e6;
@@ -52,8 +45,8 @@ static void stats_channel(const struct launch_result *res, FILE *out)
 		uint64_t calls = res->channel.calls[i], ns = res->channel.ns[i];
 
 		if (calls)
-			fprintf(out, "  %-20s %14" PRIu64 " %14.3f %11.2f\n", op_names[i], calls,
-				ms(ns), (double)ns / 1e3 / (double)calls);
+			fprintf(out, "  %-20s %14" PRIu64 " %14.3f %11.2f\n", report_op_names[i],
+				calls, ms(ns), (double)ns / 1e3 / (double)calls);
 	}
 	row(out, "doorbells", res->report.doorbells);
 	row(out, "rejected", res->channel.rejected);
