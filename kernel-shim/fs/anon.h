@@ -11,7 +11,7 @@ struct io_state {
 	u64 last_ino;		  /* of anonymous inodes */
 	struct super *anon_super; /* of pipes: so that /proc/self/fd/N can open them again */
 	struct mount *anon_mount; /* likewise; in no tree */
-	u64 epoll_generation;	  /* epoll's walks mark what they saw with it */
+	struct super *shm;	  /* /dev/shm */
 	u8 boot_id[16];
 	bool boot_id_made;
 };

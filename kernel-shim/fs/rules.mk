@@ -2,6 +2,6 @@
 CORE_SRCS +=
 # pipes, polling, terminals, /dev and /proc
 CORE_SRCS += $(addprefix kernel-shim/fs/,anon.c pipe.c poll.c epoll.c eventfd.c timerfd.c \
-	signalfd.c tty.c)
+	signalfd.c tty.c dev.c devfs.c pseudo.c seqbuf.c)
 CORE_SRCS += $(addprefix kernel-shim/sys/,poll.c select.c pipe.c splice.c epoll.c eventfd.c \
 	ioctl.c)

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * File systems made of const tables.
+ */
+#include "fs/fs_internal.h"
+#include "fs/pseudo.h"
+
+#define CURSOR_DOT     0
+#define CURSOR_FIXED   2	 /* + index in children */
+#define CURSOR_DYNAMIC 0x10000ll /* + what next() counts by */
+#define STORE_MAX      PAGE_SIZE
+
+static const struct inode_ops pseudo_inode_ops, pseudo_magic_ops;
+static const struct file_ops pseudo_file_ops, pseudo_dir_ops;
+
+static const struct pseudo_fs *fs_of(const struct super *s)
+{
+	return s->priv;
+}
+
+/* -- inodes -- */
+
+static bool pseudo_is(const struct inode *i) /* and not the root of a graft */
+{
+	return i->ops == &pseudo_inode_ops || i->ops == &pseudo_magic_ops;
+}
+
+/* The same number each time a node is looked up. */
+static u64 node_ino(const struct pseudo_node *n)
+{
+	u64 words[4] = {(u64)n->def, (u32)n->pid, (u32)n->tid, (u32)n->fd};
+	u64 h = 0xcbf29ce484222325ull;
+
+	for (u32 i = 0; i < 4; i++)
+		h = (h ^ words[i]) * 0x9e3779b97f4a7c15ull;
+	return (h >> 32) | 0x100000000ull;
+}
+
+static struct inode *node_inode(struct super *s, const struct pseudo_node *n)
+{
+	const struct pseudo_def *def = n->def;
+	struct pseudo_node *copy = kalloc(sizeof(*copy));
+	const struct inode_ops *ops = def->follow ? &pseudo_magic_ops : &pseudo_inode_ops;
+	struct inode *i = copy ? inode_new(s, ops, def->mode) : NULL;
+
+	if (!i) {
+		kfree(copy);
+		return NULL;
+	}
+	*copy = *n;
+	i->priv = copy;
+	i->ino = def == fs_of(s)->root ? 1 : node_ino(n);
+	i->rdev = dev_encode(def->major, def->minor);
+	if (S_ISDIR(def->mode)) {
+		i->nlink = 2;
+		i->fops = &pseudo_dir_ops;
+	} else {
+		i->fops = def->fops ? def->fops : &pseudo_file_ops;
+	}
+	if (fs_of(s)->refresh)
+		fs_of(s)->refresh(i, copy);
+	return i;
+}
+
+static const struct pseudo_def *fixed_child(const struct pseudo_def *dir, const char *name, u32 len)
+{
+	for (const struct pseudo_def *d = dir->children; d && d->name; d++)
+		if (strlen(d->name) == len && !memcmp(d->name, name, len))
+			return d;
+	return NULL;
+}
+
+static int pseudo_lookup(struct inode *dir, const char *name, u32 len, struct inode **out)
+{
+	const struct pseudo_node *n = pseudo_of(dir);
+	struct pseudo_node child = *n;
+	int r = 0;
+
+	child.def = fixed_child(n->def, name, len);
+	if (child.def && child.def->graft) {
+		*out = child.def->graft(dir->super);
+		return *out ? 0 : -ENOMEM;
+	}
+	if (!child.def)
+		r = n->def->lookup ? n->def->lookup(n, name, len, &child) : -ENOENT;
+	if (r)
+		return r;
+	*out = node_inode(dir->super, &child);
+	return *out ? 0 : -ENOMEM;
+}
+
+static bool pseudo_revalidate(struct dentry *d)
+{
+	struct inode *i = d->inode;
+
+	if (!i)
+		return false; /* it may be there by now */
+	if (!pseudo_is(i) || !fs_of(i->super)->refresh)
+		return true;
+	return fs_of(i->super)->refresh(i, pseudo_of(i));
+}
+
+static int pseudo_getattr(struct inode *i, struct kstat *st)
+{
+	if (fs_of(i->super)->refresh)
+		fs_of(i->super)->refresh(i, pseudo_of(i));
+	inode_fill_stat(i, st);
+	if (S_ISREG(i->mode) || S_ISDIR(i->mode))
+		st->blksize = 1024;
+	return 0;
+}
+
+static s64 pseudo_readlink(struct inode *i, char *buf, size_t size)
+{
+	const struct pseudo_node *n = pseudo_of(i);
+	size_t len;
+
+	if (n->def->readlink)
+		return n->def->readlink(n, buf, size);
+	if (!n->def->target)
+		return -EINVAL;
+	len = min_u64(strlen(n->def->target), size);
+	memcpy(buf, n->def->target, len);
+	return (s64)len;
+}
+
+static int pseudo_follow(struct inode *i, struct mount **mnt, struct dentry **d)
+{
+	const struct pseudo_node *n = pseudo_of(i);
+	struct path p;
+	int r = n->def->follow(n, &p);
+
+	if (r)
+		return r;
+	*mnt = p.mnt;
+	*d = p.dentry;
+	return 0;
+}
+
+static int pseudo_setattr(struct inode *i, const struct setattr *a)
+{
+	/* open(2) with O_TRUNC of a writable file changes nothing, and may */
+	return a->valid & ~(u32)CHAN_SET_SIZE ? -EPERM : 0;
+}
+
+static int pseudo_open(struct inode *i, struct file *f)
+{
+	const struct pseudo_node *n = pseudo_of(i);
+
+	return n->def->open ? n->def->open(n) : 0;
+}
+
+static void pseudo_inode_release(struct inode *i)
+{
+	kfree(i->priv);
+}
+
+static const struct inode_ops pseudo_inode_ops = {
+	.lookup = pseudo_lookup,
+	.revalidate = pseudo_revalidate,
+	.getattr = pseudo_getattr,
+	.setattr = pseudo_setattr,
+	.readlink = pseudo_readlink,
+	.open = pseudo_open,
+	.release = pseudo_inode_release,
+};
+static const struct inode_ops pseudo_magic_ops = {
+	.revalidate = pseudo_revalidate,
+	.getattr = pseudo_getattr,
+	.readlink = pseudo_readlink,
+	.follow = pseudo_follow,
+	.release = pseudo_inode_release,
+};
+
+/* -- directories -- */
+
+typedef bool (*emit_fn)(void *arg, const char *name, u32 len, u64 ino, u8 type, u64 next_pos);
+
+static u8 dirent_type(u32 mode)
+{
+	return (u8)((mode & S_IFMT) >> 12); /* DT_* are the type bits of the mode */
+}
+
+static bool emit_dots(struct file *f, emit_fn emit, void *arg)
+{
+	static const char dots[] = "..";
+
+	while (f->pos < CURSOR_FIXED) {
+		u32 len = (u32)f->pos + 1;
+
+		if (!emit(arg, dots, len, f->inode->ino, dirent_type(S_IFDIR), len))
+			return false;
+		f->pos++;
+	}
+	return true;
+}
+
+static bool emit_fixed(struct file *f, emit_fn emit, void *arg)
+{
+	const struct pseudo_node *n = pseudo_of(f->inode);
+	const struct pseudo_def *d = n->def->children;
+
+	for (s64 i = 0; d && d[i].name; i++) {
+		struct pseudo_node child = *n;
+
+		if (i < f->pos - CURSOR_FIXED)
+			continue;
+		child.def = &d[i];
+		if (!emit(arg, d[i].name, (u32)strlen(d[i].name), node_ino(&child),
+			    dirent_type(d[i].mode), (u64)f->pos + 1))
+			return false;
+		f->pos++;
+	}
+	return true;
+}
+
+static void emit_dynamic(struct file *f, emit_fn emit, void *arg)
+{
+	const struct pseudo_node *n = pseudo_of(f->inode);
+	struct pseudo_dirent e;
+	u64 cursor;
+
+	if (f->pos < CURSOR_DYNAMIC)
+		f->pos = CURSOR_DYNAMIC;
+	cursor = (u64)(f->pos - CURSOR_DYNAMIC);
+	for (;;) {
+		e.node = *n;
+		if (!n->def->next(n, &cursor, &e) ||
+			!emit(arg, e.name, (u32)strlen(e.name), node_ino(&e.node), e.type,
+				CURSOR_DYNAMIC + cursor + 1))
+			return;
+		f->pos = (s64)(CURSOR_DYNAMIC + ++cursor);
+	}
+}
+
+static int pseudo_readdir(struct file *f, emit_fn emit, void *arg)
+{
+	const struct pseudo_node *n = pseudo_of(f->inode);
+
+	if (fs_of(f->inode->super)->refresh && !fs_of(f->inode->super)->refresh(f->inode, n))
+		return -ENOENT; /* the process is gone */
+	if (emit_dots(f, emit, arg) && emit_fixed(f, emit, arg) && n->def->next)
+		emit_dynamic(f, emit, arg);
+	return 0;
+}
+
+static s64 pseudo_seek(struct file *f, s64 off, int whence)
+{
+	if (whence == SEEK_CUR)
+		off += f->pos;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	if (off < 0)
+		return -EINVAL;
+	f->pos = off;
+	return off;
+}
+
+static const struct file_ops pseudo_dir_ops = {
+	.readdir = pseudo_readdir,
+	.seek = pseudo_seek,
+};
+
+/* -- files -- */
+
+/* The text is made when reading begins, so that what is read in pieces fits together. */
+static int text_make(struct file *f)
+{
+	const struct pseudo_node *n = pseudo_of(f->inode);
+	struct seqbuf *s = f->priv;
+	int r;
+
+	if (!s) {
+		s = kalloc(sizeof(*s));
+		if (!s)
+			return -ENOMEM;
+		seq_init(s);
+		f->priv = s;
+	}
+	s->len = 0;
+	s->failed = false;
+	r = n->def->show(s, n);
+	return r ? r : s->failed ? -ENOMEM : 0;
+}
+
+static s64 pseudo_read(struct file *f, struct uio *u, s64 *pos)
+{
+	const struct seqbuf *s;
+	s64 n;
+
+	if (!pseudo_of(f->inode)->def->show)
+		return -EINVAL;
+	if (!*pos || !f->priv) {
+		int r = text_make(f);
+
+		if (r)
+			return r;
+	}
+	s = f->priv;
+	if ((u64)*pos >= s->len || !u->left)
+		return 0;
+	n = uio_put(u, s->buf + *pos, min_u64(u->left, s->len - (u64)*pos));
+	if (n > 0)
+		*pos += n;
+	return n;
+}
+
+static s64 pseudo_write(struct file *f, struct uio *u, s64 *pos)
+{
+	const struct pseudo_node *n = pseudo_of(f->inode);
+	size_t len = min_u64(u->left, STORE_MAX - 1);
+	char *text;
+	s64 r;
+
+	if (!n->def->store)
+		return -EINVAL;
+	text = kalloc(len + 1);
+	if (!text)
+		return -ENOMEM;
+	r = uio_get(u, text, len);
+	if (r >= 0) {
+		text[r] = 0;
+		len = (size_t)r;
+		r = n->def->store(n, text, len);
+		if (!r) {
+			r = (s64)len;
+			*pos += r;
+		}
+	}
+	kfree(text);
+	return r;
+}
+
+static void pseudo_release(struct file *f)
+{
+	if (!f->priv)
+		return;
+	seq_free(f->priv);
+	kfree(f->priv);
+}
+
+static const struct file_ops pseudo_file_ops = {
+	.read = pseudo_read,
+	.write = pseudo_write,
+	.seek = pseudo_seek,
+	.release = pseudo_release,
+};
+
+/* -- mounting -- */
+
+static int pseudo_statfs(struct super *s, struct inode *i, struct chan_statfs *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->type = fs_of(s)->magic;
+	out->bsize = out->frsize = PAGE_SIZE;
+	out->namelen = NAME_LEN_MAX;
+	return 0;
+}
+
+static const struct super_ops pseudo_super_ops = {.statfs = pseudo_statfs};
+
+struct super *pseudo_mount(const struct pseudo_fs *fs)
+{
+	struct super *s = super_new(&pseudo_super_ops, fs->type);
+	struct pseudo_node root = {.def = fs->root};
+
+	if (!s)
+		return err_ptr(-ENOMEM);
+	s->priv = (void *)fs;
+	s->root = node_inode(s, &root);
+	if (!s->root) {
+		super_put(s);
+		return err_ptr(-ENOMEM);
+	}
+	return s;
+}
