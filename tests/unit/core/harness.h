@@ -114,7 +114,9 @@ extern u64 heap_fail_at; /* n: the n-th allocation from now on fails; 0: none */
 void heap_free_all(void);
 
 /* The tests of each file. */
-#define CORE_GROUPS(X) X(process) X(wait) X(thread) X(futex) X(signal) X(sigframe)
+#define CORE_GROUPS(X)                                                                             \
+	X(process)                                                                                 \
+	X(wait) X(thread) X(futex) X(signal) X(sigframe) X(timer) X(ids) X(limits) X(memory)
 
 #define X(noun)                                                                                    \
 	extern const struct CMUnitTest noun##_tests[];                                             \
