@@ -2,12 +2,14 @@
 # The core under the sanitizers, with programs that are C functions. heap.c stands for mm/slab.c.
 UNIT_CORE_DIR := $(B)/tests/unit/core
 UNIT_CORE_BIN := $(UNIT_CORE_DIR)/unit-core
-# Files: all of fs/ or none of it, as long as it is being written. absent.c is weak.
-UNIT_CORE_HAS_FS := $(filter kernel-shim/fs/namei.c,$(CORE_SRCS))
-UNIT_CORE_WITHOUT := kernel-shim/mm/slab.c $(if $(UNIT_CORE_HAS_FS),,kernel-shim/fs/% \
-	$(addprefix kernel-shim/sys/,poll.c select.c pipe.c splice.c epoll.c eventfd.c ioctl.c exec.c) \
-	$(addprefix kernel-shim/,core/exec%.c core/elf.c vdso/vdso.c))
-UNIT_CORE_SHIM := $(filter-out $(UNIT_CORE_WITHOUT),$(CORE_SRCS))
+# File systems: all of them or none, as long as they are being written. absent.c is weak.
+UNIT_CORE_HAS_FS := $(and $(filter %/namei.c,$(CORE_SRCS)),$(filter %/procfs.c,$(CORE_SRCS)))
+UNIT_CORE_NO_FS := $(filter-out %/exec.c %/exec_script.c %/exec_stack.c %/elf.c,$(filter \
+	kernel-shim/core/% kernel-shim/mm/% $(addprefix kernel-shim/sys/,clone.c cred.c dispatch.c \
+	futex.c info.c mlock.c mmap.c process.c rlimit.c sched.c signal.c time.c trace.c wait.c), \
+	$(CORE_SRCS)))
+UNIT_CORE_SHIM := $(filter-out kernel-shim/mm/slab.c, \
+	$(if $(UNIT_CORE_HAS_FS),$(CORE_SRCS),$(UNIT_CORE_NO_FS)))
 UNIT_CORE_OWN := $(sort $(wildcard tests/unit/core/*.c)) \
 	$(addprefix kernel-shim/home/host/,platform.c soft_copy.c)
 UNIT_CORE_OBJS := $(patsubst %,$(UNIT_CORE_DIR)/%.o,$(UNIT_CORE_SHIM) $(UNIT_CORE_OWN) \
@@ -30,6 +32,8 @@ $(UNIT_CORE_DIR)/%.c.o: %.c
 $(UNIT_CORE_DIR)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -I. -iquote kernel-shim -I$(B) -MMD -MP -c $< -o $@
+
+$(UNIT_CORE_DIR)/kernel-shim/vdso/image.S.o: $(VDSO)
 
 $(UNIT_CORE_BIN): $(UNIT_CORE_OBJS)
 	$(Q)$(CC) $(UNIT_CORE_SAN) -pie $^ -o $@ -Wl,--wrap=tty_foreground_pgrp -lcmocka -pthread
