@@ -43,7 +43,7 @@ class World:
     def problem(self):
         """None, or in a few words why nothing can be measured here."""
         if self.tool and not shutil.which(self.tool):
-            return "not installed"
+            return f"no {self.tool}" if "/" in self.tool else "not installed"
         try:
             done = self.run([str(HELLO)], timeout=30)
         except subprocess.TimeoutExpired:
@@ -59,6 +59,7 @@ class World:
 class Sandbox(World):
     def __init__(self, backend, home):
         super().__init__(f"{backend}/{home}", SANDBOX)
+        self.backend, self.home = backend, home
         self.options = ["--backend", backend, "--home", home]
 
     def words(self, command, *more):
