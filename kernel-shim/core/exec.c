@@ -45,7 +45,7 @@ static int open_interpreter(struct exec *x)
 	if (is_err(f))
 		return (int)ptr_err(f);
 	r = elf_open(&x->ld, f, -ELIBBAD);
-	if (!r && x->ld.have < sizeof(Elf64_Ehdr))
+	if (r == -ELIBBAD && x->ld.have < sizeof(Elf64_Ehdr))
 		r = -EIO;
 	if (!r)
 		return 0;

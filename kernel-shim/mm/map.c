@@ -13,7 +13,7 @@
 	(MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_DENYWRITE | MAP_EXECUTABLE |   \
 		MAP_UNINITIALIZED | MAP_GROWSDOWN | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE |    \
 		MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE |         \
-		(MAP_HUGE_MASK << MAP_HUGE_SHIFT))
+		((u32)MAP_HUGE_MASK << MAP_HUGE_SHIFT))
 #define KEPT_FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN)
 
 u64 mm_rlimit(u32 which)
@@ -266,8 +266,6 @@ s64 mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 	len = round_up(len, PAGE_SIZE);
 	if (!len)
 		return -ENOMEM;
-	if ((offset >> PAGE_SHIFT) + (len >> PAGE_SHIFT) > 1ull << 52)
-		return -EOVERFLOW;
 	if (mm->nvmas > MM_MAX_VMAS)
 		return -ENOMEM;
 	if (flags & MAP_ANONYMOUS)
@@ -278,6 +276,8 @@ s64 mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 		return at;
 	if ((flags & MAP_LOCKED) && !mm_may_lock())
 		return -EPERM;
+	if (file && (len > INT64_MAX || offset > (u64)INT64_MAX - len))
+		return -EOVERFLOW; /* file_mmap_ok */
 	r = file ? check_file(file, prot, flags, &maxprot) : check_anon(flags);
 	if (!r)
 		r = check_limits(mm, (u64)at, len, prot, flags);

@@ -6,7 +6,7 @@
 
 #include <asm/errno.h>
 #include <linux/mman.h>
-#include <linux/resource.h>
+#include <asm/resource.h>
 
 #include "core/task.h"
 #include "fs/vfs.h"
