@@ -18,7 +18,14 @@ static int anon_inode_setattr(struct inode *i, const struct setattr *a)
 	return 0;
 }
 
+/* Pipes are opened by their type; the rest cannot be opened again (Linux no_open). */
+static int anon_inode_open(struct inode *i, struct file *f)
+{
+	return -ENXIO;
+}
+
 static const struct inode_ops anon_inode_ops = {
+	.open = anon_inode_open,
 	.setattr = anon_inode_setattr,
 };
 static const struct super_ops anon_super_ops;
@@ -105,13 +112,24 @@ bool anon_inode_is(const struct inode *i)
 	return i->ops == &anon_inode_ops;
 }
 
-int anon_path(struct inode *i, struct path *out)
+int anon_file_path(struct file *f, struct path *out)
 {
-	struct dentry *d = dentry_new(NULL, "", 0, i);
+	struct inode *i = f->inode;
+	struct dentry *d;
 
+	if (i) {
+		inode_get(i);
+	} else {
+		i = anon_inode_new(0600);
+		if (!i)
+			return -ENOMEM;
+		i->ino = f->anon_ino;
+	}
+	d = dentry_new(NULL, "", 0, i);
+	inode_put(i);
 	if (!d)
 		return -ENOMEM;
-	out->mnt = io_state()->anon_mount; /* there: it made i */
+	out->mnt = io_state()->anon_mount;
 	out->mnt->refs++;
 	out->dentry = d;
 	return 0;

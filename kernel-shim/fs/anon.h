@@ -30,7 +30,7 @@ long anon_install(struct file *f, bool cloexec);
 /* An inode that no directory holds, of mode, owned by current. Or NULL. */
 struct inode *anon_inode_new(u32 mode);
 bool anon_inode_is(const struct inode *i);
-/* A path to such an inode that can be opened once more. */
-int anon_path(struct inode *i, struct path *out);
+/* A path to a file without a name, for stat(2) and, if it is a pipe, for opening it once more. */
+int anon_file_path(struct file *f, struct path *out);
 
 #endif

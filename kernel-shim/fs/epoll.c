@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Epoll. An item hangs a wait entry on the queue of the file it watches; a wake puts it on the ready
- * list; collecting asks each ready file again. A file knows its items (file.epoll_items), which is also
- * how an item is found: few epolls watch one file.
+ * Epoll. An item hangs a wait entry on the queue of the file it watches; a wake puts it on the
+ * ready list; collecting asks each ready file again. A file knows its items (file.epoll_items),
+ * which is also how an item is found: few epolls watch one file.
  *
  * Items hold no reference to their file: the file's end takes them with it.
  */
@@ -20,14 +20,14 @@ _Static_assert(sizeof(struct epoll_user_event) == 12, "struct epoll_event");
 #define EP_NESTS_MAX 4
 #define EP_FLAGS     ((u32)(EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)) /* no events */
 /* What may come with EPOLLEXCLUSIVE (Linux EPOLLEXCLUSIVE_OK_BITS). */
-#define EP_EXCLUSIVE_OK                                                                        \
+#define EP_EXCLUSIVE_OK                                                                            \
 	((u32)(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE))
 
 struct epoll {
 	struct file *file; /* its own */
 	struct list items;
-	struct list ready;	 /* items that may have events */
-	struct waitq wait;	 /* in epoll_wait */
+	struct list ready;	/* items that may have events */
+	struct waitq wait;	/* in epoll_wait */
 	struct waitq poll_wait; /* in poll, or in another epoll */
 };
 
@@ -85,7 +85,8 @@ static u32 item_poll(struct epitem *it)
 
 static struct epitem *item_find(struct epoll *ep, struct file *f, s32 fd)
 {
-	list_for_each(l, &f->epoll_items) {
+	list_for_each(l, &f->epoll_items)
+	{
 		struct epitem *it = list_entry(l, struct epitem, file_link);
 
 		if (it->ep == ep && it->fd == fd)
@@ -110,7 +111,8 @@ static u32 depth_below(struct epoll *ep, const struct epoll *into, u32 level)
 
 	if (ep == into || level > EP_NESTS_MAX)
 		return EP_NESTS_MAX + 1;
-	list_for_each(l, &ep->items) {
+	list_for_each(l, &ep->items)
+	{
 		struct epoll *child = file_epoll(list_entry(l, struct epitem, link)->file);
 		u32 d = child ? 1 + depth_below(child, into, level + 1) : 0;
 
@@ -126,7 +128,8 @@ static u32 depth_above(struct epoll *ep, u32 level)
 
 	if (level > EP_NESTS_MAX)
 		return level;
-	list_for_each(l, &ep->file->epoll_items) {
+	list_for_each(l, &ep->file->epoll_items)
+	{
 		struct epitem *it = list_entry(l, struct epitem, file_link);
 		u32 d = 1 + depth_above(it->ep, level + 1);
 
@@ -182,7 +185,8 @@ static bool watchable(struct file *f)
 	return f->ops->poll && type != S_IFREG && type != S_IFDIR;
 }
 
-long epoll_change(struct epoll *ep, u32 op, struct file *f, s32 fd, const struct epoll_user_event *ev)
+long epoll_change(
+	struct epoll *ep, u32 op, struct file *f, s32 fd, const struct epoll_user_event *ev)
 {
 	struct epitem *it;
 
@@ -300,7 +304,8 @@ static u32 epoll_poll(struct file *f, struct waitq **q)
 
 	if (q)
 		*q = &ep->poll_wait;
-	list_for_each_safe(l, tmp, &ep->ready) {
+	list_for_each_safe(l, tmp, &ep->ready)
+	{
 		if (item_poll(list_entry(l, struct epitem, ready_link)))
 			return POLL_IN | POLL_RDNORM;
 		list_del(l);

@@ -4,7 +4,6 @@
 #include "fs/fs_internal.h"
 #include "fs/pseudo.h"
 
-#define CURSOR_DOT     0
 #define CURSOR_FIXED   2	 /* + index in children */
 #define CURSOR_DYNAMIC 0x10000ll /* + what next() counts by */
 #define STORE_MAX      PAGE_SIZE
@@ -61,9 +60,25 @@ static struct inode *node_inode(struct super *s, const struct pseudo_node *n)
 	return i;
 }
 
+/* The i-th fixed entry of a directory, NULL after the last. */
+static const struct pseudo_def *fixed_at(const struct pseudo_def *dir, s64 i)
+{
+	const struct pseudo_def *d = dir->children;
+
+	for (; d && d->name; d++)
+		if (i-- == 0)
+			return d;
+	for (d = dir->more; d && d->name; d++)
+		if (i-- == 0)
+			return d;
+	return NULL;
+}
+
 static const struct pseudo_def *fixed_child(const struct pseudo_def *dir, const char *name, u32 len)
 {
-	for (const struct pseudo_def *d = dir->children; d && d->name; d++)
+	const struct pseudo_def *d;
+
+	for (s64 i = 0; (d = fixed_at(dir, i)); i++)
 		if (strlen(d->name) == len && !memcmp(d->name, name, len))
 			return d;
 	return NULL;
@@ -173,47 +188,28 @@ static const struct inode_ops pseudo_magic_ops = {
 
 /* -- directories -- */
 
-typedef bool (*emit_fn)(void *arg, const char *name, u32 len, u64 ino, u8 type, u64 next_pos);
-
 static u8 dirent_type(u32 mode)
 {
 	return (u8)((mode & S_IFMT) >> 12); /* DT_* are the type bits of the mode */
 }
 
-static bool emit_dots(struct file *f, emit_fn emit, void *arg)
-{
-	static const char dots[] = "..";
-
-	while (f->pos < CURSOR_FIXED) {
-		u32 len = (u32)f->pos + 1;
-
-		if (!emit(arg, dots, len, f->inode->ino, dirent_type(S_IFDIR), len))
-			return false;
-		f->pos++;
-	}
-	return true;
-}
-
-static bool emit_fixed(struct file *f, emit_fn emit, void *arg)
+static bool emit_fixed(struct file *f, dir_emit emit, void *arg)
 {
 	const struct pseudo_node *n = pseudo_of(f->inode);
-	const struct pseudo_def *d = n->def->children;
+	struct pseudo_node child = *n;
 
-	for (s64 i = 0; d && d[i].name; i++) {
-		struct pseudo_node child = *n;
+	while ((child.def = fixed_at(n->def, f->pos - CURSOR_FIXED))) {
+		const struct pseudo_def *d = child.def;
 
-		if (i < f->pos - CURSOR_FIXED)
-			continue;
-		child.def = &d[i];
-		if (!emit(arg, d[i].name, (u32)strlen(d[i].name), node_ino(&child),
-			    dirent_type(d[i].mode), (u64)f->pos + 1))
+		if (!emit(arg, d->name, (u32)strlen(d->name), node_ino(&child),
+			    dirent_type(d->mode), (u64)f->pos + 1))
 			return false;
 		f->pos++;
 	}
 	return true;
 }
 
-static void emit_dynamic(struct file *f, emit_fn emit, void *arg)
+static void emit_dynamic(struct file *f, dir_emit emit, void *arg)
 {
 	const struct pseudo_node *n = pseudo_of(f->inode);
 	struct pseudo_dirent e;
@@ -232,32 +228,20 @@ static void emit_dynamic(struct file *f, emit_fn emit, void *arg)
 	}
 }
 
-static int pseudo_readdir(struct file *f, emit_fn emit, void *arg)
+static int pseudo_readdir(struct file *f, dir_emit emit, void *arg)
 {
 	const struct pseudo_node *n = pseudo_of(f->inode);
 
 	if (fs_of(f->inode->super)->refresh && !fs_of(f->inode->super)->refresh(f->inode, n))
 		return -ENOENT; /* the process is gone */
-	if (emit_dots(f, emit, arg) && emit_fixed(f, emit, arg) && n->def->next)
+	if (dir_emit_dots(f, emit, arg) && emit_fixed(f, emit, arg) && n->def->next)
 		emit_dynamic(f, emit, arg);
 	return 0;
 }
 
-static s64 pseudo_seek(struct file *f, s64 off, int whence)
-{
-	if (whence == SEEK_CUR)
-		off += f->pos;
-	else if (whence != SEEK_SET)
-		return -EINVAL;
-	if (off < 0)
-		return -EINVAL;
-	f->pos = off;
-	return off;
-}
-
 static const struct file_ops pseudo_dir_ops = {
 	.readdir = pseudo_readdir,
-	.seek = pseudo_seek,
+	.seek = file_seek_set,
 };
 
 /* -- files -- */
@@ -341,7 +325,7 @@ static void pseudo_release(struct file *f)
 static const struct file_ops pseudo_file_ops = {
 	.read = pseudo_read,
 	.write = pseudo_write,
-	.seek = pseudo_seek,
+	.seek = file_seek_set,
 	.release = pseudo_release,
 };
 

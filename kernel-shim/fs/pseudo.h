@@ -29,6 +29,7 @@ struct pseudo_def {
 	u32 major, minor;		   /* of a device */
 	const char *target;		   /* of a link that is always the same */
 	const struct pseudo_def *children; /* of a directory; ends with a NULL name */
+	const struct pseudo_def *more;	   /* further fixed entries, or NULL */
 	/* Text of a file, made when it is read from the start. 0 or -errno. */
 	int (*show)(struct seqbuf *s, const struct pseudo_node *n);
 	/* A write: text ends with NUL. 0: all of it was taken; or -errno. */

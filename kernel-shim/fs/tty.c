@@ -204,7 +204,8 @@ static long get_session(struct tty *t, u64 arg)
 	return put_user_u32(arg, (u32)t->session);
 }
 
-/* Takes the terminal from a session. False: nobody had it any more (its leader may be long gone). */
+/* Takes the terminal from a session. False: nobody had it any more (its leader may be long gone).
+ */
 static bool session_loses_tty(struct tty *t, bool take)
 {
 	bool had = false;
