@@ -141,7 +141,10 @@ uint32_t kvm_cpuid_phys_bits(const struct kvm_cpuid2 *cpuid)
 {
 	const struct kvm_cpuid_entry2 *e = kvm_cpuid_find(cpuid, 0x80000008, 0);
 
-	return e && (e->eax & 0xff) ? e->eax & 0xff : 36;
+	uint32_t bits = e ? e->eax & 0xff : 0;
+
+	/* The architecture's bounds: PAE's 36, 52. */
+	return bits < 36 ? 36 : bits > 52 ? 52 : bits;
 }
 
 /* SDM vol. 1, 13.4.3: in standard format each component has a fixed place. */

@@ -82,7 +82,7 @@ int kvm_sregs_flush(struct vcpu *v)
 static bool sregs_safe(const struct vcpu *v, const struct vm_sregs *s, uint64_t cr4)
 {
 	return v->good_cr0 && s->cr0 == v->good_cr0 && cr4 == v->good_cr4 &&
-	       s->efer == v->good_efer && !(s->cr3 & ~0xfffull) >> v->vm->phys_bits;
+	       s->efer == v->good_efer && s->cr3 >> v->vm->phys_bits == 0;
 }
 
 int kvm_vcpu_set_sregs(struct vcpu *v, const struct vm_sregs *s)
