@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The terminal: the host's, inherited as a descriptor. Its line discipline is the host's; sessions and
- * the foreground group are ours. Pseudo-terminals will be further struct tty with other operations.
+ * The terminal: the host's, inherited as a descriptor. Its line discipline is the host's; sessions
+ * and the foreground group are ours. Pseudo-terminals will be further struct tty with other
+ * operations.
  */
 #ifndef FS_TTY_H
 #define FS_TTY_H
@@ -16,8 +17,9 @@ struct tty {
 /* The program's controlling terminal is f, which it inherits (fs_boot, for boot_block.tty_fd). */
 int tty_boot(struct task *init, struct file *f);
 
-/* For reads and writes of a file that is a terminal (hostfs_is_tty), each time before they go to the host;
- * t is kern->console. 0, or what the call returns: -EIO, -ERESTARTSYS (the caller's group was stopped). */
+/* For reads and writes of a file that is a terminal (hostfs_is_tty), each time before they go to
+ * the host; t is kern->console. 0, or what the call returns: -EIO, -ERESTARTSYS (the caller's group
+ * was stopped). */
 int tty_check_read(struct tty *t);
 int tty_check_write(struct tty *t);
 

@@ -18,8 +18,8 @@ int poll_deadline_timespec(u64 uaddr, u64 *deadline);
 int poll_set_mask(struct task *t, u64 uaddr, u64 size);
 
 enum poll_time { POLL_TIMESPEC, POLL_TIMEVAL };
-/* End of ppoll, select, pselect6: takes the mask back unless a handler is to see it, and writes what is
- * left of the time. The result of the call. */
+/* End of ppoll, select, pselect6: takes the mask back unless a handler is to see it, and writes
+ * what is left of the time. The result of the call. */
 long poll_finish(struct task *t, u64 deadline, u64 utime, enum poll_time kind, long ret);
 
 #endif
