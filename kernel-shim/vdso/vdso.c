@@ -9,7 +9,7 @@ extern const u8 vdso_image[], vdso_image_end[] __attribute__((visibility("hidden
 /* The image in the launcher or in the shim is not RAM that can be mapped: copy it once. */
 static bool vdso_load(struct mm_state *s)
 {
-	u64 size = (u64)(vdso_image_end - vdso_image), done = 0;
+	u64 size = (u64)vdso_image_end - (u64)vdso_image, done = 0;
 
 	if (s->vdso_npages)
 		return true;
