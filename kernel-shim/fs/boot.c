@@ -62,16 +62,17 @@ static int child_or_make(struct path *at, const char *name, u32 len, u32 mode, c
 		struct dentry *dir = at->dentry;
 
 		r = make(dir->inode, d, mode, target);
-		if (r && r != -ENOMEM) {
+		if (r) {
 			dentry_unhash(d);
 			dentry_put(d);
 			r = stand_in(dir, name, len, mode, target, &d);
 		}
 	}
-	if (!r && !S_ISLNK(d->inode->mode))
-		r = namei_enter(&n, d);
-	if (!r)
+	if (!r) {
+		if (!S_ISLNK(d->inode->mode))
+			r = namei_enter(&n, d);
 		dentry_put(d);
+	}
 	*at = n.path;
 	n.path.dentry = NULL;
 	namei_end(&n);
@@ -246,6 +247,19 @@ static int make_descriptors(struct task *init)
 	return 0;
 }
 
+static int make_terminal(struct task *init)
+{
+	u32 fd = kern->boot->tty_fd;
+	struct file *f = fd == ~0u ? NULL : files_lookup(init->files, (s32)fd);
+	int r;
+
+	if (!f)
+		return 0;
+	r = tty_boot(init, f);
+	file_put(f);
+	return r;
+}
+
 int fs_boot(struct task *init)
 {
 	int r = fs_init();
@@ -256,5 +270,7 @@ int fs_boot(struct task *init)
 		r = make_context(init);
 	if (!r)
 		r = make_descriptors(init);
+	if (!r)
+		r = make_terminal(init);
 	return r;
 }

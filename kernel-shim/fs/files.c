@@ -75,6 +75,20 @@ static int close_file(struct files *t, struct file *f)
 	return r;
 }
 
+int files_unshare(void)
+{
+	struct files *mine;
+
+	if (current->files->refs == 1)
+		return 0;
+	mine = files_copy(current->files);
+	if (!mine)
+		return -ENOMEM;
+	files_put(current->files);
+	current->files = mine;
+	return 0;
+}
+
 void files_put(struct files *t)
 {
 	if (--t->refs)
@@ -167,23 +181,35 @@ u32 files_limit(void)
 	return (u32)min_u64(current->proc->rlimits[RLIMIT_NOFILE][0], CAP_MAX);
 }
 
-s32 fd_install(struct file *f, bool cloexec, s32 lowest)
+/* The lowest free descriptor from `lowest` on, or -EMFILE. */
+static s32 fd_free(const struct files *t, s32 lowest)
 {
-	struct files *t = current->files;
-	u32 limit = files_limit(), fd = max_u64((u32)lowest, t->lowest);
-	int r;
+	u32 fd = max_u64((u32)lowest, t->lowest);
 
 	while (fd < t->cap && t->slot[fd].file)
 		fd++;
-	r = fd >= limit ? -EMFILE : files_grow(t, fd);
+	return fd < files_limit() ? (s32)fd : -EMFILE;
+}
+
+int fd_room(void)
+{
+	return fd_free(current->files, 0) < 0 ? -EMFILE : 0;
+}
+
+s32 fd_install(struct file *f, bool cloexec, s32 lowest)
+{
+	struct files *t = current->files;
+	s32 fd = fd_free(t, lowest);
+	int r = fd < 0 ? fd : files_grow(t, (u32)fd);
+
 	if (r) {
 		file_put(f);
 		return r;
 	}
 	if ((u32)lowest <= t->lowest)
-		t->lowest = fd + 1;
+		t->lowest = (u32)fd + 1;
 	t->slot[fd] = (struct slot){.file = f, .cloexec = cloexec};
-	return (s32)fd;
+	return fd;
 }
 
 int fd_install_at(struct files *t, s32 fd, struct file *f, bool cloexec)

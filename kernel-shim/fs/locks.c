@@ -13,7 +13,7 @@ struct lock {
 	struct list link;
 	const void *owner; /* struct file or struct files */
 	s32 pid;           /* for F_GETLK; -1: OFD */
-	s16 type;          /* F_RDLCK, F_WRLCK */
+	int16_t type;          /* F_RDLCK, F_WRLCK */
 	u64 start, end;    /* both inclusive */
 };
 struct lock_state {
@@ -73,7 +73,7 @@ static struct lock *flock_of(struct lock_state *s, const struct file *f)
 	return NULL;
 }
 
-static bool flock_free(struct lock_state *s, const struct file *f, s16 type)
+static bool flock_free(struct lock_state *s, const struct file *f, int16_t type)
 {
 	list_for_each(l, &s->flocks) {
 		struct lock *k = list_entry(l, struct lock, link);
@@ -119,7 +119,7 @@ long lock_flock(struct file *f, u32 op)
 	bool wait = !(op & LOCK_NB);
 	struct lock_state *s;
 	struct lock *k;
-	s16 type;
+	int16_t type;
 	int r;
 
 	op &= ~(u32)LOCK_NB;

@@ -263,7 +263,7 @@ static int lookup(struct namei *n, const char *name, u32 len, struct dentry **ou
 			dentry_put(d);
 		return -EAGAIN;
 	}
-	if (dir->inode->ops->walk && !dir->unhashed) {
+	if (dir->inode->ops->walk) {
 		if (d)
 			dentry_put(d);
 		return dir->inode->ops->walk(dir, name, out);

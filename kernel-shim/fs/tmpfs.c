@@ -4,7 +4,7 @@
  */
 #include "fs/tmpfs_internal.h"
 
-#include <asm/mman.h>
+#include <linux/mman.h>
 #include <linux/magic.h>
 
 #define SEALS_ALL \
@@ -230,9 +230,11 @@ struct file *tmpfs_anon_file(const char *name, u64 size)
 	return f;
 }
 
-struct file *tmpfs_memfd(const char *name, bool sealable)
+struct file *tmpfs_memfd(const char *name, bool sealable, bool noexec)
 {
-	return anon_open(name, 0777, sealable ? 0 : F_SEAL_SEAL);
+	u32 seals = sealable ? 0 : F_SEAL_SEAL;
+
+	return anon_open(name, noexec ? 0666 : 0777, seals | (noexec ? F_SEAL_EXEC : 0));
 }
 
 /* -- seals -- */

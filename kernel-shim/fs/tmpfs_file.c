@@ -3,7 +3,7 @@
  */
 #include "fs/tmpfs_internal.h"
 
-#include <asm/mman.h>
+#include <linux/mman.h>
 #include <linux/falloc.h>
 
 #define FILE_MAX ((u64)0x7fffffffffffffff & ~(PAGE_SIZE - 1))

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Extended attributes.
+ */
+#include "fs/fs_internal.h"
+#include "sys/sys.h"
+
+#include <linux/limits.h>
+#include <linux/xattr.h>
+
+struct target {
+	struct path path; /* dentry NULL: a file without a path */
+	struct inode *inode;
+};
+
+static int target_name(u64 uname, bool follow, struct target *t)
+{
+	char *name = getname(uname, false);
+	int r;
+
+	if (is_err(name))
+		return (int)ptr_err(name);
+	r = path_lookup(AT_FDCWD, name, follow ? LOOKUP_FOLLOW : 0, &t->path, NULL);
+	kfree(name);
+	if (!r) {
+		t->inode = t->path.dentry->inode;
+		inode_get(t->inode);
+	}
+	return r;
+}
+
+static int target_fd(s32 fd, struct target *t)
+{
+	struct file *f = fd_get(fd);
+	int r = 0;
+
+	memset(t, 0, sizeof(*t));
+	if (!f)
+		return -EBADF;
+	if (!f->inode) {
+		r = -EOPNOTSUPP;
+	} else {
+		t->inode = f->inode;
+		inode_get(t->inode);
+		t->path = f->path;
+		if (t->path.dentry)
+			path_get(&t->path);
+	}
+	file_put(f);
+	return r;
+}
+
+static void target_put(struct target *t)
+{
+	if (t->path.dentry)
+		path_put(&t->path);
+	inode_put(t->inode);
+}
+
+static bool starts_with(const char *name, const char *prefix)
+{
+	return !strncmp(name, prefix, strlen(prefix)) && name[strlen(prefix)];
+}
+
+/* May the caller read or write an attribute of this name? */
+static int allowed(struct inode *i, const char *name, bool write)
+{
+	if (starts_with(name, XATTR_SECURITY_PREFIX))
+		return write && !fs_is_root() ? -EPERM : 0;
+	if (starts_with(name, XATTR_TRUSTED_PREFIX)) {
+		if (!fs_is_root())
+			return write ? -EPERM : -ENODATA;
+		return 0;
+	}
+	if (!starts_with(name, XATTR_USER_PREFIX))
+		return -EOPNOTSUPP;
+	if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
+		return write ? -EPERM : -ENODATA;
+	if (write && S_ISDIR(i->mode) && (i->mode & S_ISVTX) && !inode_owned(i))
+		return -EPERM;
+	return inode_permission(i, write ? MAY_WRITE : MAY_READ);
+}
+
+static int get_attr_name(char *name, u64 uname)
+{
+	s64 len = strncpy_from_user(name, uname, XATTR_NAME_MAX + 1);
+
+	if (len == -ENAMETOOLONG || len == 0)
+		return -ERANGE;
+	return len < 0 ? (int)len : 0;
+}
+
+static s64 get(struct inode *i, u64 uname, u64 uvalue, u64 size)
+{
+	char name[XATTR_NAME_MAX + 1];
+	void *buf = NULL;
+	s64 r = get_attr_name(name, uname);
+
+	if (!r)
+		r = allowed(i, name, false);
+	if (r)
+		return r;
+	if (!i->ops->getxattr)
+		return -EOPNOTSUPP;
+	size = min_u64(size, XATTR_SIZE_MAX);
+	if (size) {
+		buf = kalloc(size);
+		if (!buf)
+			return -ENOMEM;
+	}
+	r = i->ops->getxattr(i, name, buf, size);
+	if (r > 0 && size && copy_to_user(uvalue, buf, (size_t)r))
+		r = -EFAULT;
+	kfree(buf);
+	return r;
+}
+
+static s64 list(struct inode *i, u64 ulist, u64 size)
+{
+	char *buf = NULL;
+	s64 r;
+
+	if (!i->ops->listxattr)
+		return 0;
+	size = min_u64(size, XATTR_LIST_MAX);
+	if (size) {
+		buf = kalloc(size);
+		if (!buf)
+			return -ENOMEM;
+	}
+	r = i->ops->listxattr(i, buf, size);
+	if (r > 0 && size && copy_to_user(ulist, buf, (size_t)r))
+		r = -EFAULT;
+	kfree(buf);
+	return r;
+}
+
+/* Rights to change: the mount's, then the attribute's. */
+static int may_change(const struct target *t, const char *name)
+{
+	int r = t->path.dentry ? mount_writable(t->path.mnt) : 0;
+
+	return r ? r : allowed(t->inode, name, true);
+}
+
+static s64 set(struct target *t, const u64 *a)
+{
+	char name[XATTR_NAME_MAX + 1];
+	u32 flags = (u32)a[3];
+	void *buf;
+	s64 r;
+
+	if (flags & ~(u32)(XATTR_CREATE | XATTR_REPLACE))
+		return -EINVAL;
+	r = get_attr_name(name, a[0]);
+	if (r)
+		return r;
+	if (a[2] > XATTR_SIZE_MAX)
+		return -E2BIG;
+	buf = kalloc(a[2] + 1);
+	if (!buf)
+		return -ENOMEM;
+	r = copy_from_user(buf, a[1], a[2]);
+	if (!r)
+		r = may_change(t, name);
+	if (!r)
+		r = t->inode->ops->setxattr
+			? t->inode->ops->setxattr(t->inode, name, buf, a[2], flags)
+			: -EOPNOTSUPP;
+	kfree(buf);
+	return r;
+}
+
+static s64 drop(struct target *t, u64 uname)
+{
+	char name[XATTR_NAME_MAX + 1];
+	s64 r = get_attr_name(name, uname);
+
+	if (!r)
+		r = may_change(t, name);
+	if (r)
+		return r;
+	return t->inode->ops->removexattr ? t->inode->ops->removexattr(t->inode, name)
+					  : -EOPNOTSUPP;
+}
+
+/* -- the twelve calls: by path, by path without following, by descriptor -- */
+
+enum how { BY_PATH, BY_LINK, BY_FD };
+
+static int target_get(u64 arg, enum how how, struct target *t)
+{
+	return how == BY_FD ? target_fd((s32)arg, t) : target_name(arg, how == BY_PATH, t);
+}
+
+static long call_get(const u64 *a, enum how how)
+{
+	struct target t;
+	long r = target_get(a[0], how, &t);
+
+	if (r)
+		return r;
+	r = get(t.inode, a[1], a[2], a[3]);
+	target_put(&t);
+	return r;
+}
+
+static long call_list(const u64 *a, enum how how)
+{
+	struct target t;
+	long r = target_get(a[0], how, &t);
+
+	if (r)
+		return r;
+	r = list(t.inode, a[1], a[2]);
+	target_put(&t);
+	return r;
+}
+
+static long call_set(const u64 *a, enum how how)
+{
+	struct target t;
+	long r = target_get(a[0], how, &t);
+
+	if (r)
+		return r;
+	r = set(&t, a + 1);
+	target_put(&t);
+	return r;
+}
+
+static long call_remove(const u64 *a, enum how how)
+{
+	struct target t;
+	long r = target_get(a[0], how, &t);
+
+	if (r)
+		return r;
+	r = drop(&t, a[1]);
+	target_put(&t);
+	return r;
+}
+
+#define XATTR_CALLS(verb)                                                                          \
+	long sys_##verb##xattr(struct task *t, const u64 *a)                                       \
+	{                                                                                          \
+		return call_##verb(a, BY_PATH);                                                    \
+	}                                                                                          \
+	long sys_l##verb##xattr(struct task *t, const u64 *a)                                      \
+	{                                                                                          \
+		return call_##verb(a, BY_LINK);                                                    \
+	}                                                                                          \
+	long sys_f##verb##xattr(struct task *t, const u64 *a)                                      \
+	{                                                                                          \
+		return call_##verb(a, BY_FD);                                                      \
+	}
+XATTR_CALLS(get)
+XATTR_CALLS(list)
+XATTR_CALLS(set)
+XATTR_CALLS(remove)
