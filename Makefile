@@ -24,7 +24,7 @@ CORE_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -I$(B) -ffreest
 	-fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables
 GUEST_CFLAGS := $(CORE_CFLAGS) -DHOME_GUEST -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
 	-fcf-protection=none -U_FORTIFY_SOURCE
-HOSTHOME_CFLAGS := $(CORE_CFLAGS) -DHOME_HOST -fPIE
+HOSTHOME_CFLAGS := $(CORE_CFLAGS) -fvisibility=hidden -DHOME_HOST -fPIE
 
 .PHONY: all clean install check conformance unit check-emulated lint deps help
 all: $(B)/sandbox
