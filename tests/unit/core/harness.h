@@ -113,10 +113,12 @@ extern u64 heap_live;	 /* blocks */
 extern u64 heap_fail_at; /* n: the n-th allocation from now on fails; 0: none */
 void heap_free_all(void);
 
-/* The tests of each file. */
+/* The tests of each file; another binary may name its own. */
+#ifndef CORE_GROUPS
 #define CORE_GROUPS(X)                                                                             \
 	X(process)                                                                                 \
 	X(wait) X(thread) X(futex) X(signal) X(sigframe) X(timer) X(ids) X(limits) X(memory)
+#endif
 
 #define X(noun)                                                                                    \
 	extern const struct CMUnitTest noun##_tests[];                                             \
