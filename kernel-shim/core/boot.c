@@ -132,6 +132,7 @@ static void boot_task(void *arg)
 			klog(CHAN_LOG_FATAL, "cannot run %s: error %ld", boot_string(b, b->path), -r);
 		kernel_exit((r == -ENOENT ? 127 : 126) << 8);
 	}
+	t->regs_replaced = false; /* no execve is waiting for its result to be left alone */
 	task_main(t);
 }
 
