@@ -57,7 +57,8 @@ int vfs_mkdir(s32 dfd, const char *name, u32 mode)
 		r = -EPERM;
 	mode &= S_ISVTX | 0777;
 	if (!r)
-		r = create_end(d, dir->ops->mkdir(dir, d, mode & ~current->fs->umask, &made), made);
+		r = dir->ops->mkdir(dir, d, mode & ~current->fs->umask, &made);
+	r = create_end(d, r, made);
 	dentry_put(d);
 out:
 	namei_end(&n);
@@ -103,7 +104,8 @@ int vfs_mknod(s32 dfd, const char *name, u32 mode, u64 rdev)
 		r = -EPERM;
 	mode &= ~(current->fs->umask & 0777);
 	if (!r)
-		r = create_end(d, dir->ops->create(dir, d, mode, rdev, &made), made);
+		r = dir->ops->create(dir, d, mode, rdev, &made);
+	r = create_end(d, r, made);
 	dentry_put(d);
 out:
 	namei_end(&n);
@@ -124,7 +126,8 @@ int vfs_symlink(const char *target, s32 dfd, const char *name)
 	if (!r && !dir->ops->symlink)
 		r = -EPERM;
 	if (!r)
-		r = create_end(d, dir->ops->symlink(dir, d, target, &made), made);
+		r = dir->ops->symlink(dir, d, target, &made);
+	r = create_end(d, r, made);
 	dentry_put(d);
 out:
 	namei_end(&n);
