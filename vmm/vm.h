@@ -30,17 +30,23 @@ struct vm_sregs {
 	uint16_t cs, ss, tr; /* selectors; CPL is cs & 3 */
 };
 
+/*
+ * After IO_OUT the instruction is as good as done: rip may be at it or behind it, and a caller that
+ * writes another rip leaves it behind. After IO_IN and MMIO it is unfinished until the next run,
+ * which may write over registers that the caller changed.
+ */
 enum vm_exit_reason {
 	VM_EXIT_IO_OUT, /* io.port, io.value, io.size */
 	VM_EXIT_IO_IN,	/* the same; answer in io.value of the struct given to the next run */
 	VM_EXIT_MMIO,	/* gpa: an access to nothing */
 	VM_EXIT_HLT,
 	VM_EXIT_INTR,	    /* kicked, or a host signal */
-	VM_EXIT_IRQ_WINDOW, /* not seen by callers: a backend that needs it handles it */
+	VM_EXIT_IRQ_WINDOW, /* never seen by callers: a backend that needs it handles it */
 	VM_EXIT_SHUTDOWN,   /* triple fault */
 	VM_EXIT_FAIL,	    /* entry failed or the backend cannot go on: fail.code */
-	VM_EXIT_MEMORY, /* host memory behind a guest page could not be had (-EFAULT); gpa, or ~0
-			   unknown */
+	/* Host memory behind a guest page could not be had: gpa, or ~0 if the backend cannot tell.
+	 * The vCPU is before the instruction and may run again. */
+	VM_EXIT_MEMORY,
 	VM_EXIT_REASONS
 };
 const char *vm_exit_name(enum vm_exit_reason reason);
@@ -81,8 +87,7 @@ struct vm_caps {
 
 struct vm_ops {
 	const char *name;
-	/* 0 if usable by this process now, else -errno with a sentence in why[]. Cheap; no VM is
-	 * made. */
+	/* 0 if usable by this process now, else -errno and a sentence in why[]. Makes no VM. */
 	int (*available)(char *why, size_t why_size);
 	/* Makes a throw-away VM and tries things. */
 	int (*probe)(struct vm_caps *out);
@@ -94,8 +99,7 @@ struct vm_ops {
 	int (*vcpu_create)(struct vm *vm, uint32_t index, struct vcpu **out);
 	int (*vcpu_set_sregs)(struct vcpu *v, const struct vm_sregs *s);
 	int (*vcpu_get_sregs)(struct vcpu *v, struct vm_sregs *s);
-	/* The general registers at the last exit; writable; taken over by the next run if dirty is
-	 * set. */
+	/* The general registers at the last exit; the next run takes over changes if set dirty. */
 	struct vm_gprs *(*vcpu_gprs)(struct vcpu *v);
 	void (*vcpu_gprs_dirty)(struct vcpu *v);
 	int (*vcpu_set_msr)(struct vcpu *v, uint32_t msr, uint64_t value);
@@ -104,15 +108,14 @@ struct vm_ops {
 	int (*vcpu_set_fpu)(struct vcpu *v, const void *buf, size_t size);
 	/* Runs until an exit. 0, or -errno when the vCPU is beyond use. */
 	int (*vcpu_run)(struct vcpu *v, struct vm_exit *out);
-	/* Inject external interrupt `vector` as soon as RFLAGS.IF allows; at most one pending. */
-	int (*vcpu_interrupt)(struct vcpu *v, uint8_t vector); /* -EBUSY: one is pending */
-	/* Make vcpu_run return VM_EXIT_INTR soon, also when it is just being entered.
-	 * Async-signal-safe. */
+	/* Inject external interrupt `vector` as soon as RFLAGS.IF allows. -EBUSY: one is pending.
+	 */
+	int (*vcpu_interrupt)(struct vcpu *v, uint8_t vector);
+	/* Make vcpu_run return VM_EXIT_INTR soon, or the next one at once. Async-signal-safe. */
 	void (*vcpu_kick)(struct vcpu *v);
 	void (*vcpu_destroy)(struct vcpu *v);
 	void (*stats)(struct vcpu *v, struct vm_stats *out);
-	/* File descriptors that must survive the jail, and the ioctl numbers the vCPU thread needs.
-	 */
+	/* The ioctl numbers that a vCPU's thread needs. */
 	size_t (*vcpu_ioctls)(const unsigned long **out);
 };
 

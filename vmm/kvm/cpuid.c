@@ -17,6 +17,7 @@
 #define LEAF1_ECX_X2APIC       (1u << 21)
 #define LEAF1_ECX_TSC_DEADLINE (1u << 24)
 #define LEAF1_ECX_XSAVE	       (1u << 26)
+#define LEAF1_ECX_HYPERVISOR   (1u << 31)
 #define LEAF1_ECX_OSXSAVE      (1u << 27)
 #define LEAF80000001_ECX_SVM   (1u << 2)
 
@@ -79,6 +80,8 @@ void kvm_cpuid_trim(struct kvm_cpuid2 *cpuid)
 			/* There is no APIC, and no virtual machine inside this one. */
 			e.ecx &= ~(LEAF1_ECX_MONITOR | LEAF1_ECX_VMX | LEAF1_ECX_X2APIC |
 				   LEAF1_ECX_TSC_DEADLINE);
+			/* KVM offers the leaves and leaves this bit to us. */
+			e.ecx |= LEAF1_ECX_HYPERVISOR;
 			break;
 		case 0xa:	 /* performance counters: not virtualized for programs */
 		case 0x8000000a: /* SVM */

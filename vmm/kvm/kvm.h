@@ -16,7 +16,8 @@
  * The signal that vcpu_kick sends to the thread inside vcpu_run, so that KVM_RUN ends; its handler
  * has nothing to do. vcpu_create installs an empty one (SA_RESTART) if the signal's action is
  * SIG_DFL then; a handler that is there already is kept. The first vcpu_run of a thread unblocks
- * the signal in that thread. A thread that kicks needs tgkill in its seccomp filter.
+ * the signal in that thread. A thread that kicks needs getpid and tgkill in its seccomp filter;
+ * one that runs, at its first run, gettid and rt_sigprocmask.
  */
 int kvm_kick_signal(void);
 

@@ -103,7 +103,7 @@ struct trial {
 
 static uint64_t gpa0(const char *label)
 {
-	return CODE0 + (uint64_t)(label - kvm_probe_code0);
+	return CODE0 + ((uintptr_t)label - (uintptr_t)kvm_probe_code0);
 }
 
 static uint64_t now_ns(void)
@@ -148,8 +148,10 @@ static void memory_fill(struct trial *t)
 	put64(t, TSS + 4, STACK0);
 	/* I/O bitmap beyond the limit: no port for ring 3 (SDM vol. 1, 19.5.2). */
 	memcpy(t->memory + TSS + 0x66, &(uint16_t){0x68}, 2);
-	memcpy(t->memory + CODE0, kvm_probe_code0, (size_t)(kvm_probe_code0_end - kvm_probe_code0));
-	memcpy(t->memory + CODE3, kvm_probe_code3, (size_t)(kvm_probe_code3_end - kvm_probe_code3));
+	memcpy(t->memory + CODE0, kvm_probe_code0,
+		(uintptr_t)kvm_probe_code0_end - (uintptr_t)kvm_probe_code0);
+	memcpy(t->memory + CODE3, kvm_probe_code3,
+		(uintptr_t)kvm_probe_code3_end - (uintptr_t)kvm_probe_code3);
 }
 
 static int registers_fill(struct trial *t, uint64_t rip, bool ring3)

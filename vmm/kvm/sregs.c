@@ -88,21 +88,22 @@ static bool sregs_safe(const struct vcpu *v, const struct vm_sregs *s, uint64_t 
 int kvm_vcpu_set_sregs(struct vcpu *v, const struct vm_sregs *s)
 {
 	uint64_t cr4 = v->vm->osxsave ? s->cr4 | CR4_OSXSAVE : s->cr4;
-	int result;
+	struct kvm_sregs next = *v->sregs; /* apic_base and cr8 as KVM last told them */
+	bool later = v->vm->sync_regs && sregs_safe(v, s, cr4);
 
-	/* apic_base and cr8 are kept as KVM last told them. */
-	sregs_to_kvm(s, cr4, v->sregs);
-	v->sregs_dirty = v->sregs_valid = true;
-	if (v->vm->sync_regs && sregs_safe(v, s, cr4))
-		return 0;
-	result = kvm_sregs_flush(v);
-	if (result < 0) {
-		v->sregs_dirty = v->sregs_valid = false;
-		return result;
+	sregs_to_kvm(s, cr4, &next);
+	if (!later) {
+		int result = kvm_ioctl(v->fd, KVM_SET_SREGS, &next);
+
+		if (result < 0)
+			return result;
+		v->good_cr0 = s->cr0;
+		v->good_cr4 = cr4;
+		v->good_efer = s->efer;
 	}
-	v->good_cr0 = s->cr0;
-	v->good_cr4 = cr4;
-	v->good_efer = s->efer;
+	*v->sregs = next;
+	v->sregs_valid = true;
+	v->sregs_dirty = later;
 	return 0;
 }
 

@@ -99,7 +99,10 @@ __asm__(
 	PIECE(guest_syscall)
 	"	syscall\n"
 	"	ud2\n"
-	PIECE(guest_read)
+PIECE(guest_syscall_loop)
+	"	syscall\n"
+	"	jmp guest_syscall_loop\n"
+		PIECE(guest_read)
 	"	movq (%rdi), %rax\n"
 	"	ud2\n"
 	PIECE(guest_write)

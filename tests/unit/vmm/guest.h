@@ -37,6 +37,7 @@ extern const char guest_loop0[]; /* ecx times; out */
 /* Ring 3 */
 extern const char guest_spin[];
 extern const char guest_syscall[];
+extern const char guest_syscall_loop[];
 extern const char guest_read[];	  /* (rdi) to rax; ud2 */
 extern const char guest_write[];  /* rax to (rdi); ud2 */
 extern const char guest_while[];  /* while (rdi) is rsi, count in rbx; ud2 */

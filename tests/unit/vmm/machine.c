@@ -23,11 +23,18 @@ uint64_t *machine_pte(struct machine *m, uint64_t va)
 	return machine_words(m, va < GUEST_MEMORY ? GUEST_PT : GUEST_PT_WIN) + (va >> 12) % 512;
 }
 
+/* The pieces are labels in one section, to C they are unrelated objects: numbers, then. */
+static bool in_ring3(const char *label)
+{
+	return (uintptr_t)label >= (uintptr_t)guest_code3 &&
+	       (uintptr_t)label < (uintptr_t)guest_code3_end;
+}
+
 uint64_t machine_at(const char *label)
 {
-	if (label >= guest_code3 && label < guest_code3_end)
-		return GUEST_CODE3 + (uint64_t)(label - guest_code3);
-	return GUEST_CODE0 + (uint64_t)(label - guest_code0);
+	if (in_ring3(label))
+		return GUEST_CODE3 + ((uintptr_t)label - (uintptr_t)guest_code3);
+	return GUEST_CODE0 + ((uintptr_t)label - (uintptr_t)guest_code0);
 }
 
 static void tables_fill(struct machine *m)
@@ -77,8 +84,10 @@ static int memory_fill(struct machine *m)
 	m->memory = memory;
 	tables_fill(m);
 	descriptors_fill(m);
-	memcpy(m->memory + GUEST_CODE0, guest_code0, (size_t)(guest_code0_end - guest_code0));
-	memcpy(m->memory + GUEST_CODE3, guest_code3, (size_t)(guest_code3_end - guest_code3));
+	memcpy(m->memory + GUEST_CODE0, guest_code0,
+		(uintptr_t)guest_code0_end - (uintptr_t)guest_code0);
+	memcpy(m->memory + GUEST_CODE3, guest_code3,
+		(uintptr_t)guest_code3_end - (uintptr_t)guest_code3);
 	return 0;
 }
 
@@ -143,7 +152,7 @@ void machine_set_regs(struct machine *m)
 
 int machine_start(struct machine *m, const char *label)
 {
-	unsigned ring = label >= guest_code3 && label < guest_code3_end ? 3 : 0;
+	unsigned ring = in_ring3(label) ? 3 : 0;
 	struct vm_sregs s;
 	int result;
 

@@ -2,6 +2,7 @@
  *
  * What vmm/kvm/README.md says of a host's KVM, measured.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -179,6 +180,86 @@ static void measure_trap(void)
 	machine_end(&m);
 }
 
+/* LSTAR is where ring 3 may go itself, and the TSS lets it use the port: no ring 0 on the way. */
+static bool syscall_begin(struct machine *m)
+{
+	const uint16_t bitmap = 0x68;
+	struct vm_sregs s;
+
+	if (machine_begin(m, true) < 0 || machine_start(m, guest_syscall_loop) < 0)
+		return false;
+	memcpy(m->memory + GUEST_TSS + 0x66, &bitmap, sizeof(bitmap));
+	machine_sregs(m, 3, &s);
+	s.tss_limit = 0x68 + 0x10; /* ports 0..7fh, and the byte behind */
+	return ops->vcpu_set_sregs(m->vcpu, &s) == 0 &&
+	       ops->vcpu_set_msr(m->vcpu, 0xc0000081, 0x001b000800000000) == 0 &&
+	       ops->vcpu_set_msr(m->vcpu, 0xc0000082, machine_at(guest_port)) == 0 &&
+	       ops->vcpu_set_msr(m->vcpu, 0xc0000084, 0x700) == 0;
+}
+
+static void measure_syscall(bool ring0)
+{
+	struct machine m;
+	double start = now_us();
+
+	if (!syscall_begin(&m))
+		return;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct vm_gprs *g = machine_regs(&m);
+
+		if (machine_run(&m) != VM_EXIT_IO_OUT || m.exit.io.port != GUEST_PORT) {
+			printf("syscall broken\n");
+			return;
+		}
+		g->rip = g->rcx;
+		g->rflags = g->r11;
+		machine_set_regs(&m);
+		if (ring0) {
+			struct vm_sregs s;
+
+			machine_sregs(&m, 3, &s);
+			ops->vcpu_set_sregs(m.vcpu, &s);
+		}
+	}
+	printf("syscall of ring 3 to userspace (out in ring %d) and back by %s %.1f us\n",
+		ring0 ? 0 : 3, ring0 ? "set_sregs" : "rip and rflags", (now_us() - start) / ROUNDS);
+	machine_end(&m);
+}
+
+static void *kick_soon(void *arg)
+{
+	struct machine *m = arg;
+	static double when;
+
+	nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	when = now_us();
+	ops->vcpu_kick(m->vcpu);
+	return &when;
+}
+
+static void measure_kick(void)
+{
+	enum { TIMES = 50 };
+	struct machine m;
+	double total = 0;
+
+	if (machine_begin(&m, true) < 0 || machine_start(&m, guest_spin) < 0)
+		return;
+	for (int i = 0; i < TIMES; i++) {
+		pthread_t thread;
+		double end;
+		void *when;
+
+		pthread_create(&thread, NULL, kick_soon, &m);
+		ops->vcpu_run(m.vcpu, &m.exit);
+		end = now_us();
+		pthread_join(thread, &when);
+		total += end - *(double *)when;
+	}
+	printf("kick of a spinning ring 3 to INTR %.1f us\n", total / TIMES);
+	machine_end(&m);
+}
+
 static void measure_interrupt(void)
 {
 	struct machine m;
@@ -315,7 +396,9 @@ int main(void)
 	measure_make();
 	measure_exits();
 	measure_trap();
+	measure_syscall(caps.syscall_ring0);
 	measure_interrupt();
+	measure_kick();
 	measure_tlb();
 	return 0;
 }

@@ -97,7 +97,7 @@ static void test_cpuid_trim(void **state)
 
 	assert_non_null(cpuid);
 	cpuid->nent = 5;
-	cpuid->entries[0] = (struct kvm_cpuid_entry2){.function = 1, .ecx = UINT32_MAX};
+	cpuid->entries[0] = (struct kvm_cpuid_entry2){.function = 1, .ecx = INT32_MAX};
 	cpuid->entries[1] = (struct kvm_cpuid_entry2){.function = 0x40000000, .eax = 0x40000001};
 	cpuid->entries[2] = (struct kvm_cpuid_entry2){.function = 0x40000001, .eax = 0xffff};
 	cpuid->entries[3] = (struct kvm_cpuid_entry2){.function = 0x80000001, .ecx = UINT32_MAX};

@@ -76,6 +76,7 @@ static void assert_memory_exit(struct machine *m, const char *label, uint64_t va
 	assert_int_equal(machine_regs(m)->rbp, 0x1234);
 	assert_int_equal(ops->vcpu_get_sregs(m->vcpu, &s), 0);
 	assert_int_equal(s.cs & 3, 3);
+	assert_int_equal(s.cr2, 0); /* it is no fault of the guest's */
 	assert_true(m->exit.gpa == UINT64_MAX || (m->exit.gpa & ~0xfffull) == (va & ~0xfffull));
 }
 

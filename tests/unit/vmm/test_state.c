@@ -59,6 +59,14 @@ static void test_sregs_bad(void **state)
 	machine_sregs(&m, 3, &s);
 	s.cr4 |= 1ull << 31;
 	assert_int_equal(ops->vcpu_set_sregs(m.vcpu, &s), -EINVAL);
+	/* Also what waits for the next run. */
+	machine_sregs(&m, 3, &s);
+	s.fs_base = 0x5000;
+	assert_int_equal(ops->vcpu_set_sregs(m.vcpu, &s), 0);
+	s.cr4 |= 1ull << 31;
+	assert_int_equal(ops->vcpu_set_sregs(m.vcpu, &s), -EINVAL);
+	assert_int_equal(ops->vcpu_get_sregs(m.vcpu, &s), 0);
+	assert_int_equal(s.fs_base, 0x5000);
 	assert_non_null(machine_trap(&m, 6));
 	machine_end(&m);
 }
