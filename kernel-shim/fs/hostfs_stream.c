@@ -37,8 +37,9 @@ void hostfs_event(u64 tag, u32 events)
 
 		if (h->tag != tag)
 			continue;
+		/* One event ends the watch of all: whoever waits for another has to ask again. */
 		h->armed = 0;
-		waitq_wake(&h->wait, events);
+		waitq_wake(&h->wait, 0);
 		return;
 	}
 }
@@ -81,6 +82,14 @@ static s64 wait_ready(struct file *f, u32 events)
 	return r ? -ERESTARTSYS : 0;
 }
 
+/* Nothing more for now, and somebody waits in epoll: an edge-triggered item is not polled again until
+ * the next event, so that the watch is set here. */
+static void watch_again(struct host_file *h, u32 events)
+{
+	if (h->stream && !list_empty(&h->wait.waiters))
+		watch(h, events);
+}
+
 /* -- reading and writing -- */
 
 /* The shared position, unless the call gave one of its own. */
@@ -93,6 +102,7 @@ static s64 stream_read(struct file *f, struct uio *u, s64 *pos)
 {
 	struct host_file *h = host_file(f);
 	u64 off = offset_of(f, pos);
+	size_t want = u->left;
 
 	for (;;) {
 		s64 r = h->tty && kern->console ? tty_check_read(kern->console) : 0;
@@ -101,6 +111,8 @@ static s64 stream_read(struct file *f, struct uio *u, s64 *pos)
 			r = host_transfer(h->handle, u, off, false, 0, h->stream);
 		if (r > 0 && off != CHAN_OFF_STREAM)
 			*pos += r;
+		if (r == -EAGAIN || (r > 0 && (size_t)r < want))
+			watch_again(h, POLL_IN);
 		if (r != -EAGAIN || (f->flags & O_NONBLOCK))
 			return r;
 		r = wait_ready(f, POLL_IN);
@@ -126,6 +138,8 @@ static s64 stream_write(struct file *f, struct uio *u, s64 *pos)
 				off += (u64)r;
 			continue;
 		}
+		if (r == -EAGAIN)
+			watch_again(h, POLL_OUT);
 		if (r == -EAGAIN && !(f->flags & O_NONBLOCK))
 			r = wait_ready(f, POLL_OUT);
 		else if (!r)
