@@ -174,7 +174,7 @@ static int map_segment(struct elf_file *e, struct mm *mm, const Elf64_Phdr *p, u
 		if ((p->p_offset & (PAGE_SIZE - 1)) != in_page || p->p_offset > (u64)INT64_MAX)
 			return -EINVAL;
 		r = mm_map(mm, va - in_page, p->p_filesz + in_page, segment_prot(p),
-			MAP_PRIVATE | MAP_FIXED, e->file, p->p_offset - in_page);
+			MAP_PRIVATE | MAP_FIXED | MAP_DENYWRITE, e->file, p->p_offset - in_page);
 		if (r < 0)
 			return (int)r;
 	}

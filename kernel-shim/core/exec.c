@@ -191,7 +191,7 @@ static void exec_commit(struct exec *x)
 	t->regs.rflags = 0x202;
 	t->regs.cs = USER_CS;
 	t->regs.ss = USER_SS;
-	t->regs_replaced = true;
+	t->regs_replaced = old != NULL; /* the first program is not the result of a call */
 }
 
 static void free_strings(char **v)

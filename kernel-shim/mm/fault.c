@@ -70,46 +70,85 @@ static bool access_allowed(const struct vma *v, enum mm_access access)
 	}
 }
 
-/* How many entries from va on one fault may fill: inside the vma, inside one table. */
-static u64 batch_limit(const struct vma *v, u64 va, u64 want)
-{
-	u64 table_end = round_down(va, PAGE_SIZE * 512) + PAGE_SIZE * 512;
+/* Pages [lo, hi) that one fault fills: inside the vma, inside the table of va. */
+struct range {
+	u64 lo, hi;
+};
 
-	return min_u64(want, (min_u64(v->end, table_end) - va) >> PAGE_SHIFT);
+static struct range clip(const struct vma *v, u64 va, u64 lo, u64 hi)
+{
+	u64 table = round_down(va, PAGE_SIZE * 512);
+
+	return (struct range){max_u64(lo, max_u64(v->start, table)),
+		min_u64(hi, min_u64(v->end, table + PAGE_SIZE * 512))};
 }
 
-/* A walk through anonymous memory gets 4, then MM_ANON_BATCH pages at a time. */
-static u64 anon_batch(struct mm *mm, const struct vma *v, u64 va)
+static u64 *entry_at(u64 *e, u64 va, u64 at)
 {
-	u64 want = 1;
+	return e + ((s64)(at - va) >> PAGE_SHIFT);
+}
 
-	if (va == mm->fault_next && !pages_low())
-		want = mm->fault_batch >= 4 ? MM_ANON_BATCH : 4;
-	want = batch_limit(v, va, want);
+static bool vma_small(const struct vma *v, u64 pages)
+{
+	return v->end - v->start <= pages * PAGE_SIZE;
+}
+
+/* A walk through anonymous memory gets 4, then 16, then MM_ANON_BATCH pages at a time. What is
+ * small
+ * (.bss, the first heap, a thread's stack) will be used here and there: some around the fault. */
+static struct range anon_range(struct mm *mm, const struct vma *v, u64 va)
+{
+	struct range r;
+	u64 want = 1, lo = va;
+
+	if (pages_low()) {
+		r = clip(v, va, va, va + PAGE_SIZE);
+	} else {
+		if (va == mm->fault_next) {
+			want = min_u64(max_u64(mm->fault_batch, 1) * 4, MM_ANON_BATCH);
+		} else if (vma_small(v, MM_SMALL)) {
+			want = MM_SMALL_AROUND;
+			lo = round_down(va, MM_SMALL_AROUND * PAGE_SIZE);
+		}
+		r = clip(v, va, lo, lo + want * PAGE_SIZE);
+	}
 	mm->fault_batch = (u32)want;
-	mm->fault_next = va + want * PAGE_SIZE;
-	return want;
+	mm->fault_next = r.hi;
+	return r;
+}
+
+/* A fresh page, or the zero frame for a read. Pages that were not asked for lack PTE_A until the
+ * processor sets it: mincore(2) tells them from those in use. */
+static int anon_page(struct mm *mm, const struct vma *v, bool write, u64 *e, u64 bits)
+{
+	u64 pa;
+
+	if (!write) {
+		*e = page_zero_frame() | bits | PTE_COW;
+		return 0;
+	}
+	pa = pages_low() ? 0 : page_alloc();
+	if (!pa)
+		return -ENOMEM;
+	pte_set(mm, e, pa, bits | (v->prot & PROT_WRITE ? PTE_W : 0));
+	return 0;
 }
 
 static int fault_anon(struct mm *mm, struct vma *v, u64 va, bool write, u64 *e)
 {
-	u64 n = anon_batch(mm, v, va), bits = vma_pte_bits(v), i;
+	struct range r = anon_range(mm, v, va);
+	u64 bits = vma_pte_bits(v);
 
-	for (i = 0; i < n && !e[i]; i++) {
-		u64 pa = page_zero_frame();
-
-		if (!write) {
-			e[i] = pa | bits | PTE_COW;
-			continue;
-		}
-		pa = pages_low() ? 0 : page_alloc();
-		if (!pa)
-			break;
-		pte_set(mm, &e[i], pa, bits | PTE_D | (v->prot & PROT_WRITE ? PTE_W : 0));
-	}
-	if (!i)
+	write |= vma_small(v, MM_SMALL) && (v->prot & PROT_WRITE);
+	if (anon_page(mm, v, write, e, bits))
 		return -ENOMEM;
-	plat_tlb_added(mm, va, i);
+	for (u64 at = r.lo; at < r.hi; at += PAGE_SIZE) {
+		u64 *x = entry_at(e, va, at);
+
+		if (!*x && anon_page(mm, v, write, x, bits & ~PTE_A))
+			break;
+	}
+	plat_tlb_added(mm, r.lo, (r.hi - r.lo) >> PAGE_SHIFT);
 	return 0;
 }
 
@@ -148,48 +187,85 @@ static int file_page(struct vma *v, u64 va, bool write, u64 *pa)
 /* Neighbours in the window are there already: map them before they fault. */
 static void fault_around(struct mm *mm, struct vma *v, u64 va, u64 *e, u64 bits)
 {
-	u64 lo = round_down(va, MM_FILE_AROUND * PAGE_SIZE);
-	u64 hi = lo + MM_FILE_AROUND * PAGE_SIZE, from = va, to = va + PAGE_SIZE, pa;
+	u64 lo = round_down(va, MM_FILE_AROUND * PAGE_SIZE), pa;
+	struct range r = clip(v, va, lo, lo + MM_FILE_AROUND * PAGE_SIZE);
 
-	lo = max_u64(lo, v->start);
-	hi = min_u64(hi, v->end);
-	for (u64 at = lo; at < hi; at += PAGE_SIZE) {
-		u64 *x = e + (s64)(at - va) / (s64)PAGE_SIZE;
+	for (u64 at = r.lo; at < r.hi; at += PAGE_SIZE) {
+		u64 *x = entry_at(e, va, at);
 
-		if (*x || at == va)
+		if (*x)
 			continue;
 		if (file_page(v, at, false, &pa))
 			break;
-		pte_set(mm, x, pa, bits);
-		from = min_u64(from, at);
-		to = max_u64(to, at + PAGE_SIZE);
+		pte_set(mm, x, pa, bits & ~PTE_A);
 	}
-	plat_tlb_added(mm, from, (to - from) >> PAGE_SHIFT);
+	plat_tlb_added(mm, r.lo, (r.hi - r.lo) >> PAGE_SHIFT);
 }
 
-static int fault_file_private(struct mm *mm, struct vma *v, u64 va, bool write, u64 *e)
+/* An absent page of a private file mapping, copied for writing. */
+static int copy_page_in(struct mm *mm, struct vma *v, u64 va, u64 *e)
 {
-	u64 bits = vma_pte_bits(v), pa, copy;
+	u64 pa, copy;
 	int r = file_page(v, va, false, &pa), err;
 
 	if (r)
 		return r;
-	if (!write) {
-		pte_set(mm, e, pa, bits | PTE_COW);
-		if (pa_is_ram(pa))
-			plat_tlb_added(mm, va, 1);
-		else
-			fault_around(mm, v, va, e, bits | PTE_COW);
-		return 0;
-	}
 	copy = copy_frame(pa, &err);
 	if (pa_is_ram(pa))
 		page_put(pa);
 	if (!copy)
 		return err;
 	v->vmflags |= VMA_COPIES;
-	pte_set(mm, e, copy, bits | PTE_D | (v->prot & PROT_WRITE ? PTE_W : 0));
-	plat_tlb_added(mm, va, 1);
+	pte_set(mm, e, copy, vma_pte_bits(v) | (v->prot & PROT_WRITE ? PTE_W : 0));
+	return 0;
+}
+
+/* The data of a program or library (the dynamic linker says so by MAP_DENYWRITE): it will be
+ * relocated and written all over, so it is copied at first touch, whole if it is small. */
+static bool is_image_data(const struct vma *v)
+{
+	return (v->flags & MAP_DENYWRITE) && (v->prot & PROT_WRITE) &&
+	       vma_small(v, MM_COPY_AROUND) && !pages_low();
+}
+
+static int fault_image_data(struct mm *mm, struct vma *v, u64 va, u64 *e)
+{
+	struct range r = clip(v, va, v->start, v->end);
+	int err = copy_page_in(mm, v, va, e);
+
+	if (err)
+		return err;
+	for (u64 at = r.lo; at < r.hi; at += PAGE_SIZE) {
+		u64 *x = entry_at(e, va, at);
+
+		if (!*x && copy_page_in(mm, v, at, x))
+			break;
+	}
+	plat_tlb_added(mm, r.lo, (r.hi - r.lo) >> PAGE_SHIFT);
+	return 0;
+}
+
+static int fault_file_private(struct mm *mm, struct vma *v, u64 va, bool write, u64 *e)
+{
+	u64 bits = vma_pte_bits(v) | PTE_COW, pa;
+	int r;
+
+	if (is_image_data(v))
+		return fault_image_data(mm, v, va, e);
+	if (write) {
+		r = copy_page_in(mm, v, va, e);
+		if (!r)
+			plat_tlb_added(mm, va, 1);
+		return r;
+	}
+	r = file_page(v, va, false, &pa);
+	if (r)
+		return r;
+	pte_set(mm, e, pa, bits);
+	if (pa_is_ram(pa))
+		plat_tlb_added(mm, va, 1);
+	else
+		fault_around(mm, v, va, e, bits);
 	return 0;
 }
 
@@ -206,7 +282,7 @@ static int fault_file_shared(struct mm *mm, struct vma *v, u64 va, bool write, u
 	if (r)
 		return r;
 	if (write)
-		bits |= PTE_W | PTE_D;
+		bits |= PTE_W;
 	pte_set(mm, e, pa, bits);
 	if (!pa_is_ram(pa) && !write)
 		fault_around(mm, v, va, e, bits);
@@ -238,7 +314,7 @@ static int fault_write_protected(struct mm *mm, struct vma *v, u64 va, u64 *e)
 	}
 	pte_drop(mm, old);
 	pte_set(mm, e, fresh,
-		(old & ~(PTE_ADDR | PTE_COW)) | PTE_D | (v->prot & PROT_WRITE ? PTE_W : 0));
+		(old & ~(PTE_ADDR | PTE_COW)) | PTE_A | (v->prot & PROT_WRITE ? PTE_W : 0));
 	if (fresh != pa)
 		plat_tlb_flush(mm, va, 1);
 	plat_tlb_added(mm, va, 1);

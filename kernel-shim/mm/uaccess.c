@@ -27,6 +27,7 @@ static int user_pa(struct mm *mm, u64 va, enum uaccess how, u64 *pa)
 			return -EFAULT;
 		e = pgtable_find(mm->pgd, va, &skip);
 		if (e && entry_allows(*e, how)) {
+			*e |= PTE_A; /* as the processor would */
 			*pa = (*e & PTE_ADDR) | (va & (PAGE_SIZE - 1));
 			return 0;
 		}

@@ -107,7 +107,7 @@ static u8 page_resident(struct mm *mm, const struct vma *v, u64 va)
 
 	if (v->file && !(v->flags & MAP_ANONYMOUS))
 		return 1;
-	return e && *e;
+	return e && (*e & PTE_A); /* not what a fault nearby brought along */
 }
 
 long sys_mincore(struct task *t, const u64 *a)

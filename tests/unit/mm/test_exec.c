@@ -99,6 +99,8 @@ static void the_first_stack(void **state)
 	assert_int_equal(sp % 16, 0);
 	assert_int_equal(fake_task.regs.rip, BASE + 0x400);
 	assert_int_equal(fake_task.regs.rflags, 0x202);
+	assert_false(
+		fake_task.regs_replaced); /* nobody called: the first call's result must count */
 	assert_int_equal(word(sp), 2);
 	assert_string_equal(text(word(sp + 8)), "arg0");
 	assert_string_equal(text(word(sp + 16)), "arg1");

@@ -51,10 +51,10 @@ static void reading_costs_no_frame(void **state)
 	u64 used;
 	u8 v;
 
-	map_anon(BASE, 64, RW, MAP_PRIVATE);
+	map_anon(BASE, 100, RW, MAP_PRIVATE);
 	assert_int_equal(prog_write(BASE, 7), 0);
 	used = kern->stats.pages_used;
-	for (u32 i = 1; i < 64; i++) {
+	for (u32 i = 1; i < 100; i++) {
 		assert_int_equal(prog_read(BASE + i * PG, &v), 0);
 		assert_int_equal(v, 0);
 	}
@@ -77,30 +77,59 @@ static void a_sequential_walk_faults_seldom(void **state)
 		assert_int_equal(fault(BASE + i * PG, MM_WRITE, &code), 0);
 		faults++;
 	}
-	assert_true(faults < 80);
+	assert_true(faults < 25);
 	assert_int_equal(mm()->rss_pages, 1000);
 	assert_int_equal(prog_pte(BASE + 1000 * PG), 0);
 }
 
 static void a_file_is_mapped_around_the_fault(void **state)
 {
-	static u8 data[40 * 4096];
+	static u8 data[80 * 4096];
 	struct file *f;
 	u32 n = 0;
 	u8 v;
 
-	for (u32 i = 0; i < 40; i++)
+	for (u32 i = 0; i < 80; i++)
 		data[i * PG] = (u8)(i + 1);
 	f = fake_file(FAKE_WINDOW, data, sizeof(data), O_RDONLY);
-	mm_map(mm(), BASE, 64 * PG, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, f, 0);
-	assert_int_equal(prog_read(BASE + 37 * PG, &v), 0);
-	assert_int_equal(v, 38);
-	for (u32 i = 0; i < 64; i++)
+	mm_map(mm(), BASE, 100 * PG, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, f, 0);
+	assert_int_equal(prog_read(BASE + 70 * PG, &v), 0);
+	assert_int_equal(v, 71);
+	for (u32 i = 0; i < 100; i++)
 		n += prog_pte(BASE + i * PG) != 0;
-	assert_int_equal(n, 8); /* 32..39: its block, up to the end of the file */
-	assert_int_equal(prog_access(BASE + 36 * PG, MM_EXEC), 0);
-	assert_int_equal(prog_access(BASE + 40 * PG, MM_READ), -EIO);
+	assert_int_equal(n, 16); /* 64..79: its block, up to the end of the file */
+	assert_int_equal(prog_access(BASE + 66 * PG, MM_EXEC), 0);
+	assert_int_equal(prog_access(BASE + 80 * PG, MM_READ), -EIO);
 	assert_int_equal(prog_access(BASE, MM_WRITE), -EFAULT);
+	file_put(f);
+}
+
+static void small_mappings_get_a_few_pages(void **state)
+{
+	map_anon(BASE + 3 * PG, 20, RW, MAP_PRIVATE);
+	assert_int_equal(prog_access(BASE + 5 * PG, MM_READ), 0); /* as good as a write */
+	assert_true(prog_pte(BASE + 5 * PG) & PTE_W);
+	assert_true(prog_pte(BASE + 7 * PG) & PTE_W);
+	assert_false(prog_pte(BASE + 7 * PG) & PTE_A);
+	assert_int_equal(prog_pte(BASE + 8 * PG), 0);
+	assert_int_equal(prog_pte(BASE + 2 * PG), 0);
+	assert_int_equal(mm()->rss_pages, 4);
+}
+
+static void image_data_is_copied_whole(void **state)
+{
+	struct file *f = fake_text(FAKE_WINDOW, "data", 3 * PG, O_RDONLY);
+	u8 v;
+
+	mm_map(mm(), BASE, 5 * PG, RW, MAP_PRIVATE | MAP_FIXED | MAP_DENYWRITE, f, 0);
+	assert_int_equal(prog_read(BASE + 2 * PG, &v), 0);
+	for (u32 i = 0; i < 3; i++)
+		assert_true(prog_pte(BASE + i * PG) & PTE_W);
+	assert_int_equal(prog_read(BASE, &v), 0);
+	assert_int_equal(v, 'd');
+	assert_int_equal(prog_write(BASE, 'x'), 0);
+	assert_memory_equal(fake_file_page(f, 0), "data", 4);
+	assert_int_equal(prog_access(BASE + 3 * PG, MM_READ), -EIO);
 	file_put(f);
 }
 
@@ -152,7 +181,7 @@ static void none_keeps_pages(void **state)
 	prog_write(BASE, 42);
 	assert_int_equal(mm_protect(mm(), BASE, 2 * PG, PROT_NONE), 0);
 	assert_int_equal(prog_read(BASE, &v), -EFAULT);
-	assert_int_equal(mm()->rss_pages, 1);
+	assert_int_equal(mm()->rss_pages, 2);
 	assert_int_equal(mm_protect(mm(), BASE, 2 * PG, PROT_READ), 0);
 	assert_int_equal(prog_read(BASE, &v), 0);
 	assert_int_equal(v, 42);
@@ -285,6 +314,8 @@ const struct CMUnitTest fault_tests[] = {
 	MM_TEST(reading_costs_no_frame),
 	MM_TEST(a_sequential_walk_faults_seldom),
 	MM_TEST(a_file_is_mapped_around_the_fault),
+	MM_TEST(small_mappings_get_a_few_pages),
+	MM_TEST(image_data_is_copied_whole),
 	MM_TEST(private_writes_stay_private),
 	MM_TEST(shared_writes_are_the_files),
 	MM_TEST(none_keeps_pages),
