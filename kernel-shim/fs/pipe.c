@@ -137,10 +137,9 @@ static s64 pipe_read(struct file *f, struct uio *u, s64 *pos)
 			n = pipe_wait_data(p, f->flags & O_NONBLOCK);
 			if (n)
 				return n;
-			if (pipe_empty(p)) /* no writer is left, or another reader was faster */
-				if (!p->writers)
-					return 0;
-			continue;
+			if (pipe_empty(p) && !p->writers)
+				return 0;
+			continue; /* or another reader was faster */
 		}
 		packet = pipe_at(p, 0)->packet;
 		n = read_buf(p, u);
