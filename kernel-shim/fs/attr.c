@@ -34,7 +34,8 @@ static int times_allowed(struct inode *i, const struct setattr *a)
 	return inode_permission(i, MAY_WRITE);
 }
 
-/* chown(2) of anything but a directory takes set-user-ID, and set-group-ID if it can be executed. */
+/* chown(2) of anything but a directory takes set-user-ID, and set-group-ID if it can be executed.
+ */
 static void drop_setid(const struct inode *i, struct setattr *a)
 {
 	u32 drop = 0;

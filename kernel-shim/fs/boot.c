@@ -12,8 +12,8 @@ static const char *text(u32 offset)
 
 /* -- mountpoints -- */
 
-/* A name that stands in the cache alone, for a mountpoint that the file system below lacks and cannot
- * be given: walks find it, listings of its directory do not. Never dropped. */
+/* A name that stands in the cache alone, for a mountpoint that the file system below lacks and
+ * cannot be given: walks find it, listings of its directory do not. Never dropped. */
 static int stand_in(struct dentry *dir, const char *name, u32 len, u32 mode, const char *target,
 	struct dentry **out)
 {
@@ -99,7 +99,8 @@ static int path_make(const char *path, u32 mode, const char *target, struct path
 		if (!S_ISDIR(at.dentry->inode->mode))
 			r = -ENOTDIR;
 		else
-			r = child_or_make(&at, p, (u32)(end - p), *end ? S_IFDIR | 0755 : mode, target);
+			r = child_or_make(
+				&at, p, (u32)(end - p), *end ? S_IFDIR | 0755 : mode, target);
 		p = end;
 	}
 	if (r)
@@ -154,8 +155,8 @@ static int mount_one(const struct boot_mount *b, bool root)
 		return (int)ptr_err(s);
 	if (root)
 		return vfs_mount(s, NULL, 0, text(b->source));
-	r = mountpoint(text(b->target),
-		S_ISDIR(s->root->mode) ? S_IFDIR | 0755 : S_IFREG | 0644, &at);
+	r = mountpoint(
+		text(b->target), S_ISDIR(s->root->mode) ? S_IFDIR | 0755 : S_IFREG | 0644, &at);
 	if (r)
 		return r;
 	r = vfs_mount(s, &at, 0, text(b->source));

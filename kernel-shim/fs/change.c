@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Making names and taking them away: mkdir, mknod, symlink, link, unlink, rmdir. Which error wins when
- * several apply follows Linux: what the path says, what is there, a read-only mount, rights.
+ * Making names and taking them away: mkdir, mknod, symlink, link, unlink, rmdir. Which error wins
+ * when several apply follows Linux: what the path says, what is there, a read-only mount, rights.
  */
 #include "fs/fs_internal.h"
 
@@ -134,8 +134,8 @@ out:
 	return r;
 }
 
-/* As fs.protected_hardlinks=1, what distributions ship: no link to another's file unless it could be
- * read and written anyway, and is an ordinary file. */
+/* As fs.protected_hardlinks=1, what distributions ship: no link to another's file unless it could
+ * be read and written anyway, and is an ordinary file. */
 static int may_link(struct inode *i)
 {
 	if (inode_owned(i))

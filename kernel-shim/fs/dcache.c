@@ -102,7 +102,8 @@ struct dentry *dentry_cached(struct dentry *parent, const char *name, u32 len)
 {
 	u32 hash = name_hash(parent, name, len);
 
-	list_for_each(l, bucket(hash)) {
+	list_for_each(l, bucket(hash))
+	{
 		struct dentry *d = list_entry(l, struct dentry, hash_link);
 
 		if (d->hash == hash && d->parent == parent && d->len == len &&
@@ -217,7 +218,8 @@ bool dentry_is_below(const struct dentry *d, const struct dentry *p)
 
 struct dentry *inode_alias(const struct inode *i)
 {
-	list_for_each(l, &i->aliases) {
+	list_for_each(l, &i->aliases)
+	{
 		struct dentry *d = list_entry(l, struct dentry, alias_link);
 
 		if (!d->unhashed)

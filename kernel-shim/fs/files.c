@@ -18,7 +18,7 @@ struct files {
 };
 
 #define FIRST_CAP 64u
-#define CAP_MAX   (1u << 20) /* fs.nr_open */
+#define CAP_MAX	  (1u << 20) /* fs.nr_open */
 
 struct files *files_new(void)
 {

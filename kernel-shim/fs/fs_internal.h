@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Shared by the files of the VFS core, tmpfs and hostfs; not for other folders.
  *
- * One kernel lock is held everywhere. Nothing that works on names blocks, so a change of a directory
- * is atomic; only reads and writes of streams, locks and FIFO opens put the caller to sleep.
+ * One kernel lock is held everywhere. Nothing that works on names blocks, so a change of a
+ * directory is atomic; only reads and writes of streams, locks and FIFO opens put the caller to
+ * sleep.
  */
 #ifndef FS_INTERNAL_H
 #define FS_INTERNAL_H
@@ -33,7 +34,7 @@ struct fs_state {
 	s32 next_mount_id;
 	u64 next_ino;
 	struct list lock_waits; /* who waits for whose record lock */
-	struct super *anon; /* memfds and shared anonymous memory */
+	struct super *anon;	/* memfds and shared anonymous memory */
 	struct mount *anon_mount;
 	struct host_state *host;
 };
@@ -80,9 +81,9 @@ enum last_kind { LAST_NONE, LAST_NAME, LAST_DOT, LAST_DOTDOT };
 struct namei {
 	struct path path; /* where we are; references */
 	struct path root; /* ".." and "/" stop here; references */
-	char *spliced;    /* owned: a link's target and what followed the link */
+	char *spliced;	  /* owned: a link's target and what followed the link */
 	const char *rest; /* not walked yet */
-	u32 flags;        /* LOOKUP_* */
+	u32 flags;	  /* LOOKUP_* */
 	u32 nlinks;
 	const char *last;
 	u32 last_len;
@@ -124,11 +125,11 @@ int vfs_rename(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags)
 /* -- file.c -- */
 void inode_accessed(struct file *f); /* atime, as a relatime mount keeps it */
 s64 file_seek_to(struct file *f, s64 off, int whence, s64 end); /* all but DATA and HOLE */
-struct file *file_from_path(const struct path *p, u32 flags); /* no checks, not opened yet */
+struct file *file_from_path(const struct path *p, u32 flags);	/* no checks, not opened yet */
 
 /* -- files.c -- */
-u32 files_limit(void); /* current's RLIMIT_NOFILE */
-int fd_room(void);     /* 0 or -EMFILE */
+u32 files_limit(void);	 /* current's RLIMIT_NOFILE */
+int fd_room(void);	 /* 0 or -EMFILE */
 int files_unshare(void); /* current gets a table of its own */
 int files_close(struct files *t, s32 fd);
 struct file *files_take(struct files *t, s32 fd); /* the slot is free, the reference the caller's */
@@ -138,7 +139,7 @@ int files_set_cloexec(struct files *t, s32 fd, bool on);
 long lock_flock(struct file *f, u32 op);
 long lock_fcntl(struct file *f, s32 fd, u32 cmd, u64 arg);
 void locks_drop_files(struct file *f, struct files *owner); /* a close(2) by owner */
-void locks_drop_file(struct file *f);                       /* the description goes */
+void locks_drop_file(struct file *f);			    /* the description goes */
 void locks_free(struct inode *i);
 
 #endif

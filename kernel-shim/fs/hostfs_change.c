@@ -62,7 +62,8 @@ int host_symlink(struct inode *dir, struct dentry *d, const char *target, struct
 int host_create_open(
 	struct inode *dir, struct dentry *d, struct file *f, u32 mode, struct inode **out)
 {
-	u32 flags = host_open_flags(f->flags) | CHAN_O_CREAT | (f->flags & O_EXCL ? CHAN_O_EXCL : 0);
+	u32 flags =
+		host_open_flags(f->flags) | CHAN_O_CREAT | (f->flags & O_EXCL ? CHAN_O_EXCL : 0);
 	struct chan_msg m = {.op = CHAN_OP_OPEN, .a = {dir_handle(dir), flags, mode & 07777}};
 	s64 r = host_call_name(&m, d->name, d->len);
 	int err = made(dir, d, r, 0, out);
@@ -79,7 +80,8 @@ int host_create_open(
 	return err;
 }
 
-/* Linux's flags for O_TMPFILE allow reading and writing alike: the open that follows takes its pick. */
+/* Linux's flags for O_TMPFILE allow reading and writing alike: the open that follows takes its
+ * pick. */
 int host_tmpfile(struct inode *dir, u32 mode, struct inode **out)
 {
 	struct chan_msg m = {.op = CHAN_OP_OPEN,
@@ -153,7 +155,8 @@ int host_rmdir(struct inode *dir, struct dentry *d)
 int host_rename(
 	struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags)
 {
-	struct chan_msg m = {.op = CHAN_OP_RENAME, .a = {dir_handle(odir), dir_handle(ndir), flags}};
+	struct chan_msg m = {
+		.op = CHAN_OP_RENAME, .a = {dir_handle(odir), dir_handle(ndir), flags}};
 	int r;
 
 	if (ndir->super != odir->super)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Open files of the host: reading and writing go between guest pages and the host's file, one request
- * for up to CHAN_SEGS_MAX pieces of memory.
+ * Open files of the host: reading and writing go between guest pages and the host's file, one
+ * request for up to CHAN_SEGS_MAX pieces of memory.
  */
 #include "fs/hostfs_internal.h"
 
@@ -56,8 +56,8 @@ int hostfs_flock(struct file *f, u32 op)
 	return m.a[0] ? (int)host_call(&m) : 0;
 }
 
-/* The host opened another file than the one that we walked to: the name changed hands meanwhile, and
- * the open file is the truth. */
+/* The host opened another file than the one that we walked to: the name changed hands meanwhile,
+ * and the open file is the truth. */
 static int rebind(struct file *f, const struct chan_attr *a)
 {
 	struct dentry *old = f->path.dentry, *d;
@@ -190,7 +190,8 @@ s64 host_transfer(u32 handle, struct uio *u, u64 off, bool write, u64 flags, boo
 	s64 done = 0;
 
 	while (u->left) {
-		struct chan_msg m = {.op = write ? CHAN_OP_WRITE : CHAN_OP_READ, .a = {handle, off}};
+		struct chan_msg m = {
+			.op = write ? CHAN_OP_WRITE : CHAN_OP_READ, .a = {handle, off}};
 		size_t asked = 0;
 		s64 r;
 
@@ -240,8 +241,8 @@ static s64 file_seek(struct file *f, s64 off, int whence)
 	s64 r;
 
 	if (whence == SEEK_DATA || whence == SEEK_HOLE) {
-		struct chan_msg m = {.op = CHAN_OP_SEEK,
-			.a = {host_file(f)->handle, (u64)off, (u64)whence}};
+		struct chan_msg m = {
+			.op = CHAN_OP_SEEK, .a = {host_file(f)->handle, (u64)off, (u64)whence}};
 
 		r = host_call(&m);
 		if (r >= 0)

@@ -69,7 +69,8 @@ void host_inode_stale(struct inode *i)
 
 static struct inode *find(struct super *s, const struct chan_attr *a)
 {
-	list_for_each(l, bucket(a->dev, a->ino)) {
+	list_for_each(l, bucket(a->dev, a->ino))
+	{
 		struct host_inode *h = list_entry(l, struct host_inode, hash_link);
 
 		if (h->inode->super == s && host_is_same(h->inode, a))

@@ -19,9 +19,9 @@ struct host_range { /* of the file window, free */
 };
 struct host_state {
 	struct list inodes[HOST_BUCKETS];
-	struct list streams; /* host_file.stream_link */
-	struct list window;  /* host_range, by off */
-	struct super *stdio; /* of inherited descriptors */
+	struct list streams;	   /* host_file.stream_link */
+	struct list window;	   /* host_range, by off */
+	struct super *stdio;	   /* of inherited descriptors */
 	struct mount *stdio_mount; /* in no tree: gives them a path */
 	u64 next_tag;
 };
@@ -48,10 +48,10 @@ struct host_inode {
 	struct inode *inode;
 	struct list hash_link;
 	u64 host_dev;
-	u32 handle;      /* DIR, or NODE of a grant that is a file; 0: by name */
-	u32 tmp_handle;  /* O_TMPFILE: opened when it was made, for the open that follows */
-	u64 attr_until;  /* monotonic: attributes are believed until then */
-	char *target;    /* of a link, while attributes say that it did not change */
+	u32 handle;	  /* DIR, or NODE of a grant that is a file; 0: by name */
+	u32 tmp_handle;	  /* O_TMPFILE: opened when it was made, for the open that follows */
+	u64 attr_until;	  /* monotonic: attributes are believed until then */
+	char *target;	  /* of a link, while attributes say that it did not change */
 	struct list open; /* host_file.link */
 	struct host_extent *extents; /* by first */
 	u32 nextents;
@@ -131,12 +131,13 @@ int host_tmpfile(struct inode *dir, u32 mode, struct inode **out);
 extern const struct file_ops host_file_ops, host_dir_ops;
 int host_open(struct inode *i, struct file *f);
 u32 host_open_flags(u32 flags);
-int host_file_attach(struct file *f, struct inode *i, u32 handle); /* takes the handle, also on failure */
+int host_file_attach(
+	struct file *f, struct inode *i, u32 handle); /* takes the handle, also on failure */
 void host_file_release(struct file *f);
 int host_readdir(struct file *f, dir_emit emit, void *arg);
 s64 host_dir_seek(struct file *f, s64 off, int whence);
-/* Moves bytes until the caller's buffers are done, the host moves fewer than asked, or (once) after the
- * first call. off CHAN_OFF_STREAM: the description's own position. */
+/* Moves bytes until the caller's buffers are done, the host moves fewer than asked, or (once) after
+ * the first call. off CHAN_OFF_STREAM: the description's own position. */
 s64 host_transfer(u32 handle, struct uio *u, u64 off, bool write, u64 flags, bool once);
 
 /* hostfs_stream.c */

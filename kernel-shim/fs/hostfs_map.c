@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Mapping the host's files: pages of the file window, which the host lays over its own page cache. An
- * inode is mapped once for all who map it, whole if it is not too large, and stays mapped while it
- * is cached: the next program that maps the same library costs no request.
+ * Mapping the host's files: pages of the file window, which the host lays over its own page cache.
+ * An inode is mapped once for all who map it, whole if it is not too large, and stays mapped while
+ * it is cached: the next program that maps the same library costs no request.
  */
 #include "fs/hostfs_internal.h"
 
-#define WHOLE_MAX   (1ull << 30)   /* files up to this size are mapped at once */
+#define WHOLE_MAX   (1ull << 30) /* files up to this size are mapped at once */
 #define CHUNK_PAGES ((64ull << 20) / PAGE_SIZE)
 #define GROW_PAGES  ((1ull << 20) / PAGE_SIZE) /* a file that grows gets room for more */
 
@@ -13,7 +13,8 @@
 
 static u64 window_alloc(u64 len)
 {
-	list_for_each(l, &host_state()->window) {
+	list_for_each(l, &host_state()->window)
+	{
 		struct host_range *r = list_entry(l, struct host_range, link);
 		u64 off = r->off;
 
@@ -88,7 +89,8 @@ static bool window_reclaim(void)
 	bool any = false;
 
 	for (u32 b = 0; b < HOST_BUCKETS; b++) {
-		list_for_each(l, &host_state()->inodes[b]) {
+		list_for_each(l, &host_state()->inodes[b])
+		{
 			struct host_inode *h = list_entry(l, struct host_inode, hash_link);
 
 			if (!h->nextents || !list_empty(&h->open))

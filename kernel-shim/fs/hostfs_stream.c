@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Inherited descriptors: pipes, sockets and terminals of the host, and files whose position is shared
- * with whoever passed them on. The host never waits for us: it says EAGAIN, we ask to be told when
- * that changes (WATCH), and sleep.
+ * Inherited descriptors: pipes, sockets and terminals of the host, and files whose position is
+ * shared with whoever passed them on. The host never waits for us: it says EAGAIN, we ask to be
+ * told when that changes (WATCH), and sleep.
  */
 #include "fs/hostfs_internal.h"
 #include "fs/tty.h"
@@ -32,7 +32,8 @@ void hostfs_event(u64 tag, u32 events)
 
 	if (!s)
 		return;
-	list_for_each(l, &s->streams) {
+	list_for_each(l, &s->streams)
+	{
 		struct host_file *h = list_entry(l, struct host_file, stream_link);
 
 		if (h->tag != tag)
@@ -82,8 +83,8 @@ static s64 wait_ready(struct file *f, u32 events)
 	return r ? -ERESTARTSYS : 0;
 }
 
-/* Nothing more for now, and somebody waits in epoll: an edge-triggered item is not polled again until
- * the next event, so that the watch is set here. */
+/* Nothing more for now, and somebody waits in epoll: an edge-triggered item is not polled again
+ * until the next event, so that the watch is set here. */
 static void watch_again(struct host_file *h, u32 events)
 {
 	if (h->stream && !list_empty(&h->wait.waiters))
@@ -159,7 +160,8 @@ static s64 stream_write(struct file *f, struct uio *u, s64 *pos)
 
 static s64 shared_seek(struct file *f, s64 off, int whence)
 {
-	struct chan_msg m = {.op = CHAN_OP_SEEK, .a = {host_file(f)->handle, (u64)off, (u64)whence}};
+	struct chan_msg m = {
+		.op = CHAN_OP_SEEK, .a = {host_file(f)->handle, (u64)off, (u64)whence}};
 	s64 r;
 
 	if (whence < 0 || whence > SEEK_HOLE)
@@ -238,11 +240,12 @@ static void make_stream(struct file *f, const struct chan_attr *a)
 	}
 }
 
-/* Through /proc/self/fd: the same thing, opened once more. A directory is the host's as any other. */
+/* Through /proc/self/fd: the same thing, opened once more. A directory is the host's as any other.
+ */
 static int stdio_open(struct inode *i, struct file *f)
 {
-	struct chan_msg m = {.op = CHAN_OP_OPEN,
-		.a = {host_inode(i)->handle, host_open_flags(f->flags)}};
+	struct chan_msg m = {
+		.op = CHAN_OP_OPEN, .a = {host_inode(i)->handle, host_open_flags(f->flags)}};
 	struct chan_attr a;
 	s64 handle;
 	int r;

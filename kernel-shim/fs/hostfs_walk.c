@@ -21,9 +21,9 @@ static bool plain(const char *name, u32 len)
 	return !(len == 2 && name[0] == '.' && name[1] == '.');
 }
 
-/* Splits rest into parts, and writes them as a path to the channel's data; its length. Stops where, as
- * far as the cache knows, another mount covers the host's tree: the host may have been told to hide
- * what lies below, and would call it a denial. */
+/* Splits rest into parts, and writes them as a path to the channel's data; its length. Stops where,
+ * as far as the cache knows, another mount covers the host's tree: the host may have been told to
+ * hide what lies below, and would call it a denial. */
 static u32 split(struct walk *w, struct dentry *dir, const char *rest)
 {
 	char *data = (char *)plat_chan_data();

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * File locks between processes of the sandbox: flock(2), whose owner is an open file; POSIX record
- * locks, whose owner is a descriptor table; OFD locks, records whose owner is an open file. An inode
- * gets its lock_state with its first lock.
+ * locks, whose owner is a descriptor table; OFD locks, records whose owner is an open file. An
+ * inode gets its lock_state with its first lock.
  */
 #include "fs/fs_internal.h"
 #include "fs/hostfs.h"
 
-#define OFFSET_MAX   0x7fffffffffffffffull
+#define OFFSET_MAX    0x7fffffffffffffffull
 #define DEADLOCK_HOPS 16u
 
 struct lock {
 	struct list link;
 	const void *owner; /* struct file or struct files */
-	s32 pid;           /* for F_GETLK; -1: OFD */
-	int16_t type;          /* F_RDLCK, F_WRLCK */
-	u64 start, end;    /* both inclusive */
+	s32 pid;	   /* for F_GETLK; -1: OFD */
+	int16_t type;	   /* F_RDLCK, F_WRLCK */
+	u64 start, end;	   /* both inclusive */
 };
 struct lock_state {
 	struct list flocks, records; /* records: by start for each owner */
@@ -52,10 +52,8 @@ void locks_free(struct inode *i)
 {
 	struct lock_state *s = i->locks;
 
-	list_for_each_safe(l, tmp, &s->flocks)
-		lock_free(list_entry(l, struct lock, link));
-	list_for_each_safe(l, tmp, &s->records)
-		lock_free(list_entry(l, struct lock, link));
+	list_for_each_safe(l, tmp, &s->flocks) lock_free(list_entry(l, struct lock, link));
+	list_for_each_safe(l, tmp, &s->records) lock_free(list_entry(l, struct lock, link));
 	kfree(s);
 	i->locks = NULL;
 }
@@ -64,7 +62,8 @@ void locks_free(struct inode *i)
 
 static struct lock *flock_of(struct lock_state *s, const struct file *f)
 {
-	list_for_each(l, &s->flocks) {
+	list_for_each(l, &s->flocks)
+	{
 		struct lock *k = list_entry(l, struct lock, link);
 
 		if (k->owner == f)
@@ -75,7 +74,8 @@ static struct lock *flock_of(struct lock_state *s, const struct file *f)
 
 static bool flock_free(struct lock_state *s, const struct file *f, int16_t type)
 {
-	list_for_each(l, &s->flocks) {
+	list_for_each(l, &s->flocks)
+	{
 		struct lock *k = list_entry(l, struct lock, link);
 
 		if (k->owner != f && (k->type == F_WRLCK || type == F_WRLCK))
@@ -163,7 +163,8 @@ long lock_flock(struct file *f, u32 op)
 
 static struct lock *record_conflict(struct lock_state *s, const struct lock *want)
 {
-	list_for_each(l, &s->records) {
+	list_for_each(l, &s->records)
+	{
 		struct lock *k = list_entry(l, struct lock, link);
 
 		if (k->owner == want->owner || k->end < want->start || k->start > want->end)
@@ -176,7 +177,8 @@ static struct lock *record_conflict(struct lock_state *s, const struct lock *wan
 
 static const void *waits_for(const void *owner)
 {
-	list_for_each(l, &fs_state()->lock_waits) {
+	list_for_each(l, &fs_state()->lock_waits)
+	{
 		struct lock_wait *w = list_entry(l, struct lock_wait, link);
 
 		if (w->owner == owner)
@@ -198,7 +200,8 @@ static bool would_deadlock(const void *owner, const void *blocker)
 /* Takes [start, end] out of the owner's records. *spare is used when one is cut in two. */
 static void record_cut(struct lock_state *s, const struct lock *range, struct lock **spare)
 {
-	list_for_each_safe(l, tmp, &s->records) {
+	list_for_each_safe(l, tmp, &s->records)
+	{
 		struct lock *k = list_entry(l, struct lock, link);
 
 		if (k->owner != range->owner || k->end < range->start || k->start > range->end)
@@ -225,7 +228,8 @@ static void record_cut(struct lock_state *s, const struct lock *range, struct lo
 /* Neighbours of one kind become one record. */
 static void record_merge(struct lock_state *s, struct lock *n)
 {
-	list_for_each_safe(l, tmp, &s->records) {
+	list_for_each_safe(l, tmp, &s->records)
+	{
 		struct lock *k = list_entry(l, struct lock, link);
 
 		if (k == n || k->owner != n->owner || k->type != n->type)
@@ -350,8 +354,8 @@ static long record_set(struct file *f, s32 fd, const struct lock *want, bool wai
 			return r;
 	}
 	r = record_apply(s, want);
-	/* Another thread closed the descriptor while we waited: the close must win, or the lock would
-	 * stay for ever. */
+	/* Another thread closed the descriptor while we waited: the close must win, or the lock
+	 * would stay for ever. */
 	now = fd_get(fd);
 	if (!r && now != f && want->type != F_UNLCK && want->pid != -1) {
 		locks_drop_files(f, current->files);
@@ -401,7 +405,8 @@ static void records_drop(struct inode *i, const void *owner)
 
 	if (!s)
 		return;
-	list_for_each_safe(l, tmp, &s->records) {
+	list_for_each_safe(l, tmp, &s->records)
+	{
 		struct lock *k = list_entry(l, struct lock, link);
 
 		if (k->owner != owner)

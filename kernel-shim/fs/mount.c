@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Mounts: where one file system's root covers a directory of another. There is one namespace, built at
- * boot and never undone.
+ * Mounts: where one file system's root covers a directory of another. There is one namespace, built
+ * at boot and never undone.
  */
 #include "fs/fs_internal.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The walk from a path to a dentry. A link is followed by putting its target in front of what is left
- * of the path, so a link in the last place is no special case: its target has a last component too.
+ * The walk from a path to a dentry. A link is followed by putting its target in front of what is
+ * left of the path, so a link in the last place is no special case: its target has a last component
+ * too.
  */
 #include "fs/fs_internal.h"
 
@@ -437,8 +438,7 @@ static int lookup_end(struct namei *n, struct path *out, struct last_component *
 	return r;
 }
 
-int path_lookup(
-	s32 dfd, const char *name, u32 flags, struct path *out, struct last_component *last)
+int path_lookup(s32 dfd, const char *name, u32 flags, struct path *out, struct last_component *last)
 {
 	struct namei n;
 	int r = namei_start(&n, dfd, name, flags);

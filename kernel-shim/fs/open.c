@@ -6,13 +6,14 @@
 #include "fs/pipe.h"
 
 /* What stays in f->flags, where F_GETFL sees it. */
-#define NOT_KEPT ((u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC | O_FOR_EXEC))
+#define NOT_KEPT  ((u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC | O_FOR_EXEC))
 #define PATH_KEPT ((u32)(O_PATH | O_DIRECTORY | O_NOFOLLOW))
-#define TMPFILE   ((u32)__O_TMPFILE)
+#define TMPFILE	  ((u32)__O_TMPFILE)
 
 static u32 access_mask(u32 flags)
 {
-	static const u32 mask[4] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
+	static const u32 mask[4] = {
+		MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
 
 	if (flags & O_FOR_EXEC)
 		return MAY_EXEC;
@@ -124,7 +125,8 @@ struct file *file_open_path(const struct path *p, u32 flags)
 
 /* -- creation -- */
 
-static struct file *create_and_open(struct namei *n, struct dentry *d, const struct open_request *rq)
+static struct file *create_and_open(
+	struct namei *n, struct dentry *d, const struct open_request *rq)
 {
 	struct inode *dir = n->path.dentry->inode, *made = NULL;
 	struct path p = {.mnt = n->path.mnt, .dentry = d};
@@ -226,7 +228,8 @@ static struct file *open_tmpfile(const struct path *dirp, const struct open_requ
 	if (!r && !dir->ops->tmpfile)
 		r = -EOPNOTSUPP;
 	if (!r)
-		r = dir->ops->tmpfile(dir, S_IFREG | (rq->mode & 07777 & ~current->fs->umask), &made);
+		r = dir->ops->tmpfile(
+			dir, S_IFREG | (rq->mode & 07777 & ~current->fs->umask), &made);
 	if (r)
 		return err_ptr(r);
 	kfmt(name, sizeof(name), "#%llu", (unsigned long long)made->ino);

@@ -7,8 +7,9 @@
 #include <linux/mman.h>
 #include <linux/magic.h>
 
-#define SEALS_ALL \
-	((u32)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | F_SEAL_EXEC))
+#define SEALS_ALL                                                                                  \
+	((u32)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |    \
+		F_SEAL_EXEC))
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x0020
 #endif
@@ -258,7 +259,8 @@ static bool mapped_writable(const struct mm *mm, const struct inode *i)
 
 static bool anybody_maps_writable(const struct inode *i)
 {
-	list_for_each(l, &kern->tasks) {
+	list_for_each(l, &kern->tasks)
+	{
 		if (mapped_writable(list_entry(l, struct task, all_link)->mm, i))
 			return true;
 	}

@@ -6,7 +6,8 @@
 
 #include "fs/vfs.h"
 
-/* An inode that no directory holds: a directory, an empty file, or a link to target. NULL: no memory. */
+/* An inode that no directory holds: a directory, an empty file, or a link to target. NULL: no
+ * memory. */
 struct inode *tmpfs_unlinked(u32 mode, const char *target);
 bool tmpfs_is(const struct inode *i); /* a file of a tmpfs, a memfd: it can be sealed */
 struct file *tmpfs_memfd(const char *name, bool sealable, bool noexec);

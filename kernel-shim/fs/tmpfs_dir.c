@@ -3,9 +3,9 @@
  */
 #include "fs/tmpfs_internal.h"
 
-#define FIRST_COOKIE  2u /* 0 and 1 are "." and ".." */
-#define HASH_FROM     16u
-#define DIRENT_BYTES  20u /* what one name adds to st_size, as on Linux */
+#define FIRST_COOKIE 2u /* 0 and 1 are "." and ".." */
+#define HASH_FROM    16u
+#define DIRENT_BYTES 20u /* what one name adds to st_size, as on Linux */
 
 /* -- the table -- */
 
@@ -35,7 +35,8 @@ struct tmpfs_entry *tmpfs_dir_find(struct tmpfs_dir *d, const char *name, u32 le
 			e = e->hash_next;
 		return e;
 	}
-	list_for_each(l, &d->entries) {
+	list_for_each(l, &d->entries)
+	{
 		struct tmpfs_entry *e = list_entry(l, struct tmpfs_entry, link);
 
 		if (e->hash == hash && e->len == len && !memcmp(e->name, name, len))
@@ -55,7 +56,8 @@ static void dir_rehash(struct tmpfs_dir *d)
 	b = kzalloc(n * sizeof(*b));
 	if (!b)
 		return;
-	list_for_each(l, &d->entries) {
+	list_for_each(l, &d->entries)
+	{
 		struct tmpfs_entry *e = list_entry(l, struct tmpfs_entry, link);
 
 		e->hash_next = b[e->hash & (n - 1)];
@@ -153,8 +155,7 @@ static int dir_new(struct inode *dir, struct dentry *d, u32 mode, struct inode *
 	return 0;
 }
 
-static int dir_create(
-	struct inode *dir, struct dentry *d, u32 mode, u64 rdev, struct inode **out)
+static int dir_create(struct inode *dir, struct dentry *d, u32 mode, u64 rdev, struct inode **out)
 {
 	int r = dir_new(dir, d, mode, out);
 
@@ -172,8 +173,7 @@ static int dir_mkdir(struct inode *dir, struct dentry *d, u32 mode, struct inode
 	return r;
 }
 
-static int dir_symlink(
-	struct inode *dir, struct dentry *d, const char *target, struct inode **out)
+static int dir_symlink(struct inode *dir, struct dentry *d, const char *target, struct inode **out)
 {
 	char *copy = kstrndup(target, strlen(target));
 	int r = copy ? dir_new(dir, d, S_IFLNK | 0777, out) : -ENOMEM;
@@ -231,8 +231,8 @@ static int dir_rmdir(struct inode *dir, struct dentry *d)
 	return dir_unlink(dir, d);
 }
 
-static void exchange(struct inode *odir, struct tmpfs_entry *oe, struct inode *ndir,
-	struct tmpfs_entry *ne)
+static void exchange(
+	struct inode *odir, struct tmpfs_entry *oe, struct inode *ndir, struct tmpfs_entry *ne)
 {
 	struct inode *i = oe->inode;
 

@@ -105,8 +105,7 @@ static s64 file_seek(struct file *f, s64 off, int whence)
 		return file_seek_to(f, off, whence, (s64)i->size);
 	if (off < 0 || (u64)off >= i->size)
 		return -ENXIO;
-	page = tmpfs_pages_next(
-		&tmpfs_node(i)->pages, (u64)off / PAGE_SIZE, whence == SEEK_HOLE);
+	page = tmpfs_pages_next(&tmpfs_node(i)->pages, (u64)off / PAGE_SIZE, whence == SEEK_HOLE);
 	if (page != (u64)off / PAGE_SIZE)
 		off = page < i->size / PAGE_SIZE + 1 ? (s64)(page * PAGE_SIZE) : (s64)i->size;
 	if ((u64)off >= i->size) {

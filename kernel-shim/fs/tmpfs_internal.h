@@ -14,17 +14,17 @@ struct tmpfs_super {
 };
 
 struct tmpfs_entry {
-	struct list link;              /* tmpfs_dir.entries, by cookie */
+	struct list link;	       /* tmpfs_dir.entries, by cookie */
 	struct tmpfs_entry *hash_next; /* tmpfs_dir.buckets */
-	struct inode *inode;           /* a reference */
+	struct inode *inode;	       /* a reference */
 	u64 cookie;
 	u32 hash;
 	u32 len;
 	char name[];
 };
 
-/* Entries in the order they were made. Cookies only grow, so a listing neither repeats nor misses what
- * stays, whatever comes and goes meanwhile. */
+/* Entries in the order they were made. Cookies only grow, so a listing neither repeats nor misses
+ * what stays, whatever comes and goes meanwhile. */
 struct tmpfs_dir {
 	struct list entries;
 	struct tmpfs_entry **buckets; /* NULL while there are few */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The pages of a file in memory: a tree of 64-way nodes, so that a sparse file of any size costs what
- * it holds.
+ * The pages of a file in memory: a tree of 64-way nodes, so that a sparse file of any size costs
+ * what it holds.
  */
 #include "fs/tmpfs_internal.h"
 
@@ -89,8 +89,8 @@ int tmpfs_page_make(struct inode *i, u64 index, bool zero, u64 *pa)
 	return 0;
 }
 
-/* Drops the pages [from, to), counted from the node's first, in the node and below. True: the node is
- * empty now. Depth: at most ten levels. */
+/* Drops the pages [from, to), counted from the node's first, in the node and below. True: the node
+ * is empty now. Depth: at most ten levels. */
 static bool node_drop(struct inode *i, u64 *node, u32 level, u64 from, u64 to)
 {
 	u64 span = tree_span(level);

@@ -14,7 +14,8 @@ struct tmpfs_xattr {
 
 static struct tmpfs_xattr *xattr_find(const struct inode *i, const char *name)
 {
-	list_for_each(l, &tmpfs_node(i)->xattrs) {
+	list_for_each(l, &tmpfs_node(i)->xattrs)
+	{
 		struct tmpfs_xattr *x = list_entry(l, struct tmpfs_xattr, link);
 
 		if (!strcmp(x->name, name))
@@ -54,7 +55,8 @@ s64 tmpfs_listxattr(struct inode *i, char *buf, size_t n)
 {
 	size_t at = 0;
 
-	list_for_each(l, &tmpfs_node(i)->xattrs) {
+	list_for_each(l, &tmpfs_node(i)->xattrs)
+	{
 		struct tmpfs_xattr *x = list_entry(l, struct tmpfs_xattr, link);
 		size_t len = strlen(x->name) + 1;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From file to file inside the kernel: sendfile(2), copy_file_range(2). Through a buffer of our own.
+ * From file to file inside the kernel: sendfile(2), copy_file_range(2). Through a buffer of our
+ * own.
  */
 #include "fs/fs_internal.h"
 #include "sys/sys.h"
@@ -24,8 +25,8 @@ static int buf_get(struct copy_buf *b)
 }
 
 /* One bufferful. What the target did not take is not counted as read. */
-static s64 copy_some(const struct copy_buf *b, struct file *in, s64 *ipos, struct file *out,
-	s64 *opos, size_t n)
+static s64 copy_some(
+	const struct copy_buf *b, struct file *in, s64 *ipos, struct file *out, s64 *opos, size_t n)
 {
 	s64 from = *ipos, got, done = 0;
 	struct uio u;

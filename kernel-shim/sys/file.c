@@ -9,12 +9,12 @@
 #include <linux/memfd.h>
 #include <linux/openat2.h>
 
-#define TMPFILE    ((u32)__O_TMPFILE)
+#define TMPFILE	   ((u32)__O_TMPFILE)
 #define TMPFILE_IS ((u32)(__O_TMPFILE | O_DIRECTORY))
 #define OPEN_VALID                                                                                 \
 	((u32)(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK |         \
-	       O_SYNC | O_DSYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW |     \
-	       O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE))
+		O_SYNC | O_DSYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW |    \
+		O_NOATIME | O_CLOEXEC | O_PATH | __O_TMPFILE))
 #define PATH_VALID ((u32)(O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC))
 
 static int open_check(const struct open_request *rq)
@@ -221,7 +221,7 @@ long sys_dup3(struct task *t, const u64 *a)
 #define MFD_NAME_MAX 249u
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
-#define MFD_EXEC        0x0010U
+#define MFD_EXEC	0x0010U
 #endif
 
 long sys_memfd_create(struct task *t, const u64 *a)
@@ -240,7 +240,8 @@ long sys_memfd_create(struct task *t, const u64 *a)
 	len = strncpy_from_user(name + sizeof(prefix) - 1, a[0], MFD_NAME_MAX + 1);
 	if (len < 0)
 		return len == -ENAMETOOLONG ? -EINVAL : len;
-	f = tmpfs_memfd(name, flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL), flags & MFD_NOEXEC_SEAL);
+	f = tmpfs_memfd(
+		name, flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL), flags & MFD_NOEXEC_SEAL);
 	if (is_err(f))
 		return ptr_err(f);
 	f->flags |= O_LARGEFILE;

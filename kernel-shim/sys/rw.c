@@ -72,8 +72,8 @@ static int flags_ok(const struct file *f, u32 flags, bool write)
 	return (flags & RWF_APPEND) && !write ? -EOPNOTSUPP : 0;
 }
 
-/* The flags of one call are those of the file while it lasts. With O_NONBLOCK, and on regular files,
- * nothing switches to another task meanwhile. */
+/* The flags of one call are those of the file while it lasts. With O_NONBLOCK, and on regular
+ * files, nothing switches to another task meanwhile. */
 static s64 transfer_flags(struct file *f, struct uio *u, s64 *pos, bool write, u32 flags)
 {
 	u32 extra = (flags & RWF_NOWAIT ? O_NONBLOCK : 0) | (flags & RWF_APPEND ? O_APPEND : 0);

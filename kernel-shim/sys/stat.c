@@ -173,8 +173,8 @@ long sys_statx(struct task *t, const u64 *a)
 		return -EINVAL;
 	if ((flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE)
 		return -EINVAL;
-	if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH |
-			   AT_STATX_SYNC_TYPE))
+	if (flags &
+		~(u32)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
 		return -EINVAL;
 	r = get_attributes((s32)a[0], a[1], flags, &k, &mnt_id);
 	if (r)

@@ -8,7 +8,7 @@
 
 #define FALLOC_KNOWN                                                                               \
 	((u32)(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_COLLAPSE_RANGE |             \
-	       FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
+		FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
 #define ADVICE_MAX 5
 
 static long do_fsync(s32 fd, bool data_only)
@@ -62,8 +62,7 @@ static int fallocate_check(const struct file *f, u32 mode, u64 off, u64 len)
 		return -EINVAL;
 	if (mode & ~FALLOC_KNOWN)
 		return -EOPNOTSUPP;
-	if ((mode & FALLOC_FL_PUNCH_HOLE) &&
-		mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
+	if ((mode & FALLOC_FL_PUNCH_HOLE) && mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
 		return -EOPNOTSUPP;
 	if (!file_writable(f))
 		return -EBADF;
@@ -130,8 +129,8 @@ long sys_readahead(struct task *t, const u64 *a)
 
 long sys_sync_file_range(struct task *t, const u64 *a)
 {
-	const u32 known = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-			  SYNC_FILE_RANGE_WAIT_AFTER;
+	const u32 known =
+		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
 	struct file *f = fd_get((s32)a[0]);
 	u32 type;
 	long r = 0;

@@ -164,8 +164,8 @@ static s64 set(struct target *t, const u64 *a)
 		r = may_change(t, name);
 	if (!r)
 		r = t->inode->ops->setxattr
-			? t->inode->ops->setxattr(t->inode, name, buf, a[2], flags)
-			: -EOPNOTSUPP;
+			    ? t->inode->ops->setxattr(t->inode, name, buf, a[2], flags)
+			    : -EOPNOTSUPP;
 	kfree(buf);
 	return r;
 }
