@@ -29,7 +29,7 @@ class World:
     def words(self, command):
         return command
 
-    def run(self, command, timeout=120, **options):
+    def run(self, command, timeout=20, **options):
         return subprocess.run(
             self.words(command),
             stdin=subprocess.DEVNULL,
@@ -66,7 +66,7 @@ class Sandbox(World):
         grants = ["--ro", str(BENCH), "--rw", str(SCRATCH)]
         return [SANDBOX, "run", "-q", *self.options, *grants, *more, *command]
 
-    def report(self, command, timeout=120):
+    def report(self, command, timeout=10):
         """The object that `sandbox run --json` writes. OSError when there is none."""
         path = BENCH / "report.json"
         path.unlink(missing_ok=True)
