@@ -24,11 +24,47 @@ u64 exec_random(u64 pages)
 	return (r & (pages - 1)) << PAGE_SHIFT;
 }
 
+static bool table_writes(struct files *files, const struct inode *inode)
+{
+	bool found = false;
+
+	for (s32 fd = 0; !found && files_each(files, &fd); fd++) {
+		struct file *f = files_lookup(files, fd);
+
+		if (!f)
+			continue;
+		found = f->inode == inode && file_writable(f);
+		file_put(f);
+	}
+	return found;
+}
+
+/* Does any program have it open for writing? Rare enough to be looked for, instead of counted. */
+static bool open_for_writing(const struct inode *inode)
+{
+	const struct files *last = NULL;
+
+	list_for_each(pos, &kern->tasks)
+	{
+		struct task *t = list_entry(pos, struct task, all_link);
+
+		if (!t->files || t->files == last)
+			continue;
+		last = t->files;
+		if (table_writes(t->files, inode))
+			return true;
+	}
+	return false;
+}
+
 static int check_file(struct file *f)
 {
+	int r;
+
 	if (!f->inode || (f->inode->mode & S_IFMT) != S_IFREG)
 		return -EACCES;
-	return inode_permission(f->inode, MAY_EXEC);
+	r = inode_permission(f->inode, MAY_EXEC);
+	return r ? r : open_for_writing(f->inode) ? -ETXTBSY : 0;
 }
 
 /* The program's dynamic linker, if it names one. */

@@ -356,6 +356,16 @@ struct files *files_copy(struct files *f)
 	return f;
 }
 
+u32 files_each(struct files *fs, s32 *fd)
+{
+	return 0;
+}
+
+struct file *files_lookup(struct files *fs, s32 fd)
+{
+	return NULL;
+}
+
 void files_put(struct files *f)
 {
 }
