@@ -31,9 +31,9 @@ struct vm_sregs {
 };
 
 /*
- * After IO_OUT the instruction is as good as done: rip may be at it or behind it, and a caller that
- * writes another rip leaves it behind. After IO_IN and MMIO it is unfinished until the next run,
- * which may write over registers that the caller changed.
+ * Registers that the caller writes after an exit are what the guest goes on with. At IO_OUT, IO_IN
+ * and MMIO rip may be at the instruction or behind it; unless rip is written, it is not executed
+ * again.
  */
 enum vm_exit_reason {
 	VM_EXIT_IO_OUT, /* io.port, io.value, io.size */

@@ -42,8 +42,9 @@ struct vcpu {
 	uint64_t good_cr0, good_cr4, good_efer;
 	struct kvm_sync_regs own;
 
-	bool io_in; /* the last exit was an IN that awaits its answer */
-	int irq;    /* vector to inject, -1 none */
+	bool io_in;	 /* the last exit was an IN that awaits its answer */
+	bool unfinished; /* ... was one whose instruction KVM completes on its next entry */
+	int irq;	 /* vector to inject, -1 none */
 	bool tsc_is_host;
 	void *xsave; /* bounce buffer, vm->xsave_size */
 	struct vm_stats stats;
@@ -52,6 +53,7 @@ struct vcpu {
 	pthread_t owner;
 	_Atomic pid_t owner_tid;
 	_Atomic bool running;
+	_Atomic bool kicked; /* immediate_exit is a kick's; may be stale, never missing */
 };
 
 /* device.c */

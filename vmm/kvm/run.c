@@ -133,6 +133,7 @@ void kvm_vcpu_kick(struct vcpu *v)
 {
 	int saved = errno;
 
+	atomic_store(&v->kicked, true);
 	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	if (atomic_load(&v->running))
 		syscall(SYS_tgkill, getpid(), atomic_load(&v->owner_tid), kvm_kick_signal());
@@ -175,6 +176,31 @@ static void io_answer(struct vcpu *v, const struct vm_exit *answer)
 	v->io_in = false;
 }
 
+/*
+ * KVM ends an IN or an access to nothing on its next entry and may then write over the registers
+ * that the caller set meanwhile. So, where it set some: an entry only for that, without the guest
+ * running.
+ */
+static void unfinished_finish(struct vcpu *v)
+{
+	struct kvm_run *run = v->run;
+
+	if (!v->unfinished || !(v->regs_dirty || v->sregs_dirty))
+		return;
+	run->kvm_valid_regs = run->kvm_dirty_regs = 0;
+	/* An access across two pages has two parts, of 16 bytes more; each is an exit. */
+	for (int part = 0; part < 16; part++) {
+		__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+		if (ioctl(v->fd, KVM_RUN, 0) < 0 || run->exit_reason != KVM_EXIT_MMIO)
+			break;
+	}
+	/* A kick sets its flag before this one: either it comes after the clearing, or it is seen.
+	 */
+	__atomic_exchange_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	if (atomic_load(&v->kicked))
+		__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+}
+
 static void exit_fail(struct vm_exit *out, uint32_t exit_reason, uint64_t detail)
 {
 	out->reason = VM_EXIT_FAIL;
@@ -197,11 +223,12 @@ static void exit_io(struct vcpu *v, struct vm_exit *out)
 	if (out->reason == VM_EXIT_IO_OUT)
 		memcpy(&out->io.value, io_data(v), run->io.size);
 	else
-		v->io_in = true;
+		v->io_in = v->unfinished = true;
 }
 
 static void exit_mmio(struct vcpu *v, struct vm_exit *out)
 {
+	v->unfinished = true;
 	out->reason = VM_EXIT_MMIO;
 	out->gpa = v->run->mmio.phys_addr;
 	/* Should the caller go on: a read of nothing is all ones, as on a bus. */
@@ -250,6 +277,7 @@ static int exit_error(struct vcpu *v, int error, struct vm_exit *out)
 		 * again. Its signal may still be on the way, then the next run ends early once
 		 * more.
 		 */
+		atomic_store(&v->kicked, false);
 		__atomic_exchange_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 		out->reason = VM_EXIT_INTR;
 		return 0;
@@ -292,6 +320,8 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *out)
 	if (result < 0)
 		return result;
 	io_answer(v, out);
+	unfinished_finish(v);
+	v->unfinished = false;
 	atomic_store(&v->running, true);
 	result = run_until_exit(v);
 	atomic_store(&v->running, false);

@@ -11,6 +11,7 @@
 #include "tests/unit/vmm/tlb.h"
 #include "vmm/kvm/kvm_internal.h"
 
+#define PATIENCE_MS 20
 #define ROUNDS	    2000
 #define GUEST_FRAME 0xa0000ull /* what tlb_flush_host flushes */
 
@@ -302,8 +303,7 @@ static int count_trap(enum tlb_change change, enum tlb_flush flush, int tries)
 	return seen;
 }
 
-static int count_host(
-	int (*try)(struct machine *m, enum tlb_flush flush), enum tlb_flush flush, int tries)
+static int count_host(tlb_try_fn *try, enum tlb_flush flush, int tries)
 {
 	struct machine m;
 	int seen = 0;
@@ -311,7 +311,7 @@ static int count_host(
 	if (machine_begin(&m, true) < 0)
 		return -1;
 	for (int i = 0; i < tries && seen >= 0; i++) {
-		int one = try(&m, flush);
+		int one = try(&m, flush, PATIENCE_MS);
 
 		seen = one < 0 ? -1 : seen + one;
 	}
@@ -319,8 +319,7 @@ static int count_host(
 	return seen;
 }
 
-static void measure_host(const char *what, int (*try)(struct machine *m, enum tlb_flush flush),
-	int tries, bool running)
+static void measure_host(const char *what, tlb_try_fn *try, int tries, bool running)
 {
 	printf("  %s:", what);
 	for (enum tlb_flush flush = 0; flush <= TLB_FLUSH_HOST_LAST; flush++) {

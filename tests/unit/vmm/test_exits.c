@@ -151,6 +151,48 @@ static void test_mmio_ring3(void **state)
 	machine_end(&m);
 }
 
+/* Whatever the exit was, the caller may send the vCPU elsewhere: its registers count. */
+static void elsewhere(bool sync_regs, const char *from, int reason)
+{
+	struct machine m;
+
+	begin(&m, sync_regs, from);
+	for (int i = 0; i < 20; i++) {
+		machine_regs(&m)->rdi = GUEST_NOTHING + 4; /* across two words */
+		assert_int_equal(machine_run(&m), reason);
+		m.exit.io.value = 5;
+		if (i % 3 == 2)
+			vm_kvm_ops.vcpu_kick(m.vcpu);
+		assert_int_equal(machine_start(&m, guest_read), 0);
+		*machine_words(&m, GUEST_DATA) = 0x1234;
+		machine_regs(&m)->rdi = GUEST_DATA;
+		machine_regs(&m)->rbp = 99;
+		if (i % 3 == 2) { /* the kick is not forgotten over it */
+			assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
+			assert_int_equal(m.exit.reason, VM_EXIT_INTR);
+		}
+		assert_non_null(machine_trap(&m, 6));
+		assert_int_equal(machine_regs(&m)->rax, 0x1234);
+		assert_int_equal(machine_regs(&m)->rbp, 99);
+		assert_int_equal(machine_start(&m, from), 0);
+	}
+	machine_end(&m);
+}
+
+static void test_elsewhere(void **state)
+{
+	tests_need_kvm();
+	for (int sync = 0; sync < 2; sync++) {
+		elsewhere(sync, guest_outs, VM_EXIT_IO_OUT);
+		elsewhere(sync, guest_in, VM_EXIT_IO_IN);
+		elsewhere(sync, guest_hlt, VM_EXIT_HLT);
+		elsewhere(sync, guest_load, VM_EXIT_MMIO);
+		elsewhere(sync, guest_store, VM_EXIT_MMIO);
+		elsewhere(sync, guest_read, VM_EXIT_MMIO);
+		elsewhere(sync, guest_write, VM_EXIT_MMIO);
+	}
+}
+
 static void test_shutdown(void **state)
 {
 	struct vm_sregs s;
@@ -254,6 +296,7 @@ int tests_exits(void)
 		cmocka_unit_test(test_hlt),
 		cmocka_unit_test(test_mmio),
 		cmocka_unit_test(test_mmio_ring3),
+		cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_shutdown),
 		cmocka_unit_test(test_ring3_port),
 		cmocka_unit_test(test_page_fault),

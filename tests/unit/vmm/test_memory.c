@@ -130,6 +130,30 @@ static void test_prot_none(void **state)
 	window_end(&w);
 }
 
+/* Where it was: taken out of the page tables, the same access is a page fault, with the address. */
+static void test_memory_to_fault(void **state)
+{
+	uint64_t va = GUEST_WINDOW + 0x9000;
+	struct machine_frame *frame;
+	struct vm_sregs s;
+	struct window w;
+
+	tests_need_kvm();
+	window_begin(&w);
+	for (int i = 0; i < 20; i++) {
+		*machine_pte(&w.m, va) = va | PTE_P | PTE_W | PTE_U;
+		read_start(&w.m, guest_read, va);
+		assert_memory_exit(&w.m, guest_read, va);
+		*machine_pte(&w.m, va) = 0;
+		frame = machine_trap(&w.m, 14);
+		assert_non_null(frame);
+		assert_int_equal(frame->rip, machine_at(guest_read));
+		assert_int_equal(vm_kvm_ops.vcpu_get_sregs(w.m.vcpu, &s), 0);
+		assert_int_equal(s.cr2, va);
+	}
+	window_end(&w);
+}
+
 /* The same from ring 0; an interpreter of ring 0 may see a hole there (MMIO) or fail. */
 static void test_prot_none_ring0(void **state)
 {
@@ -287,6 +311,7 @@ int tests_memory(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_past_end),
 		cmocka_unit_test(test_prot_none),
+		cmocka_unit_test(test_memory_to_fault),
 		cmocka_unit_test(test_prot_none_ring0),
 		cmocka_unit_test(test_read_only_mapping),
 		cmocka_unit_test(test_read_only_slot),

@@ -178,23 +178,30 @@ int tlb_try_trap(struct machine *m, enum tlb_change change, enum tlb_flush flush
 
 struct kicker {
 	struct machine *m;
-	unsigned after_us;
+	unsigned patience_ms;
 	bool remap;
 	enum tlb_flush flush;
 	int result;
-	atomic_bool kicked;
+	atomic_bool ended, kicked;
 };
 
+static void sleep_ms(unsigned ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000l}, NULL);
+}
+
+/* Remap while it runs, if asked to; kick it if it has not ended in time. */
 static void *kicker_run(void *arg)
 {
 	struct kicker *k = arg;
 
-	nanosleep(&(struct timespec){.tv_nsec = k->after_us * 1000l}, NULL);
 	if (k->remap) {
+		sleep_ms(5);
 		__atomic_store_n(machine_pte(k->m, VA), FRAME_B | 7, __ATOMIC_SEQ_CST);
 		k->result = tlb_flush_host(k->m, k->flush);
-		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
 	}
+	for (unsigned ms = 0; ms < k->patience_ms && !atomic_load(&k->ended); ms += 2)
+		sleep_ms(2);
 	atomic_store(&k->kicked, true);
 	vm_kvm_ops.vcpu_kick(k->m->vcpu);
 	return NULL;
@@ -213,6 +220,7 @@ static int run_kicked(struct machine *m, struct kicker *k)
 	do
 		result = vm_kvm_ops.vcpu_run(m->vcpu, &m->exit);
 	while (result == 0 && m->exit.reason == VM_EXIT_INTR && !atomic_load(&k->kicked));
+	atomic_store(&k->ended, true);
 	pthread_join(thread, NULL);
 	return result < 0 || k->result < 0 ? -1 : (int)m->exit.reason;
 }
@@ -227,33 +235,34 @@ static int while_start(struct machine *m)
 	return 0;
 }
 
-int tlb_try_kick(struct machine *m, enum tlb_flush flush)
+int tlb_try_kick(struct machine *m, enum tlb_flush flush, unsigned patience_ms)
 {
 	int reason;
 
 	if (while_start(m) < 0)
 		return -1;
 	do
-		reason = run_kicked(m, &(struct kicker){.after_us = 2000});
+		reason = run_kicked(m, &(struct kicker){.patience_ms = 2});
 	while (reason == VM_EXIT_INTR && machine_regs(m)->rbx < 2);
 	if (reason != VM_EXIT_INTR)
 		return -1;
 	*machine_pte(m, VA) = FRAME_B | 7;
 	if (tlb_flush_host(m, flush) < 0)
 		return -1;
-	reason = run_kicked(m, &(struct kicker){.after_us = 20000});
+	reason = run_kicked(m, &(struct kicker){.patience_ms = patience_ms});
 	if (reason == VM_EXIT_IO_OUT && m->exit.io.port == 6)
 		return machine_regs(m)->rax == VALUE_B ? 1 : -1;
 	return reason == VM_EXIT_INTR ? 0 : -1;
 }
 
-int tlb_try_live(struct machine *m, enum tlb_flush flush)
+int tlb_try_live(struct machine *m, enum tlb_flush flush, unsigned patience_ms)
 {
+	struct kicker k = {.patience_ms = patience_ms, .remap = true, .flush = flush};
 	int reason;
 
 	if (while_start(m) < 0)
 		return -1;
-	reason = run_kicked(m, &(struct kicker){.after_us = 5000, .remap = true, .flush = flush});
+	reason = run_kicked(m, &k);
 	if (reason == VM_EXIT_IO_OUT && m->exit.io.port == 6)
 		return 1;
 	return reason == VM_EXIT_INTR ? 0 : -1;
@@ -272,7 +281,7 @@ static int read_next(struct machine *m, uint64_t va)
  * A table maps A. Its page is emptied and becomes the table of PD[2], with another entry: a read by
  * that makes KVM shadow the table there, if it does so with what it remembers, A shows at VA2.
  */
-int tlb_try_reuse(struct machine *m, enum tlb_flush flush)
+int tlb_try_reuse(struct machine *m, enum tlb_flush flush, unsigned patience_ms)
 {
 	uint64_t *table = machine_words(m, GUEST_TABLES2), *pd = machine_words(m, GUEST_PD);
 	uint64_t nothing = pd[2];

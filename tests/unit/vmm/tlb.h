@@ -37,13 +37,14 @@ extern const char *const tlb_flush_names[TLB_FLUSHES];
 
 /* One access, the change while ring 3 is in a trap, one access. 1: seen; 0: stale; -1: broken. */
 int tlb_try_trap(struct machine *m, enum tlb_change change, enum tlb_flush flush);
-/* The same for a remap, with ring 3 stopped by a kick: no trap, no ring 0. Host flushes only. */
-int tlb_try_kick(struct machine *m, enum tlb_flush flush);
-/* A remap while ring 3 runs. Seen within 20 ms? */
-int tlb_try_live(struct machine *m, enum tlb_flush flush);
-/* A page table's page is emptied and used again under another address: does what it mapped show
- * there? */
-int tlb_try_reuse(struct machine *m, enum tlb_flush flush);
+/* A way to try a host flush: 1, 0, -1 as above; stale is what is not seen within patience_ms. */
+typedef int tlb_try_fn(struct machine *m, enum tlb_flush flush, unsigned patience_ms);
+/* A remap with ring 3 stopped by a kick: no trap, no ring 0. */
+tlb_try_fn tlb_try_kick;
+/* A remap while ring 3 runs. */
+tlb_try_fn tlb_try_live;
+/* A page table's page is emptied and used again: does what it mapped show at the other address? */
+tlb_try_fn tlb_try_reuse;
 /* The flush alone, as the tests do it. 0 or -1. */
 int tlb_flush_host(struct machine *m, enum tlb_flush flush);
 
