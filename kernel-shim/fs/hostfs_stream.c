@@ -233,6 +233,10 @@ static void make_stream(struct file *f, const struct chan_attr *a)
 		f->anon_name = "socket:";
 	else if (h->tty)
 		f->anon_name = "/dev/tty";
+	else if (S_ISCHR(a->mode) && a->rdev == dev_encode(1, 3))
+		f->anon_name = "/dev/null";
+	else
+		f->anon_name = "host:"; /* a path of the host's would say too much */
 	f->anon_ino = a->ino;
 	if (h->stream) {
 		h->tag = ++host_state()->next_tag;
