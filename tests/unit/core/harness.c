@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "fs/vfs.h"
@@ -174,10 +175,11 @@ static void channel(void *arg, struct chan_msg *m)
 	case CHAN_OP_DISCARD:
 		memset(ram + m->a[1], 0, m->a[2]);
 		break;
-	case CHAN_OP_FORGET:
-		break;
 	default:
-		m->result = -ENOSYS;
+		if (harness.host)
+			harness.host->call(m, ring->data);
+		else
+			m->result = m->op == CHAN_OP_FORGET ? 0 : -ENOSYS;
 	}
 }
 
@@ -429,11 +431,14 @@ static u32 boot_text(struct boot_block *b, const char *s)
 
 static void boot_block_make(struct boot_block *b)
 {
-	struct boot_mount mounts[3] = {
+	struct boot_mount mounts[5] = {
 		{.kind = BOOT_MOUNT_TMPFS, .mode = 01777},
 		{.kind = BOOT_MOUNT_DEV},
 		{.kind = BOOT_MOUNT_PROC},
+		{.kind = BOOT_MOUNT_HOST},
+		{.kind = BOOT_MOUNT_HOST, .flags = BOOT_MOUNT_RO},
 	};
+	u32 nmounts = harness.host ? 5 : 3;
 	struct boot_clock *c = boot_clock();
 
 	memset(b, 0, sizeof(*b));
@@ -453,11 +458,16 @@ static void boot_block_make(struct boot_block *b)
 	mounts[0].target = b->cwd;
 	mounts[1].target = boot_text(b, "/dev");
 	mounts[2].target = boot_text(b, "/proc");
-	for (u32 i = 0; i < ARRAY_SIZE(mounts); i++)
+	mounts[3].target = boot_text(b, "/rw");
+	mounts[4].target = boot_text(b, "/ro");
+	if (harness.host)
+		harness.host->open(ram, RAM_SIZE, &mounts[3].handle, &mounts[4].handle);
+	for (u32 i = 0; i < nmounts; i++)
 		mounts[i].source = boot_text(b, "none");
-	b->mounts = boot_put(b, mounts, sizeof(mounts));
-	b->nmounts = ARRAY_SIZE(mounts);
-	b->uid = b->gid = 1000;
+	b->mounts = boot_put(b, mounts, nmounts * (u32)sizeof(mounts[0]));
+	b->nmounts = nmounts;
+	b->uid = harness.root ? 0 : harness.host ? getuid() : 1000;
+	b->gid = harness.root ? 0 : harness.host ? getgid() : 1000;
 	b->umask = 022;
 	b->pids_max = harness.pids_max ? harness.pids_max : 64;
 	b->tty_fd = ~0u;
@@ -532,6 +542,8 @@ static void host_end(struct kernel *k)
 	list_for_each(pos, &k->tasks) plat_kctx_free(&list_entry(pos, struct task, all_link)->kctx);
 	strands_free();
 	heap_free_all();
+	if (harness.host)
+		harness.host->close();
 	free(k);
 	kern = NULL;
 	free(ring);
