@@ -41,6 +41,8 @@ void plat_pgd_init(u64 *pgd);
 void plat_pgd_destroy(struct mm *mm);
 /* Entries for [va, va + npages * 4096) of mm were removed or lost rights. Cheap if mm is not loaded. */
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages);
+/* Page-table frames of mm are about to be freed or were just freed. */
+void plat_tables_freed(struct mm *mm);
 /* Entries were added or gained rights; the hardware homes need nothing. */
 void plat_tlb_added(struct mm *mm, u64 va, u64 npages);
 

@@ -127,6 +127,7 @@ int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls
 		break;
 	case JAIL_SERVICE:
 		allow_service(&f);
+		ALLOW(&f, calls_kick);
 		break;
 	case JAIL_VCPU:
 		ALLOW(&f, calls_vcpu);

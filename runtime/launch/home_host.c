@@ -10,6 +10,8 @@
 #include "runtime/jail/jail.h"
 #include "runtime/launch/launch_internal.h"
 
+#define IOCTLS_MAX 32
+
 struct home_host {
 	struct host_trap *trap;
 	uint8_t in[CHAN_DATA_SIZE];
@@ -41,8 +43,7 @@ __attribute__((noreturn)) static void host_panic(void *arg, const char *why)
 
 static uint64_t host_ram_reserved(struct launch *l)
 {
-	(void)l;
-	return HOST_TRAP_RAM_END;
+	return host_trap_ram(l->mem.ram_size);
 }
 
 static int host_prepare(struct launch *l)
@@ -52,14 +53,16 @@ static int host_prepare(struct launch *l)
 	if (!h)
 		return -ENOMEM;
 	l->home_state = h;
-	return host_trap_create(&h->trap, l->c->backend, l->vcpu, &l->c->caps, l->mem.ram);
+	return host_trap_create(&h->trap, l->c->backend, l->vm, l->vcpu, &l->c->caps, l->mem.ram,
+		l->mem.ram_size);
 }
 
 static int host_run(struct launch *l)
 {
 	struct home_host *h = l->home_state;
-	const unsigned long *ioctls;
-	size_t n = l->c->backend->vcpu_ioctls(&ioctls);
+	const unsigned long *list;
+	size_t n = l->c->backend->vcpu_ioctls(&list);
+	unsigned long ioctls[IOCTLS_MAX];
 	struct host_home_config hc = {
 		.ram = l->mem.ram,
 		.ram_size = l->mem.ram_size,
@@ -73,8 +76,14 @@ static int host_run(struct launch *l)
 		.channel_arg = l,
 		.panic = host_panic,
 	};
-	int r = jail_thread(JAIL_CORE, ioctls, n);
+	int r = n < IOCTLS_MAX ? 0 : -E2BIG;
 
+	for (size_t i = 0; !r && i < n; i++)
+		ioctls[i] = list[i];
+	if (!r) { /* this thread changes the guest's page tables, so it must say so */
+		ioctls[n] = l->c->backend->forget_ioctl;
+		r = jail_thread(JAIL_CORE, ioctls, n + 1);
+	}
 	if (r) {
 		launch_fail(l, "cannot close the jail: %s", strerror(-r));
 		return r;

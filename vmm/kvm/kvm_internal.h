@@ -17,6 +17,8 @@
 #endif
 
 struct vm {
+	/* What forget_translations maps for a moment: page-aligned. */
+	uint8_t scratch[4096] __attribute__((aligned(4096)));
 	int fd;
 	bool sync_regs; /* KVM_RUN carries the registers */
 	bool osxsave;	/* XSAVE is offered: CR4.OSXSAVE and XCR0 are set for the program */

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 
 #define IDENTITY_MAP_GPA 0xfffbc000ull
 #define TSS_GPA		 0xfffbd000ull
+#define FORGET_GPA	 0x3000000000ull /* 192 GiB: above what callers map */
 
 static int kvm_available(char *why, size_t why_size)
 {
@@ -79,11 +81,12 @@ static int kvm_create(struct vm **out)
 	device = kvm_device_open(KVM_DEVICE, NULL, 0);
 	if (device < 0)
 		return device;
-	vm = calloc(1, sizeof(*vm));
+	vm = aligned_alloc(_Alignof(struct vm), sizeof(*vm));
 	if (!vm) {
 		close(device);
 		return -ENOMEM;
 	}
+	memset(vm, 0, sizeof(*vm));
 	vm->fd = -1;
 	result = vm_learn(vm, device);
 	if (result < 0)
@@ -123,6 +126,22 @@ static int kvm_map_memory(
 	return result < 0 ? result : 0;
 }
 
+/* Making and deleting any slot zaps KVM's shadow pages (README.md, measured: 72 us). Slot and address
+ * are out of the caller's reach. */
+static int kvm_forget_translations(struct vm *vm)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = KVM_SLOTS,
+		.guest_phys_addr = FORGET_GPA,
+		.memory_size = sizeof(vm->scratch),
+		.userspace_addr = (uintptr_t)vm->scratch,
+	};
+	int result = kvm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+
+	region.memory_size = 0;
+	return result < 0 ? result : kvm_ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
 static size_t kvm_vcpu_ioctls(const unsigned long **out)
 {
 	static const unsigned long numbers[] = {
@@ -151,6 +170,8 @@ const struct vm_ops vm_kvm_ops = {
 	.create = kvm_create,
 	.destroy = kvm_destroy,
 	.map_memory = kvm_map_memory,
+	.forget_translations = kvm_forget_translations,
+	.forget_ioctl = KVM_SET_USER_MEMORY_REGION,
 	.vcpu_create = kvm_vcpu_create,
 	.vcpu_set_sregs = kvm_vcpu_set_sregs,
 	.vcpu_get_sregs = kvm_vcpu_get_sregs,

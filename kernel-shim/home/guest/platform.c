@@ -167,6 +167,12 @@ void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 		invlpg(va + i * PAGE_SIZE);
 }
 
+void plat_tables_freed(struct mm *mm)
+{
+	if (home.cr3 == mm->pgd) /* the processor may have cached the upper entries */
+		write_cr3(home.cr3);
+}
+
 void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
 {
 }

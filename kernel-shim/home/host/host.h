@@ -23,6 +23,8 @@ struct host_engine_ops {
 	void (*run)(void *engine, struct task *t);
 	/* Entries of mm were removed or lost rights. */
 	void (*tlb_flush)(void *engine, struct mm *mm, u64 va, u64 npages);
+	/* Page-table frames of mm are freed: they may come back as anything. May be absent. */
+	void (*tables_freed)(void *engine, struct mm *mm);
 	void (*pgd_init)(void *engine, u64 *pgd);
 	void (*mm_gone)(void *engine, struct mm *mm);
 	void (*fpu_save)(void *engine, struct task *t);

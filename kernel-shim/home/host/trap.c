@@ -24,10 +24,15 @@
 
 struct host_trap {
 	const struct vm_ops *ops;
+	struct vm *vm;
 	struct vcpu *vcpu;
 	u8 *ram;
 	bool syscall_ring0;
 	bool ring0;         /* the vCPU is in ring 0 */
+	bool shadow;	    /* KVM shadows our page tables and sees only ring 0's writes to them */
+	bool forget;	    /* shadow: too much changed to name */
+	u32 nsync;	    /* shadow: entries in sync[] that ring 0 must write before user code runs */
+	u64 sync[TRAP_SYNC_MAX]; /* their addresses in the guest */
 	bool flush;         /* the loaded address space lost entries */
 	bool kick_pending;  /* a kick came together with a trap */
 	struct vm_sregs s;  /* as last set */
@@ -154,6 +159,23 @@ static void enter_by_stub(struct host_trap *e, struct task *t, struct vm_gprs *g
 	}
 }
 
+/* KVM's shadow follows what the guest writes: ring 0 writes the changed entries as they are. */
+static void enter_by_sync(struct host_trap *e, struct task *t, struct vm_gprs *g)
+{
+	u64 *sp;
+
+	enter_by_stub(e, t, g);
+	memcpy(e->ram + TRAP_PA_SYNC_LIST, e->sync, e->nsync * sizeof(e->sync[0]));
+	sp = (u64 *)(e->ram + TRAP_PA_STACK_TOP - sizeof(struct trap_frame)) - 3;
+	sp[0] = g->rax;
+	sp[1] = g->rcx;
+	sp[2] = g->rsi;
+	g->rcx = e->nsync;
+	g->rsi = TRAP_VA + TRAP_PA_SYNC_LIST;
+	g->rsp -= 3 * sizeof(u64);
+	g->rip = TRAP_VA + TRAP_PA_SYNC;
+}
+
 static void enter_straight(struct task *t, struct vm_gprs *g)
 {
 	g->rip = t->regs.rip;
@@ -168,7 +190,17 @@ static void enter(struct host_trap *e, struct task *t)
 
 	gprs_from_task(g, &t->regs);
 	fpu_switch(e, t);
-	if (e->flush) {
+	if (e->forget && e->ops->forget_translations(e->vm))
+		plat_panic("the VM keeps old translations");
+	if (e->forget)
+		e->nsync = 0;
+	e->forget = false;
+	if (e->nsync) {
+		sregs |= !e->ring0;
+		e->s.cs = TRAP_KERNEL_CS;
+		e->s.ss = TRAP_KERNEL_SS;
+		enter_by_sync(e, t, g);
+	} else if (e->flush) {
 		/* only ring 0 can reload CR3 so that nothing of the old translations is left */
 		sregs |= !e->ring0;
 		e->s.cs = TRAP_KERNEL_CS;
@@ -196,7 +228,7 @@ static void enter(struct host_trap *e, struct task *t)
 
 static bool in_stubs(u64 rip)
 {
-	return rip >= TRAP_VA && rip < TRAP_VA + HOST_TRAP_RAM_END;
+	return rip >= TRAP_VA && rip < TRAP_VA + TRAP_PA_MAP_PD;
 }
 
 static bool at_lstar(u64 rip)
@@ -280,11 +312,12 @@ static bool take_kick(struct host_trap *e, struct task *t, const struct vm_gprs 
 		return false;
 	}
 	if (entering) {
-		e->flush |= rip >= TRAP_VA + TRAP_PA_FLUSH;
+		e->flush |= rip >= TRAP_VA + TRAP_PA_FLUSH && rip < TRAP_VA + TRAP_PA_SYNC;
 		e->ring0 = true; /* the program has not run: t->regs is right as it is */
 	} else {
 		gprs_to_task(&t->regs, g);
 		e->ring0 = false;
+		e->nsync = 0;
 	}
 	t->trap = (struct trap){.kind = TRAP_KICK};
 	return true;
@@ -297,11 +330,13 @@ static bool take_exit(struct host_trap *e, struct task *t, const struct vm_exit 
 
 	switch (x->reason) {
 	case VM_EXIT_IO_OUT:
+		e->nsync = 0; /* user code ran, so the stub did */
 		take_out(e, t, g, x->io.port);
 		return true;
 	case VM_EXIT_INTR:
 		return take_kick(e, t, g);
 	case VM_EXIT_MEMORY:
+		e->nsync = 0;
 		gprs_to_task(&t->regs, g);
 		e->ring0 = false;
 		t->trap = (struct trap){.kind = TRAP_BUS};
@@ -340,10 +375,30 @@ static void trap_tlb_flush(void *engine, struct mm *mm, u64 va, u64 npages)
 {
 	struct host_trap *e = engine;
 
-	(void)va;
-	(void)npages;
-	if (e->s.cr3 == mm->pgd)
-		e->flush = true;
+	if (!e->shadow) {
+		e->flush |= e->s.cr3 == mm->pgd;
+		return;
+	}
+	if (npages > TRAP_SYNC_MAX - e->nsync) {
+		e->forget = true;
+		return;
+	}
+	for (u64 i = 0; i < npages; i++) {
+		u64 *pte = pgtable_entry(mm->pgd, va + i * PAGE_SIZE, false);
+
+		if (pte)
+			e->sync[e->nsync++] = TRAP_MAP_VA + ptr_phys(pte);
+	}
+}
+
+static void trap_tables_freed(void *engine, struct mm *mm)
+{
+	struct host_trap *e = engine;
+
+	if (e->shadow)
+		e->forget = true; /* used again as tables they would show what they held */
+	else
+		e->flush |= e->s.cr3 == mm->pgd;
 }
 
 static void trap_pgd_init_op(void *engine, u64 *pgd)
@@ -356,6 +411,7 @@ static void trap_mm_gone(void *engine, struct mm *mm)
 {
 	struct host_trap *e = engine;
 
+	trap_tables_freed(engine, mm);
 	if (e->s.cr3 == mm->pgd)
 		e->s.cr3 = 0; /* its frame may come back as another root: load it anew */
 }
@@ -379,6 +435,7 @@ const struct host_engine_ops host_trap_ops = {
 	.name = "trap",
 	.run = trap_run,
 	.tlb_flush = trap_tlb_flush,
+	.tables_freed = trap_tables_freed,
 	.pgd_init = trap_pgd_init_op,
 	.mm_gone = trap_mm_gone,
 	.fpu_save = trap_fpu_save,
@@ -445,8 +502,8 @@ static int set_registers(struct host_trap *e, const struct vm_caps *caps)
 	return r;
 }
 
-int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vcpu *vcpu,
-	const struct vm_caps *caps, u8 *ram)
+int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm *vm,
+	struct vcpu *vcpu, const struct vm_caps *caps, u8 *ram, u64 ram_size)
 {
 	struct host_trap *e = calloc(1, sizeof(*e));
 	int r;
@@ -454,12 +511,14 @@ int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vc
 	if (!e)
 		return -ENOMEM;
 	e->ops = ops;
+	e->vm = vm;
+	e->shadow = !caps->hardware;
 	e->vcpu = vcpu;
 	e->ram = ram;
 	e->syscall_ring0 = caps->syscall_ring0;
 	e->fpu_size = caps->xsave_size;
 	e->ring0 = true;
-	trap_stubs_write(ram, caps->syscall_ring0);
+	trap_stubs_write(ram, ram_size, caps->syscall_ring0);
 	r = make_timer(e);
 	if (!r)
 		r = set_registers(e, caps);

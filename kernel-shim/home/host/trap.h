@@ -12,15 +12,15 @@
 
 struct host_trap;
 
-/* Guest-physical memory below this is the engine's. */
-#define HOST_TRAP_RAM_END 0x10000ull
+/* Bytes of guest-physical memory from 0 that are the engine's. */
+u64 host_trap_ram(u64 ram_size);
 
 extern const struct host_engine_ops host_trap_ops;
 
 /* Writes tables and stubs to ram, sets the vCPU's registers. The vCPU stays the caller's. All calls of
  * host_trap_ops happen on the thread that called this. */
-int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vcpu *vcpu,
-	const struct vm_caps *caps, u8 *ram);
+int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm *vm,
+	struct vcpu *vcpu, const struct vm_caps *caps, u8 *ram, u64 ram_size);
 void host_trap_destroy(struct host_trap *e);
 /* Any thread: make user code return TRAP_KICK soon. */
 void host_trap_kick(struct host_trap *e);

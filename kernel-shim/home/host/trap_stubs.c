@@ -76,9 +76,31 @@ static void write_stubs(u8 *ram)
 	memcpy(p, "\x0f\x22\xd8\x58", 4);
 	p += 4;
 	emit_iretq(&p);
+	/* again: lodsq; orq $0,(%rax); loop again; pop %rax; pop %rcx; pop %rsi; iretq */
+	p = ram + TRAP_PA_SYNC;
+	memcpy(p, "\x48\xad\x48\x83\x08\x00\xe2\xf8\x58\x59\x5e", 11);
+	p += 11;
+	emit_iretq(&p);
 	p = ram + TRAP_PA_LSTAR;
 	emit_out(&p, TRAP_PORT_SYSCALL);
 	emit_iretq(&p);
+}
+
+u64 host_trap_ram(u64 ram_size)
+{
+	return TRAP_PA_MAP_PD + (round_up(ram_size, 1ull << 30) >> 30) * PAGE_SIZE;
+}
+
+/* All of RAM in large pages: the sync stub writes page-table entries through it. */
+static void write_map(u8 *ram, u64 ram_size)
+{
+	u64 *pdpt = (u64 *)(ram + TRAP_PA_MAP_PDPT);
+	u64 *pd = (u64 *)(ram + TRAP_PA_MAP_PD);
+
+	for (u64 pa = 0; pa < ram_size; pa += 1ull << 21) {
+		pdpt[pa >> 30] = (TRAP_PA_MAP_PD + (pa >> 30) * PAGE_SIZE) | PTE_P | PTE_W;
+		pd[pa >> 21] = pa | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX | 0x80; /* PS */
+	}
 }
 
 static void write_page_tables(u8 *ram)
@@ -96,9 +118,10 @@ static void write_page_tables(u8 *ram)
 	pt[TRAP_PA_STACK >> 12] = TRAP_PA_STACK | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 }
 
-void trap_stubs_write(u8 *ram, bool syscall_ring0)
+void trap_stubs_write(u8 *ram, u64 ram_size, bool syscall_ring0)
 {
-	memset(ram, 0, HOST_TRAP_RAM_END);
+	memset(ram, 0, host_trap_ram(ram_size));
+	write_map(ram, ram_size);
 	write_gdt(ram);
 	write_tss(ram, !syscall_ring0);
 	write_stubs(ram);
@@ -107,5 +130,6 @@ void trap_stubs_write(u8 *ram, bool syscall_ring0)
 
 void trap_pgd_init(u64 *pgd)
 {
+	pgd[TRAP_MAP_VA >> 39 & 511] = TRAP_PA_MAP_PDPT | PTE_P | PTE_W;
 	pgd[TRAP_VA >> 39 & 511] = TRAP_PA_PDPT | PTE_P | PTE_W | PTE_U;
 }
