@@ -96,8 +96,9 @@ struct vm_ops {
 	/* Slot numbers are the caller's, 0..31. hva must stay mapped until destroy. */
 	int (*map_memory)(struct vm *vm, uint32_t slot, uint64_t gpa, void *hva, uint64_t size,
 		uint32_t flags);
-	/* The caller changed guest page tables behind the guest's back: forget all translations made
-	 * from them (needed where ring 0 is emulated; KVM's shadow follows only the guest's writes). */
+	/* The caller changed guest page tables behind the guest's back: forget all translations
+	 * made from them (needed where ring 0 is emulated; KVM's shadow follows only the guest's
+	 * writes). */
 	int (*forget_translations)(struct vm *vm);
 	unsigned long forget_ioctl; /* the ioctl number that it needs */
 	int (*vcpu_create)(struct vm *vm, uint32_t index, struct vcpu **out);

@@ -33,8 +33,7 @@ CHAN_OP(WALK, "walk", DIR, NONE, NONE, NONE, PATH, VAR, NOSEG,
 	"look up the components of a relative path one after another, never following a link; "
 	"result: how many were found; out: a struct chan_walk_ent for each, and for a first one "
 	"that was not found an entry with .err set. Stops at the first that is not a directory.")
-CHAN_OP(GETATTR, "getattr", NODE, NONE, NONE, NONE, NAMEZ, VAR, NOSEG,
-	"out: struct chan_attr")
+CHAN_OP(GETATTR, "getattr", NODE, NONE, NONE, NONE, NAMEZ, VAR, NOSEG, "out: struct chan_attr")
 CHAN_OP(SETATTR, "setattr", NODE, NONE, NONE, NONE, VAR, VAR, NOSEG,
 	"in: struct chan_setattr, then the name (may be empty, no NUL); out: struct chan_attr")
 CHAN_OP(READLINK, "readlink", NODE, NONE, NONE, NONE, NAMEZ, VAR, NOSEG,
@@ -48,13 +47,11 @@ CHAN_OP(MKDIR, "mkdir", DIR, MODE, NONE, NONE, NAME, VAR, NOSEG,
 	"out: struct chan_walk_ent of the new directory (with its DIR handle)")
 CHAN_OP(MKNOD, "mknod", DIR, U32, NONE, NONE, NAME, VAR, NOSEG,
 	"a1: full st_mode, S_IFREG, S_IFIFO or S_IFSOCK only; out: struct chan_attr")
-CHAN_OP(SYMLINK, "symlink", DIR, NONE, NONE, NONE, NAMETGT, VAR, NOSEG,
-	"out: struct chan_attr")
+CHAN_OP(SYMLINK, "symlink", DIR, NONE, NONE, NONE, NAMETGT, VAR, NOSEG, "out: struct chan_attr")
 CHAN_OP(LINK, "link", NODE, DIRX, NONE, NONE, NAME2, VAR, NOSEG,
 	"hard link (a0, name1) as (a1, name2); name1 may be empty: the open file a0; "
 	"out: struct chan_attr")
-CHAN_OP(UNLINK, "unlink", DIR, FLAGS, NONE, NONE, NAME, NIL, NOSEG,
-	"a1: 0 or CHAN_UNLINK_DIR")
+CHAN_OP(UNLINK, "unlink", DIR, FLAGS, NONE, NONE, NAME, NIL, NOSEG, "a1: 0 or CHAN_UNLINK_DIR")
 CHAN_OP(RENAME, "rename", DIR, DIRX, FLAGS, NONE, NAME2, NIL, NOSEG,
 	"(a0, name1) to (a1, name2); a2: CHAN_RENAME_* as renameat2(2)")
 CHAN_OP(ACCESS, "access", NODE, FLAGS, NONE, NONE, NAMEZ, NIL, NOSEG,

@@ -37,8 +37,8 @@ enum chan_op {
 
 /* Ports of the guest home (DESIGN section 2). A write of any value is the message. */
 #define CHAN_PORT_DOORBELL 0x5b0
-#define CHAN_PORT_PANIC    0x5b1 /* data[]: why, as text */
-#define CHAN_PORT_TIMER    0x5b2 /* boot_clock.kick_ns changed */
+#define CHAN_PORT_PANIC	   0x5b1 /* data[]: why, as text */
+#define CHAN_PORT_TIMER	   0x5b2 /* boot_clock.kick_ns changed */
 
 #define CHAN_OFF_STREAM (~(uint64_t)0) /* OFF: use the open file description's own position */
 
@@ -52,7 +52,7 @@ struct chan_seg {
 
 struct chan_msg {
 	uint32_t state; /* enum chan_slot_state */
-	uint16_t op;    /* enum chan_op */
+	uint16_t op;	/* enum chan_op */
 	uint16_t nseg;
 	int64_t result;
 	uint64_t a[4];
@@ -79,23 +79,23 @@ _Static_assert(offsetof(struct chan_ring, slot) == 128, "channel ABI");
 _Static_assert(offsetof(struct chan_ring, data) == 4096, "channel ABI");
 
 /* Open flags of the channel; not Linux's numbers, so that nothing passes through by accident. */
-#define CHAN_O_READ      0x0001u
-#define CHAN_O_WRITE     0x0002u
-#define CHAN_O_CREAT     0x0004u
-#define CHAN_O_EXCL      0x0008u
-#define CHAN_O_TRUNC     0x0010u
+#define CHAN_O_READ	 0x0001u
+#define CHAN_O_WRITE	 0x0002u
+#define CHAN_O_CREAT	 0x0004u
+#define CHAN_O_EXCL	 0x0008u
+#define CHAN_O_TRUNC	 0x0010u
 #define CHAN_O_DIRECTORY 0x0020u
-#define CHAN_O_SYNC      0x0040u
-#define CHAN_O_TMPFILE   0x0080u
-#define CHAN_O_EXEC      0x0100u /* will be executed or mapped with PROT_EXEC */
-#define CHAN_O_ALL       0x01ffu
+#define CHAN_O_SYNC	 0x0040u
+#define CHAN_O_TMPFILE	 0x0080u
+#define CHAN_O_EXEC	 0x0100u /* will be executed or mapped with PROT_EXEC */
+#define CHAN_O_ALL	 0x01ffu
 
-#define CHAN_UNLINK_DIR        1u
-#define CHAN_RENAME_NOREPLACE  1u
-#define CHAN_RENAME_EXCHANGE   2u
-#define CHAN_WRITE_APPEND      1u
-#define CHAN_XATTR_GET         1u
-#define CHAN_XATTR_LIST        2u
+#define CHAN_UNLINK_DIR	      1u
+#define CHAN_RENAME_NOREPLACE 1u
+#define CHAN_RENAME_EXCHANGE  2u
+#define CHAN_WRITE_APPEND     1u
+#define CHAN_XATTR_GET	      1u
+#define CHAN_XATTR_LIST	      2u
 
 /* st_mode and the rest as stat(2) of x86-64 Linux; times in seconds and nanoseconds. */
 struct chan_attr {
@@ -116,25 +116,25 @@ struct chan_attr {
 _Static_assert(sizeof(struct chan_attr) == 112, "channel ABI");
 #define CHAN_ATTR_READONLY 1u /* on a read-only grant: writes give EROFS */
 #define CHAN_ATTR_STREAM   2u /* not seekable by OFF: use CHAN_OFF_STREAM (pipe, tty, socket) */
-#define CHAN_ATTR_TTY      4u
+#define CHAN_ATTR_TTY	   4u
 
 struct chan_walk_ent {
 	struct chan_attr attr;
 	uint32_t handle; /* DIR handle if it is a directory, else 0 */
-	int32_t err;     /* 0, or a negative errno (then attr is zero) */
+	int32_t err;	 /* 0, or a negative errno (then attr is zero) */
 };
 _Static_assert(sizeof(struct chan_walk_ent) == 120, "channel ABI");
 #define CHAN_WALK_MAX 32u
 
-#define CHAN_SET_MODE  0x01u
-#define CHAN_SET_UID   0x02u
-#define CHAN_SET_GID   0x04u
-#define CHAN_SET_SIZE  0x08u
-#define CHAN_SET_ATIME 0x10u
-#define CHAN_SET_MTIME 0x20u
+#define CHAN_SET_MODE	   0x01u
+#define CHAN_SET_UID	   0x02u
+#define CHAN_SET_GID	   0x04u
+#define CHAN_SET_SIZE	   0x08u
+#define CHAN_SET_ATIME	   0x10u
+#define CHAN_SET_MTIME	   0x20u
 #define CHAN_SET_ATIME_NOW 0x40u
 #define CHAN_SET_MTIME_NOW 0x80u
-#define CHAN_SET_ALL   0xffu
+#define CHAN_SET_ALL	   0xffu
 struct chan_setattr {
 	uint32_t valid; /* CHAN_SET_* */
 	uint32_t mode;
@@ -155,16 +155,16 @@ struct chan_dirent {
 	uint64_t ino;
 	uint64_t cookie; /* pass to READDIR to go on after this entry */
 	uint16_t reclen; /* of this record, a multiple of 8 */
-	uint8_t type;    /* DT_* */
+	uint8_t type;	 /* DT_* */
 	uint8_t namelen;
 	char name[4]; /* namelen bytes, then NUL */
 };
 
 enum chan_event_kind {
 	CHAN_EV_READY = 1, /* tag: of WATCH; value: poll events */
-	CHAN_EV_SIGNAL,    /* value: a host signal for the program: SIGINT, SIGTERM, … */
-	CHAN_EV_WINCH,     /* the terminal's size changed */
-	CHAN_EV_KILL,      /* end now (time limit); value: signal number to report */
+	CHAN_EV_SIGNAL,	   /* value: a host signal for the program: SIGINT, SIGTERM, … */
+	CHAN_EV_WINCH,	   /* the terminal's size changed */
+	CHAN_EV_KILL,	   /* end now (time limit); value: signal number to report */
 };
 struct chan_event {
 	uint32_t kind;
@@ -173,29 +173,29 @@ struct chan_event {
 };
 
 enum chan_tty_op {
-	CHAN_TTY_GETS,    /* out: struct termios of the kernel (asm/termbits.h), 36 bytes */
-	CHAN_TTY_SETS,    /* in: the same; a2: 0 now, 1 drain, 2 flush */
+	CHAN_TTY_GETS,	   /* out: struct termios of the kernel (asm/termbits.h), 36 bytes */
+	CHAN_TTY_SETS,	   /* in: the same; a2: 0 now, 1 drain, 2 flush */
 	CHAN_TTY_GETWINSZ, /* out: struct winsize */
 	CHAN_TTY_SETWINSZ, /* in: struct winsize */
-	CHAN_TTY_FLUSH,   /* a2: TCIFLUSH… */
+	CHAN_TTY_FLUSH,	   /* a2: TCIFLUSH… */
 	CHAN_TTY_DRAIN,
-	CHAN_TTY_INQ,     /* out: int */
-	CHAN_TTY_OUTQ,    /* out: int */
+	CHAN_TTY_INQ,  /* out: int */
+	CHAN_TTY_OUTQ, /* out: int */
 };
 
 enum chan_log_kind { CHAN_LOG_VERBOSE, CHAN_LOG_TRACE, CHAN_LOG_DENIED, CHAN_LOG_FATAL };
 
 /* What EXIT reports: counters for --stats and --json. */
 struct chan_report {
-	uint64_t syscalls;        /* asked by programs */
+	uint64_t syscalls;	  /* asked by programs */
 	uint64_t syscalls_absent; /* answered ENOSYS because no row is there */
-	uint64_t faults;          /* page faults taken */
-	uint64_t switches;        /* task switches */
+	uint64_t faults;	  /* page faults taken */
+	uint64_t switches;	  /* task switches */
 	uint64_t channel_calls;
-	uint64_t doorbells;       /* calls that cost an exit */
-	uint64_t pages_peak;      /* most guest pages in use, 4 KiB each */
-	uint64_t processes;       /* ever made */
-	uint64_t flags;           /* CHAN_REPORT_* */
+	uint64_t doorbells;  /* calls that cost an exit */
+	uint64_t pages_peak; /* most guest pages in use, 4 KiB each */
+	uint64_t processes;  /* ever made */
+	uint64_t flags;	     /* CHAN_REPORT_* */
 	uint64_t boot_instructions;
 };
 #define CHAN_REPORT_OOM 1u /* a program was killed because guest memory ran out */

@@ -129,7 +129,8 @@ static void boot_task(void *arg)
 		if (why)
 			klog(CHAN_LOG_FATAL, "cannot run %s: %s", boot_string(b, b->path), why);
 		else
-			klog(CHAN_LOG_FATAL, "cannot run %s: error %ld", boot_string(b, b->path), -r);
+			klog(CHAN_LOG_FATAL, "cannot run %s: error %ld", boot_string(b, b->path),
+				-r);
 		kernel_exit((r == -ENOENT ? 127 : 126) << 8);
 	}
 	t->regs_replaced = false; /* no execve is waiting for its result to be left alone */

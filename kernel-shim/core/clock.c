@@ -11,7 +11,9 @@ static u64 clock_read(volatile u64 *base_field)
 
 	do {
 		seq = c->seq;
-		__asm__ volatile("" ::: "memory"); /* x86 keeps loads in order; so must the compiler */
+		__asm__ volatile(
+			"" ::
+				: "memory"); /* x86 keeps loads in order; so must the compiler */
 		u64 tsc = plat_tsc(), base = c->base_tsc;
 		u64 delta = tsc > base ? tsc - base : 0;
 

@@ -24,7 +24,8 @@ enum { /* Intel SDM vol. 3, 6.15 */
 #define PF_ERR_WRITE 2u
 #define PF_ERR_FETCH 16u
 
-/* Linux's si_code for a SIMD or x87 exception: the first unmasked flag (arch/x86 fpu__exception_code). */
+/* Linux's si_code for a SIMD or x87 exception: the first unmasked flag (arch/x86
+ * fpu__exception_code). */
 static s32 fpe_code(struct task *t, bool simd)
 {
 	u32 flags;

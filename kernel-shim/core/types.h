@@ -19,17 +19,17 @@ typedef int32_t s32;
 typedef int64_t s64;
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define min_u64(a, b) ((u64)(a) < (u64)(b) ? (u64)(a) : (u64)(b))
-#define max_u64(a, b) ((u64)(a) > (u64)(b) ? (u64)(a) : (u64)(b))
-#define round_up(x, n) (((u64)(x) + (n)-1) & ~((u64)(n)-1))
-#define round_down(x, n) ((u64)(x) & ~((u64)(n)-1))
+#define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
+#define min_u64(a, b)			((u64)(a) < (u64)(b) ? (u64)(a) : (u64)(b))
+#define max_u64(a, b)			((u64)(a) > (u64)(b) ? (u64)(a) : (u64)(b))
+#define round_up(x, n)			(((u64)(x) + (n)-1) & ~((u64)(n)-1))
+#define round_down(x, n)		((u64)(x) & ~((u64)(n)-1))
 
-#define PAGE_SIZE 4096ull
-#define PAGE_SHIFT 12
+#define PAGE_SIZE    4096ull
+#define PAGE_SHIFT   12
 #define NSEC_PER_SEC 1000000000ull
-#define TIME_NEVER (~(u64)0) /* a deadline that never comes */
-#define USER_VA_END 0x00007ffffffff000ull /* first address that is not the program's */
+#define TIME_NEVER   (~(u64)0)		   /* a deadline that never comes */
+#define USER_VA_END  0x00007ffffffff000ull /* first address that is not the program's */
 
 static inline void *err_ptr(long err)
 {
@@ -75,9 +75,10 @@ static inline void list_del(struct list *n)
 	list_init(n);
 }
 #define list_entry(p, type, member) container_of(p, type, member)
-#define list_for_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
-#define list_for_each_safe(pos, tmp, head)                                                     \
-	for (struct list *pos = (head)->next, *tmp = pos->next; pos != (head);                 \
+#define list_for_each(pos, head)                                                                   \
+	for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
+#define list_for_each_safe(pos, tmp, head)                                                         \
+	for (struct list *pos = (head)->next, *tmp = pos->next; pos != (head);                     \
 		pos = tmp, tmp = pos->next)
 
 void *memcpy(void *dst, const void *src, size_t n);
@@ -92,13 +93,13 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 
-/* printf's subset: %s %.*s %c %d %i %u %x %X %o %p %% with 0, -, width, precision, l, ll, z. Returns
- * what the whole text would have taken; always ends with NUL if n > 0. */
+/* printf's subset: %s %.*s %c %d %i %u %x %X %o %p %% with 0, -, width, precision, l, ll, z.
+ * Returns what the whole text would have taken; always ends with NUL if n > 0. */
 int kfmt(char *buf, size_t n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int kvfmt(char *buf, size_t n, const char *fmt, va_list ap);
 
-/* Kernel heap (mm/slab.c; unit tests: home/host/test_heap.c). kalloc returns NULL when guest memory is
- * out; kzalloc zeroes. 16-byte aligned. */
+/* Kernel heap (mm/slab.c; unit tests: home/host/test_heap.c). kalloc returns NULL when guest memory
+ * is out; kzalloc zeroes. 16-byte aligned. */
 void *kalloc(size_t n);
 void *kzalloc(size_t n);
 void kfree(void *p);

@@ -24,7 +24,7 @@ int host_file_attach(struct file *f, struct inode *i, u32 handle)
 		host_forget(handle);
 		return -ENOMEM;
 	}
-	h->file = f;
+	h->flags = f->flags;
 	h->handle = handle;
 	list_init(&h->stream_link);
 	waitq_init(&h->wait);
@@ -37,6 +37,10 @@ void host_file_release(struct file *f)
 {
 	struct host_file *h = host_file(f);
 
+	if (h->shares) {
+		h->shares--;
+		return;
+	}
 	list_del(&h->link);
 	list_del(&h->stream_link);
 	kfree(h->dir_buf);

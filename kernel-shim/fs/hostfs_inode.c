@@ -79,6 +79,13 @@ static struct inode *find(struct super *s, const struct chan_attr *a)
 	return NULL;
 }
 
+static const struct inode_ops *host_ops_for(u32 mode)
+{
+	if (S_ISDIR(mode))
+		return &host_dir_inode_ops;
+	return S_ISREG(mode) ? &host_leaf_inode_ops : &host_special_inode_ops;
+}
+
 static struct inode *host_inode_new(struct super *s, const struct chan_attr *a)
 {
 	bool dir = S_ISDIR(a->mode);
@@ -274,7 +281,6 @@ s64 host_listxattr(struct inode *i, char *buf, size_t n)
 const struct inode_ops host_leaf_inode_ops = {
 	.getattr = host_getattr,
 	.setattr = host_setattr,
-	.readlink = host_readlink,
 	.open = host_open,
 	.revalidate = host_revalidate,
 	.getxattr = host_getxattr,
@@ -282,4 +288,16 @@ const struct inode_ops host_leaf_inode_ops = {
 	.access = host_access,
 	.release = host_inode_release,
 	.map_page = host_map_page,
+};
+
+/* Links; and FIFOs, sockets and devices, which are not the host's once they are opened. */
+const struct inode_ops host_special_inode_ops = {
+	.getattr = host_getattr,
+	.setattr = host_setattr,
+	.readlink = host_readlink,
+	.revalidate = host_revalidate,
+	.getxattr = host_getxattr,
+	.listxattr = host_listxattr,
+	.access = host_access,
+	.release = host_inode_release,
 };

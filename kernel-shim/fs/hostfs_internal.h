@@ -58,9 +58,10 @@ struct host_inode {
 };
 
 struct host_file {
-	struct file *file;
-	struct list link;
+	struct list link; /* host_inode.open */
 	u32 handle;
+	u32 flags;  /* O_* that it was opened with */
+	u32 shares; /* further open files that duplicate it (hostfs_stream.c) */
 	u32 dir_len, dir_at; /* what is left of the last READDIR */
 	u8 *dir_buf;
 	/* streams */
@@ -98,7 +99,7 @@ void host_forget(u32 handle);
 u64 host_deadline(void); /* now + HOST_BELIEVE_NS */
 
 /* hostfs_inode.c */
-extern const struct inode_ops host_dir_inode_ops, host_leaf_inode_ops;
+extern const struct inode_ops host_dir_inode_ops, host_leaf_inode_ops, host_special_inode_ops;
 struct inode *host_inode_get(struct super *s, const struct chan_attr *a, u32 handle);
 void host_inode_update(struct inode *i, const struct chan_attr *a);
 void host_inode_stale(struct inode *i); /* ask again before attributes are told */

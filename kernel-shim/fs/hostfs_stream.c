@@ -244,19 +244,39 @@ static void make_stream(struct file *f, const struct chan_attr *a)
 	}
 }
 
-/* Through /proc/self/fd: the same thing, opened once more. A directory is the host's as any other.
- */
+/* An open file of the inode with at least the access of flags. */
+static struct host_file *stdio_like(struct inode *i, u32 flags)
+{
+	list_for_each(l, &host_inode(i)->open) {
+		struct host_file *h = list_entry(l, struct host_file, link);
+		u32 has = h->flags & O_ACCMODE;
+
+		if (has == O_RDWR || has == (flags & O_ACCMODE))
+			return h;
+	}
+	return NULL;
+}
+
+/* Through /proc/self/fd: the same thing, opened once more. Where the host's jail does not let its own
+ * user do that, the new file is a duplicate: it shares the position, and is not cut by O_TRUNC. */
 static int stdio_open(struct inode *i, struct file *f)
 {
-	struct chan_msg m = {
-		.op = CHAN_OP_OPEN, .a = {host_inode(i)->handle, host_open_flags(f->flags)}};
+	struct chan_msg m = {.op = CHAN_OP_OPEN, .a = {0, host_open_flags(f->flags)}};
+	struct host_file *like = stdio_like(i, f->flags);
 	struct chan_attr a;
 	s64 handle;
 	int r;
 
-	if (!m.a[0] && !list_empty(&host_inode(i)->open))
-		m.a[0] = list_entry(host_inode(i)->open.next, struct host_file, link)->handle;
+	if (!like)
+		return -EACCES;
+	m.a[0] = like->handle;
 	handle = host_call(&m);
+	if (handle == -EACCES || handle == -EPERM || handle == -ENXIO) {
+		f->ops = like->stream ? &stream_ops : &shared_file_ops;
+		f->priv = like;
+		like->shares++;
+		return 0;
+	}
 	if (handle < 0)
 		return (int)handle;
 	memcpy(&a, plat_chan_data(), sizeof(a));

@@ -25,6 +25,8 @@ static int open_by_type(struct file *f)
 {
 	struct inode *i = f->inode;
 
+	if (i->ops->open)
+		return i->ops->open(i, f);
 	switch (i->mode & S_IFMT) {
 	case S_IFIFO:
 		return fifo_open(i, f);
@@ -34,7 +36,7 @@ static int open_by_type(struct file *f)
 	case S_IFSOCK:
 		return -ENXIO;
 	default:
-		return i->ops->open ? i->ops->open(i, f) : 0;
+		return 0;
 	}
 }
 

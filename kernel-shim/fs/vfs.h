@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The virtual file system: inodes, dentries (a cache of names), mounts, open files, descriptor tables.
- * Every file system is an ops table.
+ * The virtual file system: inodes, dentries (a cache of names), mounts, open files, descriptor
+ * tables. Every file system is an ops table.
  *
- * References: inode, dentry, file and mount are counted (x_get, x_put). A dentry holds its inode and its
- * parent; a file holds its path; a path is (mount, dentry).
+ * References: inode, dentry, file and mount are counted (x_get, x_put). A dentry holds its inode
+ * and its parent; a file holds its path; a path is (mount, dentry).
  */
 #ifndef FS_VFS_H
 #define FS_VFS_H
@@ -44,9 +44,9 @@ struct super { /* a mounted file system's own state */
 	const struct super_ops *ops;
 	const char *type; /* "tmpfs", "proc", "devtmpfs", "host" */
 	u32 refs;
-	u64 dev;          /* st_dev */
+	u64 dev; /* st_dev */
 	bool readonly;
-	bool remote;         /* the host refuses writes itself, and says which flag would allow them */
+	bool remote; /* the host refuses writes itself, and says which flag would allow them */
 	bool cache_negative; /* a name that was not found stays so until it is made through us */
 	struct inode *root;
 	void *priv;
@@ -74,27 +74,32 @@ struct inode {
 	u32 atime_ns, mtime_ns, ctime_ns, btime_ns;
 	struct list aliases; /* dentries of this inode, by alias_link */
 	void *priv;
-	void *locks;       /* struct lock_state (POSIX, flock) or NULL */
+	void *locks;	   /* struct lock_state (POSIX, flock) or NULL */
 	struct pipe *fifo; /* FIFO opened inside, or NULL */
 };
 
 struct inode_ops {
-	/* Directories. lookup: *out is a new reference, or -ENOENT. dentry gives the name. Ops that are
-	 * absent mean -EPERM/-ENOTDIR/-EROFS as fits; vfs checks permissions and types before calling. */
+	/* Directories. lookup: *out is a new reference, or -ENOENT. dentry gives the name. Ops that
+	 * are absent mean -EPERM/-ENOTDIR/-EROFS as fits; vfs checks permissions and types before
+	 * calling. */
 	int (*lookup)(struct inode *dir, const char *name, u32 len, struct inode **out);
-	/* Instead of lookup, when a name is not cached or no longer believed: looks up as many components
-	 * of `rest` (a relative path) as it likes and caches them; *out is the first's dentry, a new
-	 * reference, negative if it is not there. Optional. */
+	/* Instead of lookup, when a name is not cached or no longer believed: looks up as many
+	 * components of `rest` (a relative path) as it likes and caches them; *out is the first's
+	 * dentry, a new reference, negative if it is not there. Optional. */
 	int (*walk)(struct dentry *dir, const char *rest, struct dentry **out);
-	/* Creates and opens a regular file in one step (O_EXCL in f->flags); sets f->priv. Optional. */
-	int (*create_open)(struct inode *dir, struct dentry *d, struct file *f, u32 mode, struct inode **out);
-	int (*create)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev, struct inode **out); /* mknod: S_IFREG FIFO SOCK CHR BLK */
+	/* Creates and opens a regular file in one step (O_EXCL in f->flags); sets f->priv.
+	 * Optional. */
+	int (*create_open)(
+		struct inode *dir, struct dentry *d, struct file *f, u32 mode, struct inode **out);
+	int (*create)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev,
+		struct inode **out); /* mknod: S_IFREG FIFO SOCK CHR BLK */
 	int (*mkdir)(struct inode *dir, struct dentry *d, u32 mode, struct inode **out);
 	int (*symlink)(struct inode *dir, struct dentry *d, const char *target, struct inode **out);
 	int (*link)(struct inode *dir, struct dentry *d, struct inode *inode);
 	int (*unlink)(struct inode *dir, struct dentry *d); /* d->inode is what goes */
 	int (*rmdir)(struct inode *dir, struct dentry *d);
-	int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags);
+	int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
+		u32 flags);
 	int (*tmpfile)(struct inode *dir, u32 mode, struct inode **out);
 	/* Any inode. */
 	int (*getattr)(struct inode *i, struct kstat *st); /* refreshes the inode's fields too */
@@ -109,9 +114,11 @@ struct inode_ops {
 	s64 (*listxattr)(struct inode *i, char *buf, size_t n);
 	int (*setxattr)(struct inode *i, const char *name, const void *value, size_t n, u32 flags);
 	int (*removexattr)(struct inode *i, const char *name);
-	int (*access)(struct inode *i, u32 mask); /* access(2), after the attributes allowed it. Optional. */
+	int (*access)(struct inode *i,
+		u32 mask); /* access(2), after the attributes allowed it. Optional. */
 	void (*release)(struct inode *i); /* last reference */
-	/* Frame for page `index` of a mapping: RAM (a reference is taken) or window page. -EIO past the end. */
+	/* Frame for page `index` of a mapping: RAM (a reference is taken) or window page. -EIO past
+	 * the end. */
 	int (*map_page)(struct inode *i, struct file *f, u64 index, bool write, u64 *pa);
 };
 
@@ -122,7 +129,7 @@ struct dentry {
 	struct list hash_link, child_link, lru_link, alias_link;
 	struct list children;
 	struct mount *mounted; /* a mount covers this directory (single namespace) */
-	u64 valid_until;       /* hostfs: monotonic ns until which attributes and name are believed */
+	u64 valid_until; /* hostfs: monotonic ns until which attributes and name are believed */
 	u32 hash;
 	u32 len;
 	bool unhashed; /* unlinked or replaced */
@@ -137,7 +144,7 @@ struct mount {
 	struct mount *parent;
 	struct dentry *mountpoint;
 	struct list link; /* kernel.mounts */
-	u32 flags;        /* MOUNT_RO… */
+	u32 flags;	  /* MOUNT_RO… */
 	s32 id;
 	char *source;
 };
@@ -153,62 +160,65 @@ void path_put(struct path *p);
 struct file {
 	const struct file_ops *ops;
 	u32 refs;
-	u32 flags; /* O_* as given: access mode, O_APPEND, O_NONBLOCK, O_PATH… */
-	struct path path; /* dentry NULL for anonymous files (pipe, eventfd) */
+	u32 flags;	     /* O_* as given: access mode, O_APPEND, O_NONBLOCK, O_PATH… */
+	struct path path;    /* dentry NULL for anonymous files (pipe, eventfd) */
 	struct inode *inode; /* a reference, or NULL */
 	s64 pos;
 	void *priv;
 	const char *anon_name; /* "pipe:", "anon_inode:[eventpoll]" for /proc/self/fd */
 	u64 anon_ino;
 	struct list epoll_items; /* struct epitem watching this file */
-	s32 owner; /* F_SETOWN */
+	s32 owner;		 /* F_SETOWN */
 };
 
-#define POLL_IN 0x001u
-#define POLL_PRI 0x002u
-#define POLL_OUT 0x004u
-#define POLL_ERR 0x008u
-#define POLL_HUP 0x010u
-#define POLL_NVAL 0x020u
+#define POLL_IN	    0x001u
+#define POLL_PRI    0x002u
+#define POLL_OUT    0x004u
+#define POLL_ERR    0x008u
+#define POLL_HUP    0x010u
+#define POLL_NVAL   0x020u
 #define POLL_RDNORM 0x040u
 #define POLL_WRNORM 0x100u
-#define POLL_RDHUP 0x2000u
+#define POLL_RDHUP  0x2000u
 
 /* Takes a directory entry; false: no room, stop. */
 typedef bool (*dir_emit)(void *arg, const char *name, u32 len, u64 ino, u8 type, u64 next_pos);
 
 struct file_ops {
-	/* pos points at the position to use and update; NULL for streams. Bytes or -errno. Blocking calls
-	 * block inside, unless f->flags has O_NONBLOCK. A return shorter than asked is fine. */
+	/* pos points at the position to use and update; NULL for streams. Bytes or -errno. Blocking
+	 * calls block inside, unless f->flags has O_NONBLOCK. A return shorter than asked is fine.
+	 */
 	s64 (*read)(struct file *f, struct uio *u, s64 *pos);
 	s64 (*write)(struct file *f, struct uio *u, s64 *pos);
 	s64 (*seek)(struct file *f, s64 off, int whence);
 	/* Calls emit for each entry from f->pos on until it returns false; updates f->pos. */
 	int (*readdir)(struct file *f, dir_emit emit, void *arg);
-	/* Events ready now; if q is not NULL, *q is set to the queue that is woken when that changes (may
-	 * stay NULL: always ready). */
+	/* Events ready now; if q is not NULL, *q is set to the queue that is woken when that
+	 * changes (may stay NULL: always ready). */
 	u32 (*poll)(struct file *f, struct waitq **q);
 	long (*ioctl)(struct file *f, u32 cmd, u64 arg);
 	int (*fsync)(struct file *f, bool data_only);
 	int (*fallocate)(struct file *f, u32 mode, u64 off, u64 len);
 	int (*truncate)(struct file *f, u64 size);
-	int (*flush)(struct file *f);   /* each close(2) */
+	int (*flush)(struct file *f);	 /* each close(2) */
 	void (*release)(struct file *f); /* last reference */
-	int (*getattr)(struct file *f, struct kstat *st); /* where there is no inode, or fd-specific */
-	int (*mmap)(struct file *f, u32 prot, u32 flags); /* 0 or why not; absent: allowed if map_page is */
+	int (*getattr)(
+		struct file *f, struct kstat *st); /* where there is no inode, or fd-specific */
+	int (*mmap)(struct file *f, u32 prot,
+		u32 flags); /* 0 or why not; absent: allowed if map_page is */
 };
 
 /* -- path walking (fs/namei.c) -- */
-#define LOOKUP_FOLLOW    1u  /* follow a link in the last component */
-#define LOOKUP_DIRECTORY 2u  /* -ENOTDIR unless a directory */
-#define LOOKUP_EMPTY     4u  /* AT_EMPTY_PATH */
-#define LOOKUP_PARENT    8u  /* stop at the parent; last component in *last */
-#define LOOKUP_NO_SYMLINKS 16u /* openat2 */
-#define LOOKUP_BENEATH   32u
-#define LOOKUP_IN_ROOT   64u
+#define LOOKUP_FOLLOW	     1u	 /* follow a link in the last component */
+#define LOOKUP_DIRECTORY     2u	 /* -ENOTDIR unless a directory */
+#define LOOKUP_EMPTY	     4u	 /* AT_EMPTY_PATH */
+#define LOOKUP_PARENT	     8u	 /* stop at the parent; last component in *last */
+#define LOOKUP_NO_SYMLINKS   16u /* openat2 */
+#define LOOKUP_BENEATH	     32u
+#define LOOKUP_IN_ROOT	     64u
 #define LOOKUP_NO_MAGICLINKS 128u
-#define LOOKUP_NO_XDEV   256u
-#define LOOKUP_CACHED    512u
+#define LOOKUP_NO_XDEV	     256u
+#define LOOKUP_CACHED	     512u
 struct last_component {
 	char name[256];
 	u32 len;
@@ -216,11 +226,15 @@ struct last_component {
 	bool dot, dotdot;
 };
 /* name is a kernel copy; dfd AT_FDCWD or a descriptor. On 0 *out holds references. */
-int path_lookup(s32 dfd, const char *name, u32 flags, struct path *out, struct last_component *last);
-int path_lookup_kernel(const char *name, u32 flags, struct path *out); /* from the root, as the kernel */
-/* Copies a user path: kalloc'ed, or err_ptr(-ENOENT for empty unless allowed, -ENAMETOOLONG, -EFAULT). */
+int path_lookup(
+	s32 dfd, const char *name, u32 flags, struct path *out, struct last_component *last);
+int path_lookup_kernel(
+	const char *name, u32 flags, struct path *out); /* from the root, as the kernel */
+/* Copies a user path: kalloc'ed, or err_ptr(-ENOENT for empty unless allowed, -ENAMETOOLONG,
+ * -EFAULT). */
 char *getname(u64 upath, bool empty_ok);
-/* Absolute path as seen from the root of fs; "(deleted)" is appended when unlinked. Length or -errno. */
+/* Absolute path as seen from the root of fs; "(deleted)" is appended when unlinked. Length or
+ * -errno. */
 s64 path_string(const struct path *p, char *buf, size_t n);
 #define MAY_EXEC  1u
 #define MAY_WRITE 2u
@@ -230,29 +244,33 @@ int inode_permission(struct inode *i, u32 mask); /* by current's fs ids */
 /* -- dentries, inodes -- */
 /* One reference, nlink 1, owner 0:0, times now, an inode number of its own. */
 struct inode *inode_new(struct super *s, const struct inode_ops *ops, u32 mode);
-void inode_fill_stat(const struct inode *i, struct kstat *st); /* what getattr does where it is absent */
+void inode_fill_stat(
+	const struct inode *i, struct kstat *st); /* what getattr does where it is absent */
 void inode_get(struct inode *i);
 void inode_put(struct inode *i);
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
-/* Cached under its parent (NULL: the root of a file system); takes references of its own on parent and
- * inode. One reference. NULL: memory is out. */
+/* Cached under its parent (NULL: the root of a file system); takes references of its own on parent
+ * and inode. One reference. NULL: memory is out. */
 struct dentry *dentry_new(struct dentry *parent, const char *name, u32 len, struct inode *inode);
 void dentry_unhash(struct dentry *d);
 int vfs_getattr(const struct path *p, struct kstat *st);
 int file_getattr(struct file *f, struct kstat *st);
 
-/* -- changing names (fs/change.c): rights and rules of Linux, current's ids; p is a path as path_lookup
- * takes it. Also for bind(2) of local sockets, which looks the socket up again with path_lookup. -- */
+/* -- changing names (fs/change.c): rights and rules of Linux, current's ids; p is a path as
+ * path_lookup takes it. Also for bind(2) of local sockets, which looks the socket up again with
+ * path_lookup. -- */
 int vfs_mknod(s32 dfd, const char *name, u32 mode, u64 rdev);
 int vfs_mkdir(s32 dfd, const char *name, u32 mode);
 int vfs_symlink(const char *target, s32 dfd, const char *name);
 
 /* -- open files and descriptors -- */
 struct file *file_new(const struct file_ops *ops, u32 flags); /* anonymous; one reference */
-struct file *file_open(s32 dfd, const char *name, u32 flags, u32 mode); /* open(2) inside; or err_ptr */
-struct file *file_open_path(const struct path *p, u32 flags);           /* no creation, no follow */
-/* In flags of the two above: the file will be executed. Needs the x bit, EACCES unless a regular file. */
+struct file *file_open(
+	s32 dfd, const char *name, u32 flags, u32 mode);      /* open(2) inside; or err_ptr */
+struct file *file_open_path(const struct path *p, u32 flags); /* no creation, no follow */
+/* In flags of the two above: the file will be executed. Needs the x bit, EACCES unless a regular
+ * file. */
 #define O_FOR_EXEC 040u
 static inline bool file_readable(const struct file *f)
 {
@@ -272,9 +290,9 @@ struct files *files_copy(struct files *f);
 void files_get(struct files *f);
 void files_put(struct files *f); /* closes all at the last */
 void files_close_on_exec(struct files *f);
-struct file *fd_get(s32 fd);            /* current's; a reference, or NULL (EBADF); O_PATH files are refused */
-struct file *fd_get_any(s32 fd);        /* O_PATH allowed */
-struct file *files_lookup(struct files *fs, s32 fd); /* any table; a reference or NULL */
+struct file *fd_get(s32 fd); /* current's; a reference, or NULL (EBADF); O_PATH files are refused */
+struct file *fd_get_any(s32 fd);			  /* O_PATH allowed */
+struct file *files_lookup(struct files *fs, s32 fd);	  /* any table; a reference or NULL */
 s32 fd_install(struct file *f, bool cloexec, s32 lowest); /* takes the reference; fd or -EMFILE */
 int fd_install_at(struct files *fs, s32 fd, struct file *f, bool cloexec); /* boot */
 u32 files_each(struct files *fs, s32 *fd); /* next open fd >= *fd: 1 and *fd, or 0 */
@@ -282,7 +300,8 @@ bool files_cloexec(struct files *fs, s32 fd);
 /* For readdir: "." and ".." at positions 0 and 1. False: no room. And seek for such directories. */
 bool dir_emit_dots(struct file *f, dir_emit emit, void *arg);
 s64 file_seek_set(struct file *f, s64 off, int whence);
-/* Reads and writes with the checks and signals of read(2) and write(2). pos NULL: the file's own position. */
+/* Reads and writes with the checks and signals of read(2) and write(2). pos NULL: the file's own
+ * position. */
 s64 vfs_read(struct file *f, struct uio *u, s64 *pos);
 s64 vfs_write(struct file *f, struct uio *u, s64 *pos);
 
@@ -299,8 +318,9 @@ struct super *tmpfs_mount(u64 size_limit, u32 mode, u32 uid, u32 gid);
 struct super *hostfs_mount(u32 handle, bool readonly);
 struct super *procfs_mount(void);
 struct super *devfs_mount(void);
-int vfs_mount(struct super *s, const struct path *at, u32 flags, const char *source); /* at NULL: the root */
-int fs_init(void); /* kern->fs_state; fs_boot calls it, tests may before */
+int vfs_mount(struct super *s, const struct path *at, u32 flags,
+	const char *source);	/* at NULL: the root */
+int fs_init(void);		/* kern->fs_state; fs_boot calls it, tests may before */
 int fs_boot(struct task *init); /* mounts of the boot block, stdio descriptors, cwd */
 
 /* An unnamed tmpfs file (shared anonymous memory, memfd). */

@@ -29,9 +29,9 @@ static inline u64 ptr_phys(const void *p)
 }
 void plat_zero_page(u64 pa);
 void plat_copy_page(u64 dst_pa, u64 src_pa);
-/* Pointer to a page of the file window (DAX), which may not be mapped in this home: NULL then, and the
- * caller goes through READ/WRITE on the channel. Touching a page past the file's end faults: the
- * caller checks the size first, and these survive a file that shrinks meanwhile: -EFAULT. */
+/* Pointer to a page of the file window (DAX), which may not be mapped in this home: NULL then, and
+ * the caller goes through READ/WRITE on the channel. Touching a page past the file's end faults:
+ * the caller checks the size first, and these survive a file that shrinks meanwhile: -EFAULT. */
 int plat_window_read(void *dst, u64 window_off, size_t n);
 int plat_window_write(u64 window_off, const void *src, size_t n);
 
@@ -39,7 +39,8 @@ int plat_window_write(u64 window_off, const void *src, size_t n);
 /* Called once for each new root (a zeroed page): the guest home copies the kernel's half. */
 void plat_pgd_init(u64 *pgd);
 void plat_pgd_destroy(struct mm *mm);
-/* Entries for [va, va + npages * 4096) of mm were removed or lost rights. Cheap if mm is not loaded. */
+/* Entries for [va, va + npages * 4096) of mm were removed or lost rights. Cheap if mm is not
+ * loaded. */
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages);
 /* Page-table frames of mm are about to be freed or were just freed. */
 void plat_tables_freed(struct mm *mm);
@@ -47,12 +48,13 @@ void plat_tables_freed(struct mm *mm);
 void plat_tlb_added(struct mm *mm, u64 va, u64 npages);
 
 /* -- user code -- */
-/* Runs t in user mode with t->regs, t->fs_base, t->gs_base, t's FPU state and t->mm, until it traps;
- * fills t->regs and t->trap. Returns at once with TRAP_KICK if an event is pending. */
+/* Runs t in user mode with t->regs, t->fs_base, t->gs_base, t's FPU state and t->mm, until it
+ * traps; fills t->regs and t->trap. Returns at once with TRAP_KICK if an event is pending. */
 void plat_user_run(struct task *t);
-/* The FPU state of the running program lives in the vCPU until another task runs. save: bring t's state
- * into t->fpu (struct layout: XSAVE standard format, kernel.xsave_size bytes) for reading; load: t->fpu
- * was written, use it from now on. switched away tasks are saved by the home itself. */
+/* The FPU state of the running program lives in the vCPU until another task runs. save: bring t's
+ * state into t->fpu (struct layout: XSAVE standard format, kernel.xsave_size bytes) for reading;
+ * load: t->fpu was written, use it from now on. switched away tasks are saved by the home itself.
+ */
 void plat_fpu_save(struct task *t);
 void plat_fpu_load(struct task *t);
 void plat_fpu_init(struct task *t); /* fill t->fpu with the initial state */
@@ -61,7 +63,7 @@ void plat_fpu_drop(struct task *t);
 
 /* -- kernel contexts: each task has a kernel stack -- */
 struct kctx {
-	u64 rsp; /* everything else is saved on the stack */
+	u64 rsp;	  /* everything else is saved on the stack */
 	void *fake_stack; /* for AddressSanitizer in the host home */
 	u64 stack_lo;
 	u64 stack_size;
@@ -83,8 +85,8 @@ void plat_set_kick(u64 when_ns);
 
 /* -- end -- */
 _Noreturn void plat_panic(const char *why);
-/* EXIT was sent: the scheduler's context is left for good. The guest home stops the vCPU; the host home
- * returns to its caller. */
+/* EXIT was sent: the scheduler's context is left for good. The guest home stops the vCPU; the host
+ * home returns to its caller. */
 void plat_halt(void);
 
 #endif

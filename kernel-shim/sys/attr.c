@@ -5,8 +5,9 @@
 #include "sys/sys.h"
 #include "sys/uapi.h"
 
-#define UTIME_NOW ((1l << 30) - 1l) /* as in libc's <sys/stat.h>; the kernel's headers hide them   \
-				     */
+#define UTIME_NOW                                                                                  \
+	((1l << 30) - 1l) /* as in libc's <sys/stat.h>; the kernel's headers hide them             \
+			   */
 #define UTIME_OMIT ((1l << 30) - 2l)
 
 /* The path of a descriptor or a name; an empty name is the descriptor's file, if flags say so. */

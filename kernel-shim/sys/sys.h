@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * System calls: every handler has this shape and one row in table.h. Arguments are the raw registers
- * (rdi rsi rdx r10 r8 r9); a handler narrows them as Linux's prototypes do ((s32)a[0] for an int).
- * Result or -errno; -ERESTART… as in Linux.
+ * System calls: every handler has this shape and one row in table.h. Arguments are the raw
+ * registers (rdi rsi rdx r10 r8 r9); a handler narrows them as Linux's prototypes do ((s32)a[0] for
+ * an int). Result or -errno; -ERESTART… as in Linux.
  */
 #ifndef SYS_SYS_H
 #define SYS_SYS_H

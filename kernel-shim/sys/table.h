@@ -2,9 +2,9 @@
  *
  * The system-call table: one row each. SYS(number, name, status, arguments, note)
  * status: FULL, or PARTIAL with a note that says what is missing. A number without a row is ENOSYS.
- * arguments, for --trace, a letter each: f descriptor (AT_FDCWD named)  d int  u unsigned  l long  x hex
- * p pointer  s string  o octal mode  O open flags  S signal;  "-" none.
- * From it are made the dispatch table, the trace, docs/abi.md and the conformance list.
+ * arguments, for --trace, a letter each: f descriptor (AT_FDCWD named)  d int  u unsigned  l long
+ * x hex p pointer  s string  o octal mode  O open flags  S signal;  "-" none. From it are made the
+ * dispatch table, the trace, docs/abi.md and the conformance list.
  */
 #ifndef SYS
 #error "define SYS before including sys/table.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * --trace: a line for each system call, in strace's manner, made from the argument letters of
- * table.h. The line ends with where the answer came from: "<shim>", or "<host N>" for N channel calls.
+ * table.h. The line ends with where the answer came from: "<shim>", or "<host N>" for N channel
+ * calls.
  */
 #include <asm/errno.h>
 #include <linux/fcntl.h>
@@ -159,11 +160,13 @@ static bool never_returns(u32 nr)
 {
 	const char *name = nr < SYS_MAX && sys_rows[nr].fn ? sys_rows[nr].name : "";
 
-	return !strcmp(name, "exit") || !strcmp(name, "exit_group") || !strcmp(name, "rt_sigreturn") ||
-	       !strcmp(name, "execve") || !strcmp(name, "execveat");
+	return !strcmp(name, "exit") || !strcmp(name, "exit_group") ||
+	       !strcmp(name, "rt_sigreturn") || !strcmp(name, "execve") ||
+	       !strcmp(name, "execveat");
 }
 
-/* A call that may not come back, or comes back with its arguments gone, is printed when it is made. */
+/* A call that may not come back, or comes back with its arguments gone, is printed when it is made.
+ */
 void trace_enter(struct task *t, u32 nr, const u64 *a)
 {
 	struct line l = {kalloc(TRACE_LINE), 0};

@@ -73,8 +73,9 @@ static void enter_user_ns(struct launch_jail_state *st)
 	gid_t gid = getegid();
 
 	if (unshare(CLONE_NEWUSER)) {
-		jail_missing(st, "user namespace: %s (sysctl kernel.unprivileged_userns_clone, "
-				 "user.max_user_namespaces, or the container's seccomp profile)",
+		jail_missing(st,
+			"user namespace: %s (sysctl kernel.unprivileged_userns_clone, "
+			"user.max_user_namespaces, or the container's seccomp profile)",
 			strerror(errno));
 		return;
 	}
@@ -102,18 +103,19 @@ static void enter_namespaces(struct launch_jail_state *st)
 
 /* -- empty root -- */
 
-/* A read-only tmpfs with nothing in it; the old tree is detached, held only by the granted descriptors.
- * pivot_root(".", ".") stacks the new root on the old one (pivot_root(2), NOTES). */
+/* A read-only tmpfs with nothing in it; the old tree is detached, held only by the granted
+ * descriptors. pivot_root(".", ".") stacks the new root on the old one (pivot_root(2), NOTES). */
 static int empty_root(void)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return -errno;
-	if (mount("sandbox", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=0500"))
+	if (mount("sandbox", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		    "size=4k,mode=0500"))
 		return -errno;
 	if (chdir("/tmp") || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH))
 		return -errno;
-	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		    NULL))
+	if (mount(NULL, "/", NULL,
+		    MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		return -errno;
 	return chdir("/") ? -errno : 0;
 }
@@ -140,7 +142,8 @@ static void drop_capabilities(struct launch_jail_state *st)
 	cap_t none = cap_init();
 
 	for (int c = 0; c <= CAP_LAST_CAP; c++)
-		prctl(PR_CAPBSET_DROP, c, 0, 0, 0); /* may need what is gone already: capset decides */
+		prctl(PR_CAPBSET_DROP, c, 0, 0,
+			0); /* may need what is gone already: capset decides */
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (none && !cap_set_proc(none))
 		st->capabilities = true;

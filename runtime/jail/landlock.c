@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Landlock (landlock(7)): the launcher may open only what lies below a grant, with the grant's rights.
- * A second wall behind the service's own checks.
+ * Landlock (landlock(7)): the launcher may open only what lies below a grant, with the grant's
+ * rights. A second wall behind the service's own checks.
  */
 #include <errno.h>
 #include <linux/landlock.h>
@@ -12,19 +12,20 @@
 
 #include "runtime/jail/jail_internal.h"
 
-#define ACCESS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define ACCESS_READ	  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define ACCESS_FILE_WRITE LANDLOCK_ACCESS_FS_WRITE_FILE
-#define ACCESS_DIR_WRITE                                                                       \
-	(LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |                      \
-		LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |                    \
-		LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                  \
+#define ACCESS_DIR_WRITE                                                                           \
+	(LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |                          \
+		LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |                        \
+		LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                      \
 		LANDLOCK_ACCESS_FS_MAKE_SYM)
-#define ACCESS_NEVER                                                                           \
+#define ACCESS_NEVER                                                                               \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK)
 
 static int add_rule(int ruleset, const struct launch_mount *m, bool refer)
 {
-	struct landlock_path_beneath_attr rule = {.parent_fd = m->fd, .allowed_access = ACCESS_READ};
+	struct landlock_path_beneath_attr rule = {
+		.parent_fd = m->fd, .allowed_access = ACCESS_READ};
 	struct stat st;
 
 	if (fstat(m->fd, &st))
@@ -55,16 +56,18 @@ static int restrict_to_grants(const struct launch_config *c, int ruleset, bool r
 void jail_landlock(const struct launch_config *c, struct launch_jail_state *st)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	bool refer = abi >= 2; /* before it, links and renames between directories are always refused */
+	bool refer =
+		abi >= 2; /* before it, links and renames between directories are always refused */
 	struct landlock_ruleset_attr attr = {
-		.handled_access_fs = ACCESS_READ | ACCESS_FILE_WRITE | ACCESS_DIR_WRITE | ACCESS_NEVER |
-				     (refer ? LANDLOCK_ACCESS_FS_REFER : 0),
+		.handled_access_fs = ACCESS_READ | ACCESS_FILE_WRITE | ACCESS_DIR_WRITE |
+				     ACCESS_NEVER | (refer ? LANDLOCK_ACCESS_FS_REFER : 0),
 	};
 	int ruleset, r;
 
 	if (abi < 1) {
-		jail_missing(st, "Landlock: this kernel does not offer it (CONFIG_SECURITY_LANDLOCK, "
-				 "lsm=landlock)");
+		jail_missing(st,
+			"Landlock: this kernel does not offer it (CONFIG_SECURITY_LANDLOCK, "
+			"lsm=landlock)");
 		return;
 	}
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);

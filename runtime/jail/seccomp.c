@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * System-call filters by thread role (libseccomp). A call that is not listed ends the process: nothing
- * of ours makes it, so somebody else does. Each list says what it is for.
+ * System-call filters by thread role (libseccomp). A call that is not listed ends the process:
+ * nothing of ours makes it, so somebody else does. Each list says what it is for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,10 +19,26 @@
 
 /* libc's own: allocation, locks, the end of a thread or the process, signal handlers, the clock. */
 static const int calls_libc[] = {
-	CALL(brk), CALL(munmap), CALL(madvise), CALL(mremap), CALL(futex), CALL(exit), CALL(exit_group),
-	CALL(rt_sigreturn), CALL(rt_sigprocmask), CALL(rt_sigaction), CALL(sigaltstack),
-	CALL(restart_syscall), CALL(clock_gettime), CALL(clock_nanosleep), CALL(gettid), CALL(getpid),
-	CALL(sched_yield), CALL(rseq), CALL(set_robust_list), CALL(sched_getaffinity),
+	CALL(brk),
+	CALL(munmap),
+	CALL(madvise),
+	CALL(mremap),
+	CALL(futex),
+	CALL(exit),
+	CALL(exit_group),
+	CALL(rt_sigreturn),
+	CALL(rt_sigprocmask),
+	CALL(rt_sigaction),
+	CALL(sigaltstack),
+	CALL(restart_syscall),
+	CALL(clock_gettime),
+	CALL(clock_nanosleep),
+	CALL(gettid),
+	CALL(getpid),
+	CALL(sched_yield),
+	CALL(rseq),
+	CALL(set_robust_list),
+	CALL(sched_getaffinity),
 };
 
 /* Kicks: a signal to a thread of this process. */
@@ -31,20 +47,27 @@ static const int calls_kick[] = {CALL(timer_settime), CALL(timer_delete)};
 /* Files: relative to granted descriptors, on an empty root. */
 static const int calls_files[] = {
 	CALL(openat), CALL(close), CALL(statx), CALL(fstat), CALL(newfstatat), CALL(readlinkat),
-	CALL(faccessat), CALL(faccessat2), CALL(mkdirat), CALL(mknodat), CALL(symlinkat), CALL(linkat),
-	CALL(unlinkat), CALL(renameat), CALL(renameat2), CALL(fstatfs), CALL(fchmod), CALL(fchmodat),
-	CALL(fchown), CALL(fchownat), CALL(ftruncate), CALL(utimensat), CALL(getdents64), CALL(lseek),
-	CALL(read), CALL(write), CALL(readv), CALL(writev), CALL(pread64), CALL(pwrite64), CALL(preadv),
-	CALL(pwritev), CALL(preadv2), CALL(pwritev2), CALL(fsync), CALL(fdatasync), CALL(fallocate),
-	CALL(flock), CALL(fgetxattr), CALL(flistxattr), CALL(getxattr), CALL(listxattr), CALL(dup),
-	CALL(poll), CALL(ppoll), CALL(getrandom), CALL(epoll_ctl), CALL(getrusage), CALL(getpgrp),
-	CALL(recvmsg), CALL(sendmsg), /* an inherited socket as stdin or stdout, without waiting */
+	CALL(faccessat), CALL(faccessat2), CALL(mkdirat), CALL(mknodat), CALL(symlinkat),
+	CALL(linkat), CALL(unlinkat), CALL(renameat), CALL(renameat2), CALL(fstatfs), CALL(fchmod),
+	CALL(fchmodat), CALL(fchown), CALL(fchownat), CALL(ftruncate), CALL(utimensat),
+	CALL(getdents64), CALL(lseek), CALL(read), CALL(write), CALL(readv), CALL(writev),
+	CALL(pread64), CALL(pwrite64), CALL(preadv), CALL(pwritev), CALL(preadv2), CALL(pwritev2),
+	CALL(fsync), CALL(fdatasync), CALL(fallocate), CALL(flock), CALL(fgetxattr),
+	CALL(flistxattr), CALL(getxattr), CALL(listxattr), CALL(dup), CALL(poll), CALL(ppoll),
+	CALL(getrandom), CALL(epoll_ctl), CALL(getrusage), CALL(getpgrp), CALL(recvmsg),
+	CALL(sendmsg), /* an inherited socket as stdin or stdout, without waiting */
 };
 
 /* Waiting for files and signals. */
 static const int calls_watcher[] = {
-	CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_ctl), CALL(read), CALL(write), CALL(close),
-	CALL(signalfd4), CALL(getpgrp),
+	CALL(epoll_wait),
+	CALL(epoll_pwait),
+	CALL(epoll_ctl),
+	CALL(read),
+	CALL(write),
+	CALL(close),
+	CALL(signalfd4),
+	CALL(getpgrp),
 };
 
 /* What a vCPU thread does besides its ioctls: hands a doorbell to the service. */
@@ -52,7 +75,16 @@ static const int calls_vcpu[] = {CALL(read), CALL(write), CALL(timer_settime), C
 
 /* tty_ioctl(2): what the channel's TTY operation performs. */
 static const unsigned long ioctls_tty[] = {
-	TCGETS, TCSETS, TCSETSW, TCSETSF, TIOCGWINSZ, TIOCSWINSZ, TCFLSH, TCSBRK, FIONREAD, TIOCOUTQ,
+	TCGETS,
+	TCSETS,
+	TCSETSW,
+	TCSETSF,
+	TIOCGWINSZ,
+	TIOCSWINSZ,
+	TCFLSH,
+	TCSBRK,
+	FIONREAD,
+	TIOCOUTQ,
 	TIOCGPGRP,
 };
 
@@ -150,7 +182,8 @@ int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls
 
 bool jail_seccomp_works(struct launch_jail_state *st)
 {
-	/* asks without installing: an address that cannot be read gives EFAULT where filters exist */
+	/* asks without installing: an address that cannot be read gives EFAULT where filters exist
+	 */
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == -1 && errno == EFAULT)
 		return true;
 	jail_missing(st, "seccomp: this kernel has no filters (CONFIG_SECCOMP_FILTER)");

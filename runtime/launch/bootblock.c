@@ -61,8 +61,8 @@ static const uint32_t mount_kinds[] = {
 	[LAUNCH_MOUNT_LINK] = BOOT_MOUNT_LINK,
 };
 
-static int add_mount(struct launch *l, struct builder *b, const struct launch_mount *m,
-	struct boot_mount *out)
+static int add_mount(
+	struct launch *l, struct builder *b, const struct launch_mount *m, struct boot_mount *out)
 {
 	int64_t handle = 0;
 
@@ -123,7 +123,8 @@ static int add_stdio(struct launch *l, struct builder *b)
 		}
 		if (l->boot->tty_fd == ~0u && isatty(fd))
 			l->boot->tty_fd = (uint32_t)fd;
-		fds[n++] = (struct boot_fd){.handle = (uint32_t)h, .fd = fd, .oflags = (uint32_t)oflags};
+		fds[n++] = (struct boot_fd){
+			.handle = (uint32_t)h, .fd = fd, .oflags = (uint32_t)oflags};
 	}
 	l->boot->nfds = n;
 	l->boot->fds = add_bytes(b, fds, n * sizeof(fds[0]), 8);
@@ -172,7 +173,8 @@ static int fill(struct launch *l, struct builder *b)
 	k->hwcap2 = 0;
 	k->xcr0 = c->caps.xcr0;
 	k->xsave_size = c->caps.xsave_size;
-	k->cpu_features = (c->caps.sysret ? BOOT_CPU_SYSRET : 0) | (c->caps.xsave ? BOOT_CPU_XSAVE : 0);
+	k->cpu_features =
+		(c->caps.sysret ? BOOT_CPU_SYSRET : 0) | (c->caps.xsave ? BOOT_CPU_XSAVE : 0);
 	if (getrandom(k->random, sizeof(k->random), 0) != (ssize_t)sizeof(k->random))
 		return -EIO;
 	uname(&uts);

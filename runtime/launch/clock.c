@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The clock page: what the shim and its vDSO need to tell the time from the TSC. The rate comes from the
- * kernel's own calibration (perf_event_open(2), cap_user_time) where that may be read, else from a short
- * measurement; while the sandbox runs it is measured against CLOCK_MONOTONIC and corrected.
+ * The clock page: what the shim and its vDSO need to tell the time from the TSC. The rate comes
+ * from the kernel's own calibration (perf_event_open(2), cap_user_time) where that may be read,
+ * else from a short measurement; while the sandbox runs it is measured against CLOCK_MONOTONIC and
+ * corrected.
  */
 #include <linux/perf_event.h>
 #include <sys/mman.h>
@@ -12,10 +13,11 @@
 
 #include "runtime/launch/launch_internal.h"
 
-#define CLOCK_SHIFT       32
-#define CLOCK_REFRESH_NS  100000000ull
+#define CLOCK_SHIFT	   32
+#define CLOCK_REFRESH_NS   100000000ull
 #define CLOCK_CALIBRATE_NS 2000000ull
-#define CLOCK_SETTLED_NS  1000000000ull /* from here on the measured rate is better than the given */
+#define CLOCK_SETTLED_NS   1000000000ull /* from here on the measured rate is better than the given \
+					  */
 
 static uint64_t read_ns(clockid_t id)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Puts the shim's image and what its vCPU needs into guest RAM: no BIOS, no boot protocol. Everything that
- * ring 0 would have to set up by instructions is set up here as bytes (kernel-shim/home/guest/guest.h).
+ * Puts the shim's image and what its vCPU needs into guest RAM: no BIOS, no boot protocol.
+ * Everything that ring 0 would have to set up by instructions is set up here as bytes
+ * (kernel-shim/home/guest/guest.h).
  */
 #include <elf.h>
 #include <errno.h>
@@ -11,12 +12,12 @@
 
 extern const uint8_t shim_image[], shim_image_end[];
 
-#define PAGE  4096ull
-#define LARGE 0x200000ull
-#define PTE_P 1ull
-#define PTE_W 2ull
-#define PTE_A 0x20ull
-#define PTE_D 0x40ull
+#define PAGE   4096ull
+#define LARGE  0x200000ull
+#define PTE_P  1ull
+#define PTE_W  2ull
+#define PTE_A  0x20ull
+#define PTE_D  0x40ull
 #define PTE_PS 0x80ull
 #define PTE_NX (1ull << 63)
 
@@ -82,7 +83,8 @@ static int load_segments(uint8_t *ram, uint64_t *pt)
 			flags |= PTE_W | PTE_D;
 		if (!(p->p_flags & PF_X))
 			flags |= PTE_NX;
-		for (uint64_t pa = p->p_paddr & ~(PAGE - 1); pa < p->p_paddr + p->p_memsz; pa += PAGE)
+		for (uint64_t pa = p->p_paddr & ~(PAGE - 1); pa < p->p_paddr + p->p_memsz;
+			pa += PAGE)
 			pt[pa / PAGE] = pa | flags;
 	}
 	return 0;
@@ -100,8 +102,8 @@ static void write_gdt_tss(uint8_t *ram)
 	gdt[0x20 / 8] = 0x00cffb000000ffffull;
 	gdt[0x28 / 8] = 0x00cff3000000ffffull;
 	gdt[0x30 / 8] = 0x00affb000000ffffull;
-	gdt[GUEST_TSS_SEL / 8] = GUEST_TSS_LIMIT | (tss & 0xffffff) << 16 | 0x89ull << 40 |
-				 (tss >> 24 & 0xff) << 56;
+	gdt[GUEST_TSS_SEL / 8] =
+		GUEST_TSS_LIMIT | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
 	gdt[GUEST_TSS_SEL / 8 + 1] = tss >> 32;
 	memcpy(ram + GUEST_PA_TSS + 4, &rsp0, sizeof(rsp0));
 	memcpy(ram + GUEST_PA_TSS + 36, &ist1, sizeof(ist1));
@@ -138,7 +140,8 @@ static void write_page_tables(uint8_t *ram, uint64_t ram_size)
 	img_pd[BOOT_IMAGE_VA >> 21 & 511] = GUEST_PA_IMG_PT | PTE_P | PTE_W;
 	for (uint64_t pa = PAGE; pa < GUEST_PA_BOOT_STACK; pa += PAGE)
 		img_pt[pa / PAGE] = pa | data;
-	/* the physical map shows the image with the image's own rights: its text is written nowhere */
+	/* the physical map shows the image with the image's own rights: its text is written nowhere
+	 */
 	for (uint64_t pa = PAGE; pa < LARGE; pa += PAGE) {
 		uint64_t e = pa >= GUEST_IMAGE_PA ? img_pt[pa / PAGE] : 0;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The shim in ring 0 of the VM (home guest). Two threads: the vCPU's, which may do little more than run
- * it, and this one, which serves the channel.
+ * The shim in ring 0 of the VM (home guest). Two threads: the vCPU's, which may do little more than
+ * run it, and this one, which serves the channel.
  *
- * A doorbell is handed over by two counters: the vCPU thread advances `bells` and sleeps until the ring is
- * served; the service advances `served`. Before it sleeps, the service looks for a while by itself
- * (host_polling); then the guest does not ring at all.
+ * A doorbell is handed over by two counters: the vCPU thread advances `bells` and sleeps until the
+ * ring is served; the service advances `served`. Before it sleeps, the service looks for a while by
+ * itself (host_polling); then the guest does not ring at all.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -30,7 +30,7 @@ struct home_guest {
 	pthread_t vcpu_thread;
 	_Atomic uint32_t bells, served, stop;
 	uint64_t poll_ns; /* how long looking pays, learned */
-	bool may_poll;    /* more than one processor */
+	bool may_poll;	  /* more than one processor */
 	timer_t timer;
 	bool timer_made;
 	uint64_t fault_rip, fixup_rip; /* of the shim's soft copy */
@@ -116,8 +116,8 @@ static bool interrupt(struct launch *l, uint8_t vector)
 	return !r || r == -EBUSY;
 }
 
-/* The host had no memory behind a page. In the shim's soft copy that is an error to return; in ring 3 it is
- * the program's SIGBUS. true: go on. */
+/* The host had no memory behind a page. In the shim's soft copy that is an error to return; in ring
+ * 3 it is the program's SIGBUS. true: go on. */
 static bool memory_exit(struct launch *l, struct home_guest *h)
 {
 	struct vm_gprs *g = l->c->backend->vcpu_gprs(l->vcpu);
@@ -155,7 +155,8 @@ static bool handle_exit(struct launch *l, struct home_guest *h, const struct vm_
 	case VM_EXIT_MEMORY:
 		return memory_exit(l, h);
 	default:
-		launch_fail(l, "the virtual machine stopped: %s (rip %llx)", vm_exit_name(x->reason),
+		launch_fail(l, "the virtual machine stopped: %s (rip %llx)",
+			vm_exit_name(x->reason),
 			(unsigned long long)l->c->backend->vcpu_gprs(l->vcpu)->rip);
 		return false;
 	}
@@ -207,7 +208,8 @@ static bool poll_ring(struct launch *l, struct home_guest *h)
 			break;
 		__builtin_ia32_pause();
 	}
-	/* sequentially consistent: pairs with plat_channel, which stores the tail and then reads this */
+	/* sequentially consistent: pairs with plat_channel, which stores the tail and then reads
+	 * this */
 	__atomic_store_n(&l->ring->host_polling, 0, __ATOMIC_SEQ_CST);
 	if (!found)
 		found = service_serve_ring(l->service, l->ring) > 0;
@@ -256,8 +258,9 @@ static int set_registers(struct launch *l)
 	const struct vm_sregs s = {
 		.cr0 = 0x80050033, /* PG AM WP NE ET MP PE */
 		.cr3 = GUEST_PA_PML4,
-		.cr4 = 0x620 | (l->c->caps.xsave ? 0x40000 : 0), /* PAE OSFXSR OSXMMEXCPT, OSXSAVE */
-		.efer = 0xd01, /* NXE LMA LME SCE */
+		.cr4 = 0x620 |
+		       (l->c->caps.xsave ? 0x40000 : 0), /* PAE OSFXSR OSXMMEXCPT, OSXSAVE */
+		.efer = 0xd01,				 /* NXE LMA LME SCE */
 		.gdt_base = BOOT_IMAGE_VA + GUEST_PA_GDT,
 		.gdt_limit = GUEST_TSS_SEL + 15,
 		.idt_base = BOOT_IMAGE_VA + GUEST_PA_IDT,
@@ -272,7 +275,8 @@ static int set_registers(struct launch *l)
 	int r = ops->vcpu_set_sregs(l->vcpu, &s);
 
 	if (!r)
-		r = ops->vcpu_set_msr(l->vcpu, 0xc0000081, (uint64_t)GUEST_KERNEL_CS << 32 | 0x23ull << 48);
+		r = ops->vcpu_set_msr(
+			l->vcpu, 0xc0000081, (uint64_t)GUEST_KERNEL_CS << 32 | 0x23ull << 48);
 	if (!r)
 		r = ops->vcpu_set_msr(l->vcpu, 0xc0000082, guest_image_symbol("guest_syscall"));
 	if (!r) /* SFMASK as Linux: TF IF DF IOPL NT AC */

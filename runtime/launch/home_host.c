@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The shim in this process (home host), user code in ring 3 of the VM (the trap engine). The channel is
- * a function call; core, service and vCPU share one thread, so a trap costs no switch of threads.
+ * The shim in this process (home host), user code in ring 3 of the VM (the trap engine). The
+ * channel is a function call; core, service and vCPU share one thread, so a trap costs no switch of
+ * threads.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -53,8 +54,8 @@ static int host_prepare(struct launch *l)
 	if (!h)
 		return -ENOMEM;
 	l->home_state = h;
-	return host_trap_create(&h->trap, l->c->backend, l->vm, l->vcpu, &l->c->caps, l->mem.ram,
-		l->mem.ram_size);
+	return host_trap_create(
+		&h->trap, l->c->backend, l->vm, l->vcpu, &l->c->caps, l->mem.ram, l->mem.ram_size);
 }
 
 static int host_run(struct launch *l)

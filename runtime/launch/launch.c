@@ -81,8 +81,7 @@ static void *watcher_main(void *arg)
 /* True if the sandbox ended before `deadline` (CLOCK_MONOTONIC). */
 static bool ended_by(struct launch *l, uint64_t deadline)
 {
-	struct timespec ts = {
-		(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
+	struct timespec ts = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
 	bool ended;
 
 	pthread_mutex_lock(&l->lock);
@@ -195,7 +194,8 @@ static int run(struct launch *l)
 {
 	int r;
 
-	/* 1. what is forwarded is blocked before any thread exists, so that none takes it by default */
+	/* 1. what is forwarded is blocked before any thread exists, so that none takes it by
+	 * default */
 	block_signals(l);
 	/* 2. memory, 3. everything that the program may reach, opened and granted */
 	r = launch_memory_create(l);
@@ -239,8 +239,10 @@ static void take_usage(struct launch *l)
 	struct rusage ru;
 
 	getrusage(RUSAGE_SELF, &ru);
-	l->res->user_ns = (uint64_t)ru.ru_utime.tv_sec * 1000000000u + (uint64_t)ru.ru_utime.tv_usec * 1000u;
-	l->res->system_ns = (uint64_t)ru.ru_stime.tv_sec * 1000000000u + (uint64_t)ru.ru_stime.tv_usec * 1000u;
+	l->res->user_ns =
+		(uint64_t)ru.ru_utime.tv_sec * 1000000000u + (uint64_t)ru.ru_utime.tv_usec * 1000u;
+	l->res->system_ns =
+		(uint64_t)ru.ru_stime.tv_sec * 1000000000u + (uint64_t)ru.ru_stime.tv_usec * 1000u;
 	l->res->host_rss_peak_kib = (uint64_t)ru.ru_maxrss;
 	if (l->service)
 		service_stats(l->service, &l->res->channel);

@@ -36,10 +36,10 @@ struct launch_mount {
 	enum launch_mount_kind kind;
 	const char *target;
 	const char *source; /* host path for messages, or the link's text */
-	int fd;             /* O_PATH; closed by launch */
+	int fd;		    /* O_PATH; closed by launch */
 	bool writable;
-	uint32_t mode;      /* tmpfs: permissions */
-	uint64_t size;      /* tmpfs: bytes, 0: no limit of its own */
+	uint32_t mode; /* tmpfs: permissions */
+	uint64_t size; /* tmpfs: bytes, 0: no limit of its own */
 };
 
 struct launch_config {
@@ -65,7 +65,7 @@ struct launch_config {
 
 	bool verbose, strict;
 	const char *trace; /* NULL: off; "": all; else names by comma */
-	bool stats;        /* time the channel's operations */
+	bool stats;	   /* time the channel's operations */
 	/* Called for each line: kind is enum chan_log_kind. From launch's threads. */
 	void (*log)(void *arg, uint32_t kind, const char *text);
 	void (*denied)(void *arg, const char *operation, const char *path, const char *flag_help);
@@ -74,15 +74,15 @@ struct launch_config {
 
 /* Which layers of the jail are in force; `missing` explains the others, a line each. */
 struct launch_jail_state {
-	bool capabilities, no_new_privs, user_ns, mount_ns, net_ns, ipc_ns, uts_ns, empty_root, landlock,
-		seccomp;
+	bool capabilities, no_new_privs, user_ns, mount_ns, net_ns, ipc_ns, uts_ns, empty_root,
+		landlock, seccomp;
 	char missing[1024];
 };
 
 enum launch_end {
-	LAUNCH_EXITED,  /* wait_status as wait(2) */
+	LAUNCH_EXITED,	/* wait_status as wait(2) */
 	LAUNCH_TIMEOUT, /* the time limit ended it; wait_status says killed by SIGKILL */
-	LAUNCH_FAILED,  /* the sandbox failed: error */
+	LAUNCH_FAILED,	/* the sandbox failed: error */
 };
 
 struct launch_result {
@@ -91,7 +91,7 @@ struct launch_result {
 	bool could_not_start; /* the program never ran: wait_status has 126 or 127 */
 	bool out_of_memory;
 	char error[256];
-	uint64_t wall_ns, start_ns; /* whole run; of it until the first guest instruction */
+	uint64_t wall_ns, start_ns;  /* whole run; of it until the first guest instruction */
 	uint64_t user_ns, system_ns; /* of this process */
 	uint64_t host_rss_peak_kib;
 	struct chan_report report;

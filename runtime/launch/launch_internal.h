@@ -17,10 +17,10 @@ struct launch {
 	struct service_memory mem;
 	int ram_fd;
 	struct service *service;
-	struct boot_block *boot; /* in guest RAM */
-	struct chan_ring *ring;  /* in guest RAM */
+	struct boot_block *boot;  /* in guest RAM */
+	struct chan_ring *ring;	  /* in guest RAM */
 	struct boot_clock *clock; /* in guest RAM */
-	uint64_t tsc0, mono0;    /* where the clock's rate is measured from */
+	uint64_t tsc0, mono0;	  /* where the clock's rate is measured from */
 	uint64_t clock_fresh_ns;
 
 	struct vm *vm;
@@ -41,7 +41,8 @@ struct launch {
 /* Where the shim lives. Called in this order on the thread that called launch_run. */
 struct launch_home_ops {
 	const char *name;
-	/* Bytes of RAM from 0 that the home needs for itself: whole pages, or 0 if RAM is too small. */
+	/* Bytes of RAM from 0 that the home needs for itself: whole pages, or 0 if RAM is too
+	 * small. */
 	uint64_t (*ram_reserved)(struct launch *l);
 	/* Writes to RAM what must be there, sets the vCPU's registers. */
 	int (*prepare)(struct launch *l);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Guest memory: RAM is a sealed memfd, so that it can be shared and given back page by page; the file
- * window is only a reservation of addresses that files are mapped into.
+ * Guest memory: RAM is a sealed memfd, so that it can be shared and given back page by page; the
+ * file window is only a reservation of addresses that files are mapped into.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,8 @@ int launch_memory_create(struct launch *l)
 	l->mem.ram_size = size;
 	/* a core dump of the launcher must not hold the guest's gigabytes */
 	madvise(p, size, MADV_DONTDUMP);
-	p = mmap(NULL, BOOT_WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = mmap(NULL, BOOT_WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		0);
 	if (p == MAP_FAILED)
 		return -errno;
 	l->mem.window = p;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small operations, one at a time: `micro -d DIR OPERATION COUNT` does OPERATION COUNT times and prints
- * nanoseconds for each, by its own clock. A tenth is done before, unmeasured. `micro list` names them
- * with a count that is worth measuring; `micro hold` says "ready" and stays until stdin ends.
+ * Small operations, one at a time: `micro -d DIR OPERATION COUNT` does OPERATION COUNT times and
+ * prints nanoseconds for each, by its own clock. A tenth is done before, unmeasured. `micro list`
+ * names them with a count that is worth measuring; `micro hold` says "ready" and stays until stdin
+ * ends.
  */
 #include <err.h>
 #include <fcntl.h>

@@ -129,7 +129,7 @@ def run_native(command, directory, env=None, stdin=None):
 
 
 def sandbox_command(command, directory, env=None, readonly=()):
-    words = [SANDBOX, "run", *OPTIONS, "--rw", str(directory), "--cwd", str(directory)]
+    words = [SANDBOX, "run", *OPTIONS, "--env-clear", "--rw", str(directory), "--cwd", str(directory)]
     for path in readonly:
         words += ["--ro", str(path)]
     for name, value in (ENVIRONMENT | (env or {})).items():

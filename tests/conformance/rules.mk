@@ -64,3 +64,9 @@ conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES)
 
 .SECONDARY: $(CONF_BINARIES:=.o) $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.o)
 -include $(CONF_BINARIES:=.d) $(HELLO_BINARIES:=.d) $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.d)
+
+# Every behaviour and program natively and in the sandbox, compared. PYTEST_ARGS adds to the command.
+.PHONY: conformance
+conformance: $(B)/sandbox conformance-programs
+	$(Q)SANDBOX_BIN=$(abspath $(B))/sandbox /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
+		tests/conformance $(PYTEST_ARGS)

@@ -126,8 +126,8 @@ static int kvm_map_memory(
 	return result < 0 ? result : 0;
 }
 
-/* Making and deleting any slot zaps KVM's shadow pages (README.md, measured: 72 us). Slot and address
- * are out of the caller's reach. */
+/* Making and deleting any slot zaps KVM's shadow pages (README.md, measured: 72 us). Slot and
+ * address are out of the caller's reach. */
 static int kvm_forget_translations(struct vm *vm)
 {
 	struct kvm_userspace_memory_region region = {

@@ -8,9 +8,9 @@
 #include "home/platform.h"
 #include "mm/mm.h"
 
-#define KSTACK_ORDER 2 /* 16 KiB */
-#define FLUSH_PAGES_MAX 32u /* beyond it a reload of CR3 is cheaper than INVLPGs */
-#define SPIN_POLLING 2000u /* pauses while the host says that it is looking */
+#define KSTACK_ORDER	2     /* 16 KiB */
+#define FLUSH_PAGES_MAX 32u   /* beyond it a reload of CR3 is cheaper than INVLPGs */
+#define SPIN_POLLING	2000u /* pauses while the host says that it is looking */
 
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
@@ -103,8 +103,8 @@ static u8 *kmap(u64 window_off)
 	u64 *pt = phys_ptr(GUEST_PA_IMG_PT);
 	u64 va = BOOT_IMAGE_VA + GUEST_KMAP_PA;
 
-	pt[GUEST_KMAP_PA >> PAGE_SHIFT] = ((kern->boot->window_gpa + window_off) & PTE_ADDR) | PTE_P |
-					  PTE_W | PTE_NX | PTE_A | PTE_D;
+	pt[GUEST_KMAP_PA >> PAGE_SHIFT] = ((kern->boot->window_gpa + window_off) & PTE_ADDR) |
+					  PTE_P | PTE_W | PTE_NX | PTE_A | PTE_D;
 	invlpg(va);
 	return (u8 *)va + (window_off & (PAGE_SIZE - 1));
 }
@@ -317,7 +317,8 @@ void plat_user_run(struct task *t)
 		return;
 	}
 	load_task(t);
-	/* sysretq takes RIP from RCX and RFLAGS from R11: right when both are as SYSCALL left them */
+	/* sysretq takes RIP from RCX and RFLAGS from R11: right when both are as SYSCALL left them
+	 */
 	fast = home.sysret && t->regs.rcx == t->regs.rip && t->regs.r11 == trap_page()->rflags &&
 	       !(t->regs.rflags & 0x100);
 	guest_enter(fast);
@@ -332,8 +333,8 @@ void guest_kernel_trap(struct guest_trap *f)
 	if (f->vector == GUEST_VEC_KICK)
 		return; /* cannot be: interrupts are off in ring 0 */
 	kfmt(why, sizeof(why), "trap %llu in ring 0 at %llx, error %llx, address %llx",
-		(unsigned long long)f->vector, (unsigned long long)f->rip, (unsigned long long)f->error,
-		(unsigned long long)read_cr2());
+		(unsigned long long)f->vector, (unsigned long long)f->rip,
+		(unsigned long long)f->error, (unsigned long long)read_cr2());
 	plat_panic(why);
 }
 
@@ -352,12 +353,12 @@ int plat_kctx_init(struct kctx *c, void (*fn)(void *), void *arg)
 	*--sp = 0; /* two words: rsp is 16-byte aligned before guest_kctx_entry's call */
 	*--sp = 0;
 	*--sp = (u64)guest_kctx_entry;
-	*--sp = 0;        /* rbp */
-	*--sp = 0;        /* rbx */
+	*--sp = 0;	  /* rbp */
+	*--sp = 0;	  /* rbx */
 	*--sp = (u64)fn;  /* r12 */
 	*--sp = (u64)arg; /* r13 */
-	*--sp = 0;        /* r14 */
-	*--sp = 0;        /* r15 */
+	*--sp = 0;	  /* r14 */
+	*--sp = 0;	  /* r15 */
 	c->rsp = (u64)sp;
 	return 0;
 }
@@ -397,10 +398,11 @@ void plat_channel(struct chan_msg *m)
 	u32 tail = ring->sq_tail;
 	struct chan_msg *slot = &ring->slot[tail % CHAN_SLOTS];
 
+	kern->stats.channel_calls++;
 	*slot = *m;
 	__atomic_store_n(&slot->state, CHAN_SLOT_READY, __ATOMIC_RELEASE);
-	/* sequentially consistent: pairs with the service, which clears host_polling and then looks at
-	 * the tail once more */
+	/* sequentially consistent: pairs with the service, which clears host_polling and then looks
+	 * at the tail once more */
 	__atomic_store_n(&ring->sq_tail, tail + 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&ring->host_polling, __ATOMIC_SEQ_CST)) {
 		for (u32 i = 0; i < SPIN_POLLING && !slot_done(slot); i++)

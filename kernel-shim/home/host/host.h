@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Home `host`: the core linked into the launcher (or a test). What the launcher calls, and the engine
- * interface: how user code is run. Engines: trap (a vCPU whose ring 0 is a handful of instructions),
- * later processes; tests bring their own.
+ * Home `host`: the core linked into the launcher (or a test). What the launcher calls, and the
+ * engine interface: how user code is run. Engines: trap (a vCPU whose ring 0 is a handful of
+ * instructions), later processes; tests bring their own.
  *
  * The core runs on the thread that calls host_home_run, with tasks as contexts of their own stacks.
  */
@@ -40,7 +40,7 @@ struct host_home_config {
 	u8 *window;
 	u64 window_size;
 	const struct boot_block *boot; /* in ram */
-	struct chan_ring *ring;        /* its data area and events flag are used; slots are not */
+	struct chan_ring *ring;	       /* its data area and events flag are used; slots are not */
 	const struct host_engine_ops *engine;
 	void *engine_arg;
 	/* One request of the channel, performed at once: the service. `in` is the data area. */

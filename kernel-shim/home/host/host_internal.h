@@ -10,8 +10,8 @@ struct host_home {
 };
 extern struct host_home host_home;
 
-/* memcpy between memory of which one side may be a file mapping that has lost its pages: 0, or -EFAULT
- * instead of SIGBUS. */
+/* memcpy between memory of which one side may be a file mapping that has lost its pages: 0, or
+ * -EFAULT instead of SIGBUS. */
 int host_soft_copy_init(void); /* installs the SIGBUS handler */
 int host_soft_copy(void *dst, const void *src, size_t n);
 

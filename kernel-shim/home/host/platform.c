@@ -128,12 +128,12 @@ int plat_kctx_init(struct kctx *c, void (*fn)(void *), void *arg)
 	*--sp = 0; /* two words: rsp is 16-byte aligned before host_kctx_entry's call */
 	*--sp = 0;
 	*--sp = (u64)host_kctx_entry;
-	*--sp = 0;	   /* rbp */
-	*--sp = 0;	   /* rbx */
-	*--sp = (u64)fn;   /* r12 */
-	*--sp = (u64)arg;  /* r13 */
-	*--sp = 0;	   /* r14 */
-	*--sp = 0;	   /* r15 */
+	*--sp = 0;	  /* rbp */
+	*--sp = 0;	  /* rbx */
+	*--sp = (u64)fn;  /* r12 */
+	*--sp = (u64)arg; /* r13 */
+	*--sp = 0;	  /* r14 */
+	*--sp = 0;	  /* r15 */
 	c->rsp = (u64)sp;
 	return 0;
 }
@@ -169,6 +169,7 @@ void plat_kctx_switch(struct kctx *from, struct kctx *to)
 
 void plat_channel(struct chan_msg *m)
 {
+	kern->stats.channel_calls++;
 	host_home.c.channel(host_home.c.channel_arg, m);
 }
 
@@ -182,7 +183,8 @@ bool plat_events_pending(void)
 	return __atomic_load_n(&host_home.c.ring->events, __ATOMIC_ACQUIRE);
 }
 
-/* The window is mapped here as well, but a file that shrinks under us must not kill the launcher. */
+/* The window is mapped here as well, but a file that shrinks under us must not kill the launcher.
+ */
 int plat_window_read(void *dst, u64 window_off, size_t n)
 {
 	if (window_off > host_home.c.window_size || n > host_home.c.window_size - window_off)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The trap engine (trap.h): enters ring 3, takes exits apart.
  *
- * Two ways in: straight, by setting the registers of a vCPU that is in ring 3 already (or is put there
- * with its segment registers), or through a stub's `iretq` from ring 0. Two ways out: `syscall` to the
- * stub at LSTAR, exceptions to the stubs of the IDT; both exit with `out`.
+ * Two ways in: straight, by setting the registers of a vCPU that is in ring 3 already (or is put
+ * there with its segment registers), or through a stub's `iretq` from ring 0. Two ways out:
+ * `syscall` to the stub at LSTAR, exceptions to the stubs of the IDT; both exit with `out`.
  */
 #include <errno.h>
 #include <signal.h>
@@ -28,15 +28,15 @@ struct host_trap {
 	struct vcpu *vcpu;
 	u8 *ram;
 	bool syscall_ring0;
-	bool ring0;         /* the vCPU is in ring 0 */
-	bool shadow;	    /* KVM shadows our page tables and sees only ring 0's writes to them */
-	bool forget;	    /* shadow: too much changed to name */
-	u32 nsync;	    /* shadow: entries in sync[] that ring 0 must write before user code runs */
+	bool ring0;  /* the vCPU is in ring 0 */
+	bool shadow; /* KVM shadows our page tables and sees only ring 0's writes to them */
+	bool forget; /* shadow: too much changed to name */
+	u32 nsync;   /* shadow: entries in sync[] that ring 0 must write before user code runs */
 	u64 sync[TRAP_SYNC_MAX]; /* their addresses in the guest */
-	bool flush;         /* the loaded address space lost entries */
-	bool kick_pending;  /* a kick came together with a trap */
-	struct vm_sregs s;  /* as last set */
-	struct task *fpu_owner; /* whose state the vCPU holds */
+	bool flush;		 /* the loaded address space lost entries */
+	bool kick_pending;	 /* a kick came together with a trap */
+	struct vm_sregs s;	 /* as last set */
+	struct task *fpu_owner;	 /* whose state the vCPU holds */
 	size_t fpu_size;
 	timer_t timer;
 	bool timer_made;
@@ -145,7 +145,8 @@ static void enter_by_stub(struct host_trap *e, struct task *t, struct vm_gprs *g
 {
 	struct trap_frame *f = (struct trap_frame *)(e->ram + TRAP_PA_STACK_TOP) - 1;
 
-	*f = (struct trap_frame){t->regs.rip, USER_CS, user_rflags(t->regs.rflags), t->regs.rsp, USER_SS};
+	*f = (struct trap_frame){
+		t->regs.rip, USER_CS, user_rflags(t->regs.rflags), t->regs.rsp, USER_SS};
 	g->rsp = TRAP_VA + TRAP_PA_STACK_TOP - sizeof(*f);
 	g->rflags = 2;
 	g->rip = TRAP_VA + TRAP_PA_IRETQ;
@@ -186,7 +187,8 @@ static void enter_straight(struct task *t, struct vm_gprs *g)
 static void enter(struct host_trap *e, struct task *t)
 {
 	struct vm_gprs *g = e->ops->vcpu_gprs(e->vcpu);
-	bool sregs = e->s.fs_base != t->fs_base || e->s.gs_base != t->gs_base || e->s.cr3 != t->mm->pgd;
+	bool sregs =
+		e->s.fs_base != t->fs_base || e->s.gs_base != t->gs_base || e->s.cr3 != t->mm->pgd;
 
 	gprs_from_task(g, &t->regs);
 	fpu_switch(e, t);
@@ -270,7 +272,8 @@ static void take_exception(struct host_trap *e, struct task *t, struct vm_gprs *
 	const struct trap_frame *f = (const struct trap_frame *)sp;
 
 	e->ring0 = true;
-	if (at_lstar(f->rip)) { /* single step or a fault on the stub itself: it is the system call */
+	if (at_lstar(f->rip)) { /* single step or a fault on the stub itself: it is the system call
+				 */
 		take_syscall(e, t, g);
 		e->ring0 = true;
 		t->regs.rsp = f->rsp;
@@ -478,9 +481,9 @@ static int set_registers(struct host_trap *e, const struct vm_caps *caps)
 	int r;
 
 	e->s = (struct vm_sregs){
-		.cr0 = 0x80050033, /* PG AM WP NE ET MP PE */
+		.cr0 = 0x80050033,			    /* PG AM WP NE ET MP PE */
 		.cr4 = 0x620 | (caps->xsave ? 0x40000 : 0), /* PAE OSFXSR OSXMMEXCPT, OSXSAVE */
-		.efer = 0xd01, /* NXE LMA LME SCE */
+		.efer = 0xd01,				    /* NXE LMA LME SCE */
 		.cr3 = 0,
 		.gdt_base = TRAP_VA + TRAP_PA_GDT,
 		.gdt_limit = TRAP_TSS_SEL + 15,

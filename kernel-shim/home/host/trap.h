@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The trap engine: user code in a vCPU's ring 3; ring 0 of the VM holds only stubs that exit to the
- * launcher with one `out`. For hosts that emulate guest ring 0 in software (DESIGN section 5): there a
- * trap costs two emulated instructions instead of a kernel's worth.
+ * launcher with one `out`. For hosts that emulate guest ring 0 in software (DESIGN section 5):
+ * there a trap costs two emulated instructions instead of a kernel's worth.
  */
 #ifndef HOME_HOST_TRAP_H
 #define HOME_HOST_TRAP_H
@@ -17,8 +17,8 @@ u64 host_trap_ram(u64 ram_size);
 
 extern const struct host_engine_ops host_trap_ops;
 
-/* Writes tables and stubs to ram, sets the vCPU's registers. The vCPU stays the caller's. All calls of
- * host_trap_ops happen on the thread that called this. */
+/* Writes tables and stubs to ram, sets the vCPU's registers. The vCPU stays the caller's. All calls
+ * of host_trap_ops happen on the thread that called this. */
 int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm *vm,
 	struct vcpu *vcpu, const struct vm_caps *caps, u8 *ram, u64 ram_size);
 void host_trap_destroy(struct host_trap *e);

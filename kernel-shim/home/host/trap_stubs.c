@@ -26,11 +26,12 @@ static void write_gdt(u8 *ram)
 
 	gdt[TRAP_KERNEL_CS / 8] = 0x00af9b000000ffffull;
 	gdt[TRAP_KERNEL_SS / 8] = 0x00cf93000000ffffull;
-	gdt[0x20 / 8] = 0x00cffb000000ffffull; /* 32-bit user code: SYSRET's layout wants a place for it */
+	gdt[0x20 / 8] =
+		0x00cffb000000ffffull; /* 32-bit user code: SYSRET's layout wants a place for it */
 	gdt[0x28 / 8] = 0x00cff3000000ffffull;
 	gdt[0x30 / 8] = 0x00affb000000ffffull;
-	gdt[TRAP_TSS_SEL / 8] = TRAP_TSS_LIMIT | (tss & 0xffffff) << 16 | 0x89ull << 40 |
-				(tss >> 24 & 0xff) << 56;
+	gdt[TRAP_TSS_SEL / 8] =
+		TRAP_TSS_LIMIT | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
 	gdt[TRAP_TSS_SEL / 8 + 1] = tss >> 32;
 }
 
@@ -65,9 +66,10 @@ static void write_stubs(u8 *ram)
 
 		emit_out(&p, (u8)v);
 		emit_iretq(&p);
-		/* int3 and into are the program's to execute; the rest of `int n` is #GP, as on Linux
-		 * without 32-bit emulation */
-		write_gate(ram, v, TRAP_VA + TRAP_PA_STUBS + v * TRAP_STUB_SIZE, v == 3 || v == 4 ? 3 : 0);
+		/* int3 and into are the program's to execute; the rest of `int n` is #GP, as on
+		 * Linux without 32-bit emulation */
+		write_gate(ram, v, TRAP_VA + TRAP_PA_STUBS + v * TRAP_STUB_SIZE,
+			v == 3 || v == 4 ? 3 : 0);
 	}
 	u8 *p = ram + TRAP_PA_IRETQ;
 

@@ -37,8 +37,8 @@ void run_program(u_fn fn, int wait_status);
 #define EXITED(code) ((code) << 8)
 #define KILLED(sig)  (sig)
 
-/* Files of a host: open is told where RAM is, and gives the handles of the directories to be mounted
- * on /rw and /ro. The program then has the ids of whoever runs the tests. */
+/* Files of a host: open is told where RAM is, and gives the handles of the directories to be
+ * mounted on /rw and /ro. The program then has the ids of whoever runs the tests. */
 struct harness_host {
 	void (*open)(u8 *ram, u64 ram_size, u32 *rw, u32 *ro);
 	void (*call)(struct chan_msg *m, u8 *data);
