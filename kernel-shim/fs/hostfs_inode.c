@@ -90,8 +90,7 @@ static struct inode *host_inode_new(struct super *s, const struct chan_attr *a)
 {
 	bool dir = S_ISDIR(a->mode);
 	struct host_inode *h = kzalloc(sizeof(*h));
-	struct inode *i =
-		h ? inode_new(s, dir ? &host_dir_inode_ops : &host_leaf_inode_ops, a->mode) : NULL;
+	struct inode *i = h ? inode_new(s, host_ops_for(a->mode), a->mode) : NULL;
 
 	if (!i) {
 		kfree(h);

@@ -145,6 +145,10 @@ void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 	fake_tlb.last_pages = npages;
 }
 
+void plat_tables_freed(struct mm *mm)
+{
+}
+
 void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
 {
 	fake_tlb.added_pages += npages;
