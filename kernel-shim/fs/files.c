@@ -126,6 +126,10 @@ struct file *files_take(struct files *t, s32 fd)
 
 void files_close_on_exec(struct files *t)
 {
+	/* Who shares the table with us does not exec. Without memory for a copy he loses them too.
+	 */
+	if (t == current->files && !files_unshare())
+		t = current->files;
 	for (u32 i = 0; i < t->cap; i++) {
 		if (t->slot[i].file && t->slot[i].cloexec)
 			files_close(t, (s32)i);
