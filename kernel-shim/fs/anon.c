@@ -6,6 +6,7 @@
 
 #include "core/task.h"
 #include "fs/anon.h"
+#include "fs/pipe.h"
 
 static int anon_inode_setattr(struct inode *i, const struct setattr *a)
 {
@@ -18,10 +19,10 @@ static int anon_inode_setattr(struct inode *i, const struct setattr *a)
 	return 0;
 }
 
-/* Pipes are opened by their type; the rest cannot be opened again (Linux no_open). */
+/* Only pipes can be opened again (Linux no_open). */
 static int anon_inode_open(struct inode *i, struct file *f)
 {
-	return -ENXIO;
+	return S_ISFIFO(i->mode) ? fifo_open(i, f) : -ENXIO;
 }
 
 static const struct inode_ops anon_inode_ops = {

@@ -126,8 +126,5 @@ int dev_open(struct inode *i, struct file *f)
 	}
 	if (i->rdev == (MAJOR_TTY << 8 | 0))
 		return tty_open_current(f);
-	/* a stream of the host that the program inherited, opened through /proc/self/fd */
-	if (i->super->remote && i->ops->open)
-		return i->ops->open(i, f);
 	return -ENXIO;
 }

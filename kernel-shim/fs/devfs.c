@@ -5,6 +5,7 @@
 #include "fs/dev.h"
 #include "fs/fs_internal.h"
 #include "fs/pseudo.h"
+#include "fs/tty.h"
 
 #define TMPFS_MAGIC 0x01021994u /* what Linux's devtmpfs says, too */
 
@@ -26,6 +27,75 @@ static struct inode *shm_root(struct super *s)
 	return io->shm->root;
 }
 
+/* The terminal has the name that it has outside; stat(2) of the name and of the descriptor agree,
+ * as ttyname(3) wants it. */
+static struct inode *terminal(struct super *s)
+{
+	struct inode *i = kern->console->file->inode;
+
+	inode_get(i);
+	return i;
+}
+
+static const struct pseudo_def terminal_node = {.mode = S_IFCHR | 0620, .graft = terminal};
+
+/* Its name if it is in the directory `dir` ("/dev/", "/dev/pts/"); or NULL. */
+static const char *terminal_in(const char *dir, char *buf, size_t n)
+{
+	size_t len = strlen(dir);
+
+	if (!kern->console)
+		return NULL;
+	tty_path(kern->console->file->inode->rdev, buf, n);
+	return strncmp(buf, dir, len) || strchr(buf + len, '/') ? NULL : buf + len;
+}
+
+static int terminal_lookup(const char *dir, const char *name, u32 len, struct pseudo_node *out)
+{
+	char buf[32];
+	const char *there = terminal_in(dir, buf, sizeof(buf));
+
+	if (!there || strlen(there) != len || memcmp(there, name, len))
+		return -ENOENT;
+	out->def = &terminal_node;
+	return 0;
+}
+
+static bool terminal_next(const char *dir, const u64 *cursor, struct pseudo_dirent *out)
+{
+	char buf[32];
+	const char *there = terminal_in(dir, buf, sizeof(buf));
+
+	if (!there || *cursor)
+		return false;
+	kfmt(out->name, sizeof(out->name), "%s", there);
+	out->type = S_IFCHR >> 12;
+	out->node.def = &terminal_node;
+	return true;
+}
+
+static int dev_lookup(
+	const struct pseudo_node *dir, const char *name, u32 len, struct pseudo_node *out)
+{
+	return terminal_lookup("/dev/", name, len, out);
+}
+
+static bool dev_next(const struct pseudo_node *dir, u64 *cursor, struct pseudo_dirent *out)
+{
+	return terminal_next("/dev/", cursor, out);
+}
+
+static int pts_lookup(
+	const struct pseudo_node *dir, const char *name, u32 len, struct pseudo_node *out)
+{
+	return terminal_lookup("/dev/pts/", name, len, out);
+}
+
+static bool pts_next(const struct pseudo_node *dir, u64 *cursor, struct pseudo_dirent *out)
+{
+	return terminal_next("/dev/pts/", cursor, out);
+}
+
 #define DEVICE(n, ma, mi)                                                                          \
 	{                                                                                          \
 		.name = n, .mode = S_IFCHR | 0666, .major = ma, .minor = mi                        \
@@ -35,7 +105,7 @@ static struct inode *shm_root(struct super *s)
 		.name = n, .mode = S_IFLNK | 0777, .target = to                                    \
 	}
 
-/* ptmx and pts come with pseudo-terminals: until then opening ptmx is ENOENT. */
+/* ptmx comes with pseudo-terminals: until then opening it is ENOENT. */
 static const struct pseudo_def dev_entries[] = {
 	DEVICE("null", 1, 3),
 	DEVICE("zero", 1, 5),
@@ -47,10 +117,16 @@ static const struct pseudo_def dev_entries[] = {
 	LINK("stdin", "/proc/self/fd/0"),
 	LINK("stdout", "/proc/self/fd/1"),
 	LINK("stderr", "/proc/self/fd/2"),
+	{.name = "pts", .mode = S_IFDIR | 0755, .lookup = pts_lookup, .next = pts_next},
 	{.name = "shm", .mode = S_IFDIR | 01777, .graft = shm_root},
 	{.name = NULL},
 };
-static const struct pseudo_def dev_root = {.mode = S_IFDIR | 0755, .children = dev_entries};
+static const struct pseudo_def dev_root = {
+	.mode = S_IFDIR | 0755,
+	.children = dev_entries,
+	.lookup = dev_lookup,
+	.next = dev_next,
+};
 static const struct pseudo_fs devfs = {
 	.type = "devtmpfs",
 	.root = &dev_root,

@@ -5,6 +5,7 @@
 
 #include "fs/anon.h"
 #include "fs/proc_internal.h"
+#include "fs/tty.h"
 
 static const struct pseudo_def fd_link, fdinfo_file;
 
@@ -43,6 +44,8 @@ bool proc_fd_refresh(struct inode *i, const struct pseudo_node *n)
 
 static s64 file_name(struct file *f, char *buf, size_t n)
 {
+	if (hostfs_is_tty(f))
+		return tty_path(f->inode->rdev, buf, n);
 	if (!f->anon_name)
 		return f->path.dentry ? path_string(&f->path, buf, n) : -ENOENT;
 	if (f->anon_name[strlen(f->anon_name) - 1] == ':') /* "pipe:", "socket:" */

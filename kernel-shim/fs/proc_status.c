@@ -12,7 +12,6 @@
 #include "mm/mm.h"
 
 #define PF_RANDOMIZE 0x00400000u
-#define TTY_DEV	     (136u << 8) /* of pts/0: what the terminal passes for */
 #define CAP_ALL	     0x1ffffffffffull
 #define KB(pages)    ((ull)((pages) * (PAGE_SIZE / 1024)))
 
@@ -104,7 +103,8 @@ static void stat_ids(struct seqbuf *s, const struct view *v, s32 id)
 	const struct process *p = v->p;
 
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u", id, v->t ? v->t->comm : p->dead_comm,
-		state_name(v)[0], process_ppid(p), p->pgrp, p->session, p->tty ? TTY_DEV : 0,
+		state_name(v)[0], process_ppid(p), p->pgrp, p->session,
+		p->tty ? (u32)p->tty->file->inode->rdev : 0,
 		p->tty ? tty_foreground_pgrp(p->tty) : -1, PF_RANDOMIZE);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * File systems made of const tables.
  */
+#include "fs/dev.h"
 #include "fs/fs_internal.h"
 #include "fs/pseudo.h"
 
@@ -91,14 +92,14 @@ static int pseudo_lookup(struct inode *dir, const char *name, u32 len, struct in
 	int r = 0;
 
 	child.def = fixed_child(n->def, name, len);
-	if (child.def && child.def->graft) {
-		*out = child.def->graft(dir->super);
-		return *out ? 0 : -ENOMEM;
-	}
 	if (!child.def)
 		r = n->def->lookup ? n->def->lookup(n, name, len, &child) : -ENOENT;
 	if (r)
 		return r;
+	if (child.def->graft) {
+		*out = child.def->graft(dir->super);
+		return *out ? 0 : -ENOMEM;
+	}
 	*out = node_inode(dir->super, &child);
 	return *out ? 0 : -ENOMEM;
 }
@@ -164,6 +165,8 @@ static int pseudo_open(struct inode *i, struct file *f)
 {
 	const struct pseudo_node *n = pseudo_of(i);
 
+	if (S_ISCHR(i->mode))
+		return dev_open(i, f);
 	return n->def->open ? n->def->open(n) : 0;
 }
 

@@ -42,7 +42,7 @@ struct pseudo_def {
 	int (*lookup)(
 		const struct pseudo_node *dir, const char *name, u32 len, struct pseudo_node *out);
 	bool (*next)(const struct pseudo_node *dir, u64 *cursor, struct pseudo_dirent *out);
-	/* Another file system's directory instead: its root, a new reference. */
+	/* An inode of another file system instead, a new reference; NULL when memory is out. */
 	struct inode *(*graft)(struct super *s);
 	int (*open)(const struct pseudo_node *n); /* may the caller? */
 	const struct file_ops *fops;		  /* instead of show and store */

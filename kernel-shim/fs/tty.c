@@ -12,6 +12,7 @@
 #include "fs/tty.h"
 #include "mm/mm.h"
 
+#define PTS_MAJOR     136u	  /* minors below 256 */
 #define DRAIN_POLL_NS 10000000ull /* the host does not say when its output is through */
 
 struct user_winsize {
@@ -391,7 +392,15 @@ long tty_ioctl(struct file *f, u32 cmd, u64 arg)
 	}
 }
 
-/* -- /dev/tty -- */
+/* -- names -- */
+
+int tty_path(u64 rdev, char *buf, size_t n)
+{
+	/* what is not a pseudo-terminal is a console to the sandbox */
+	if (rdev >> 8 != PTS_MAJOR)
+		return kfmt(buf, n, "/dev/console");
+	return kfmt(buf, n, "/dev/pts/%u", (u32)(rdev & 0xff));
+}
 
 int tty_open_current(struct file *f)
 {

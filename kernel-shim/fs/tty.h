@@ -23,6 +23,9 @@ int tty_boot(struct task *init, struct file *f);
 int tty_check_read(struct tty *t);
 int tty_check_write(struct tty *t);
 
+/* The name of a terminal with this device number: "/dev/pts/3". Its length, as kfmt. */
+int tty_path(u64 rdev, char *buf, size_t n);
+
 /* file_ops.ioctl of such files. */
 long tty_ioctl(struct file *f, u32 cmd, u64 arg);
 /* open(2) of /dev/tty: f becomes the caller's terminal. */
