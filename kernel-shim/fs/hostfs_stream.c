@@ -247,7 +247,8 @@ static void make_stream(struct file *f, const struct chan_attr *a)
 /* An open file of the inode with at least the access of flags. */
 static struct host_file *stdio_like(struct inode *i, u32 flags)
 {
-	list_for_each(l, &host_inode(i)->open) {
+	list_for_each(l, &host_inode(i)->open)
+	{
 		struct host_file *h = list_entry(l, struct host_file, link);
 		u32 has = h->flags & O_ACCMODE;
 
@@ -257,8 +258,9 @@ static struct host_file *stdio_like(struct inode *i, u32 flags)
 	return NULL;
 }
 
-/* Through /proc/self/fd: the same thing, opened once more. Where the host's jail does not let its own
- * user do that, the new file is a duplicate: it shares the position, and is not cut by O_TRUNC. */
+/* Through /proc/self/fd: the same thing, opened once more. Where the host's jail does not let its
+ * own user do that, the new file is a duplicate: it shares the position, and is not cut by O_TRUNC.
+ */
 static int stdio_open(struct inode *i, struct file *f)
 {
 	struct chan_msg m = {.op = CHAN_OP_OPEN, .a = {0, host_open_flags(f->flags)}};
