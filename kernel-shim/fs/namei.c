@@ -192,7 +192,7 @@ int namei_follow(struct namei *n, struct dentry *link)
 
 	if (n->flags & LOOKUP_NO_SYMLINKS)
 		return -ELOOP;
-	if (++n->nlinks >= SYMLINK_MAX) /* Linux 6.x gives ELOOP at the 40th */
+	if (n->nlinks++ >= SYMLINK_MAX)
 		return -ELOOP;
 	if (link->inode->ops->follow)
 		return follow_magic(n, link->inode);
