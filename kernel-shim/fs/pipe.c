@@ -421,7 +421,8 @@ int fifo_open(struct inode *i, struct file *f)
 	pipe_attach(p, f);
 	waitq_wake(&p->wait, 0);
 	f->anon_ino = ~0ull;
-	r = fifo_wait(p, f);
+	/* a pipe opened again through /proc/self/fd never waits (Linux fifo_open, is_pipe) */
+	r = anon_inode_is(i) ? 0 : fifo_wait(p, f);
 	if (r) {
 		pipe_detach(p, i, f->flags);
 		return r;

@@ -61,7 +61,7 @@ while read -r program behaviour; do
 		options="$options --env $pair"
 	done
 	# shellcheck disable=SC2086
-	observe "${SANDBOX_BIN:-build/sandbox}" run $options "$binaries/$program" "$behaviour"
+	observe timeout 60 "${SANDBOX_BIN:-build/sandbox}" run $options "$binaries/$program" "$behaviour"
 	if cmp -s "$expected/$name" "$scratch/got"; then
 		echo "ok $name"
 		passed=$((passed + 1))
