@@ -62,13 +62,12 @@ deps:
 help:
 	@echo "make            build $(B)/sandbox"
 	@echo "make demo       install what is missing, build, run a real program"
-	@echo "make check      install what is missing, build, unit tests, conformance, lint"
+	@echo "make check      install what is missing, build, unit tests, conformance"
 	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
 	@echo "make bench      ratios against native and other sandboxes"
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
 
 check: deps
-	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory conformance
 

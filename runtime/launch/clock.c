@@ -16,8 +16,9 @@
 #define CLOCK_SHIFT	   32
 #define CLOCK_REFRESH_NS   100000000ull
 #define CLOCK_CALIBRATE_NS 2000000ull
-#define CLOCK_SETTLED_NS   1000000000ull /* from here on the measured rate is better than the given \
-					  */
+#define CLOCK_SETTLED_NS                                                                           \
+	1000000000ull /* from here on the measured rate is better than the given                   \
+		       */
 
 static uint64_t read_ns(clockid_t id)
 {

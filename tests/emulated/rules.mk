@@ -19,4 +19,6 @@ check-emulated: $(B)/sandbox conformance-programs
 		--tree $(B)/tests/conformance/dynamic:/conformance/dynamic \
 		--tree tests/conformance/run-list.sh:/conformance/run-list.sh \
 		--tree tests/emulated/conformance:/conformance/run \
+		--tree tests/emulated/known-gaps:/conformance/known-gaps \
+		--env HOMES=guest \
 		-- sh /conformance/run /conformance
