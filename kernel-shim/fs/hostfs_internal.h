@@ -60,8 +60,8 @@ struct host_inode {
 struct host_file {
 	struct list link; /* host_inode.open */
 	u32 handle;
-	u32 flags;  /* O_* that it was opened with */
-	u32 shares; /* further open files that duplicate it (hostfs_stream.c) */
+	u32 flags;	     /* O_* that it was opened with */
+	u32 shares;	     /* further open files that duplicate it (hostfs_stream.c) */
 	u32 dir_len, dir_at; /* what is left of the last READDIR */
 	u8 *dir_buf;
 	/* streams */
