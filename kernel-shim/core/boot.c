@@ -7,6 +7,8 @@
 #include "fs/vfs.h"
 #include "mm/mm.h"
 
+_Static_assert(USER_VA_END == BOOT_USER_VA_END, "one border for both sides");
+
 struct kernel *kern;
 
 static const char *boot_string(const struct boot_block *b, u32 offset)
@@ -153,6 +155,7 @@ void core_boot(struct kernel *k, const struct boot_block *b)
 	kern = k;
 	k->boot = b;
 	k->clock = phys_ptr(b->clock_gpa);
+	k->user_va_end = b->user_va_end;
 	k->xsave_size = b->xsave_size;
 	k->xcr0 = b->xcr0;
 	k->verbose = b->flags & BOOT_F_VERBOSE;
@@ -165,7 +168,7 @@ void core_boot(struct kernel *k, const struct boot_block *b)
 	list_init(&k->mounts);
 	boot_copy(k->hostname, sizeof(k->hostname), boot_string(b, b->hostname));
 	boot_copy(k->domainname, sizeof(k->domainname), "(none)");
-	page_init(b->mem_size, b->free_start);
+	page_init(b->mem_size, b->free_start, b->user_start);
 
 	init = task_new_init(b);
 	if (!init || plat_kctx_init(&init->kctx, boot_task, init)) {

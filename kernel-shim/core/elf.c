@@ -198,7 +198,7 @@ static s64 dyn_place(struct mm *mm, u64 base, u64 size, u64 align)
 
 	if (base) {
 		base = round_down(base, align);
-		return size <= USER_VA_END - base ? (s64)base : -ENOMEM;
+		return size <= kern->user_va_end - base ? (s64)base : -ENOMEM;
 	}
 	if (align == PAGE_SIZE)
 		return mm_find_space(mm, 0, size, 0);

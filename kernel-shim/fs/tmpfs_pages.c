@@ -79,7 +79,7 @@ int tmpfs_page_make(struct inode *i, u64 index, bool zero, u64 *pa)
 	slot = slot_make(p, index);
 	if (!slot)
 		return -ENOMEM;
-	*pa = zero ? page_alloc() : page_alloc_raw();
+	*pa = zero ? page_alloc_user() : page_alloc_user_raw();
 	if (!*pa)
 		return -ENOMEM;
 	*slot = *pa;

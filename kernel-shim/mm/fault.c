@@ -127,7 +127,7 @@ static int anon_page(struct mm *mm, const struct vma *v, bool write, u64 *e, u64
 		*e = page_zero_frame() | bits | PTE_COW;
 		return 0;
 	}
-	pa = pages_low() ? 0 : page_alloc();
+	pa = pages_low() ? 0 : page_alloc_user();
 	if (!pa)
 		return -ENOMEM;
 	pte_set(mm, e, pa, bits | (v->prot & PROT_WRITE ? PTE_W : 0));
@@ -161,8 +161,8 @@ static u64 copy_frame(u64 from, int *err)
 	if (pages_low())
 		return 0;
 	if (from == page_zero_frame())
-		return page_alloc();
-	pa = page_alloc_raw();
+		return page_alloc_user();
+	pa = page_alloc_user_raw();
 	if (!pa)
 		return 0;
 	if (pa_is_ram(from)) {

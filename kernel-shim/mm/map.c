@@ -91,14 +91,14 @@ s64 mm_find_space(struct mm *mm, u64 addr, u64 len, u32 flags)
 	struct vma *v;
 	s64 r;
 
-	if (len > USER_VA_END)
+	if (len > kern->user_va_end)
 		return -ENOMEM;
 	if (flags & MAP_32BIT && !addr)
 		return space_above(mm, GAP_LIMIT_32BIT_LO, GAP_LIMIT_32BIT_HI, len);
 	if (addr) { /* a hint */
 		addr = round_up(addr, PAGE_SIZE);
 		v = mm_find_after(mm, addr);
-		if (addr >= MM_MIN_ADDR && addr <= USER_VA_END - len &&
+		if (addr >= MM_MIN_ADDR && addr <= kern->user_va_end - len &&
 			(!v || addr + len <= claim_start(v)))
 			return (s64)addr;
 		if (flags & MAP_32BIT)
@@ -106,7 +106,8 @@ s64 mm_find_space(struct mm *mm, u64 addr, u64 len, u32 flags)
 	}
 	r = space_below(mm, mm->mmap_base, len);
 	if (r < 0) /* bottom-up from TASK_UNMAPPED_BASE, as Linux when the usual area is full */
-		r = space_above(mm, round_up(USER_VA_END / 3, PAGE_SIZE), USER_VA_END, len);
+		r = space_above(
+			mm, round_up(kern->user_va_end / 3, PAGE_SIZE), kern->user_va_end, len);
 	return r;
 }
 
@@ -120,7 +121,7 @@ static s64 map_place(struct mm *mm, u64 addr, u64 len, u32 flags)
 			addr = MM_MIN_ADDR;
 		return mm_find_space(mm, addr, len, flags);
 	}
-	if (len > USER_VA_END || addr > USER_VA_END - len)
+	if (len > kern->user_va_end || addr > kern->user_va_end - len)
 		return -ENOMEM;
 	if (addr & (PAGE_SIZE - 1))
 		return -EINVAL;

@@ -15,12 +15,17 @@ struct task;
  * used). */
 u64 page_alloc(void);	  /* zeroed */
 u64 page_alloc_raw(void); /* contents undefined */
+/* The same for what programs may map: never memory of the shim's own. */
+u64 page_alloc_user(void);
+u64 page_alloc_user_raw(void);
 void page_get(u64 pa);
 void page_put(u64 pa); /* frees at zero */
 u32 page_refs(u64 pa);
 u64 pages_alloc_contig(u32 order); /* 2^order frames, aligned, zeroed; 0 if none */
 void pages_free_contig(u64 pa, u32 order);
-void page_init(u64 mem_size, u64 free_start); /* builds the frame table; touches little */
+/* Builds the frame table; touches little. user_start: programs' pages come from there on and the
+ * shim's from below; 0: all from one. */
+void page_init(u64 mem_size, u64 free_start, u64 user_start);
 u64 pages_free_count(void);
 u64 pages_total(void);
 bool pa_is_ram(u64 pa);	   /* else a page of the file window: not counted, not freed */

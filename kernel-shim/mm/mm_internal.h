@@ -33,15 +33,19 @@ struct slab_class {
 	struct list partial; /* slabs with a free object */
 };
 #define SLAB_CLASSES 16
-struct mm_state {
-	u32 *frames; /* by frame number */
-	u64 nframes;
-	u64 first; /* first frame that is handed out */
+struct page_zone { /* frames [first, end) */
+	u64 first, end;
 	u64 bump;  /* frames from here on were never touched: they read as zero */
 	u64 nfree; /* on the lists and beyond bump */
 	u64 reserve;
-	u64 zero_pa;
 	u32 free[PAGE_ORDERS]; /* heads of the lists of recycled blocks, 0: empty */
+};
+struct mm_state {
+	u32 *frames; /* by frame number */
+	u64 nframes;
+	u64 zero_pa;
+	u32 nzones; /* 2: programs' pages have the second for themselves */
+	struct page_zone zone[2];
 	struct slab_class slab[SLAB_CLASSES];
 	struct list mms;
 	u64 vdso_frames[4];

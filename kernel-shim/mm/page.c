@@ -3,6 +3,9 @@
  * free one. Free frames are never written to, so memory that no program touched costs the host
  * nothing; for the same reason frames from beyond `bump` need no zeroing.
  *
+ * A home whose programs can reach the memory that their pages come from (vmm/process) has two
+ * zones: the shim's own objects never lie in the programs' zone.
+ *
  *   0                     never used (beyond bump)
  *   1 .. 0x3fffffff       references
  *   0x40000000 | order    head of a kernel block (kalloc)
@@ -14,14 +17,35 @@
 #define FRAME_BLOCK 0x40000000u
 #define FRAME_LINK  0x7fffffffu
 
+/* Where programs' pages come from: the zone of their own, or the only one. */
+static struct page_zone *user_zone(struct mm_state *s)
+{
+	return &s->zone[s->nzones - 1];
+}
+
+static struct page_zone *zone_of(struct mm_state *s, u64 frame)
+{
+	return frame < s->zone[0].end ? &s->zone[0] : user_zone(s);
+}
+
 static u32 *frame_word(struct mm_state *s, u64 pa)
 {
 	u64 f = pa >> PAGE_SHIFT;
 
-	return f >= s->first && f < s->nframes ? &s->frames[f] : NULL;
+	return f >= s->zone[0].first && f < s->nframes && pa != s->zero_pa ? &s->frames[f] : NULL;
 }
 
-void page_init(u64 mem_size, u64 free_start)
+static void zone_init(struct page_zone *z, u64 first, u64 end)
+{
+	if (first >= end)
+		plat_panic("guest memory is too small");
+	z->first = first;
+	z->bump = first;
+	z->end = end;
+	z->nfree = end - first;
+}
+
+void page_init(u64 mem_size, u64 free_start, u64 user_start)
 {
 	struct mm_state *s = phys_ptr(round_up(free_start, PAGE_SIZE));
 	u64 end;
@@ -30,13 +54,17 @@ void page_init(u64 mem_size, u64 free_start)
 	s->nframes = min_u64(mem_size >> PAGE_SHIFT, FRAME_LINK);
 	s->frames = (u32 *)((u8 *)s + round_up(sizeof(*s), 64));
 	end = round_up(ptr_phys(s->frames + s->nframes), PAGE_SIZE);
-	s->zero_pa = end;
-	s->first = (end >> PAGE_SHIFT) + 1;
-	if (s->first >= s->nframes)
-		plat_panic("guest memory is too small");
-	s->bump = s->first;
-	s->nfree = s->nframes - s->first;
-	s->reserve = min_u64(256, s->nfree / 32);
+	if (user_start) {
+		s->nzones = 2;
+		s->zero_pa = user_start;
+		zone_init(&s->zone[0], end >> PAGE_SHIFT, user_start >> PAGE_SHIFT);
+		zone_init(&s->zone[1], (user_start >> PAGE_SHIFT) + 1, s->nframes);
+	} else {
+		s->nzones = 1;
+		s->zero_pa = end;
+		zone_init(&s->zone[0], (end >> PAGE_SHIFT) + 1, s->nframes);
+		s->zone[0].reserve = min_u64(256, s->zone[0].nfree / 32);
+	}
 	list_init(&s->mms);
 	slab_init(s);
 	kern->mm_state = s;
@@ -54,83 +82,85 @@ u64 page_zero_frame(void)
 
 u64 pages_free_count(void)
 {
-	return mm_state()->nfree;
+	return user_zone(mm_state())->nfree;
 }
 
 u64 pages_total(void)
 {
-	struct mm_state *s = mm_state();
+	struct page_zone *z = user_zone(mm_state());
 
-	return s->nframes - s->first;
+	return z->end - z->first;
 }
 
 bool pages_low(void)
 {
-	return mm_state()->nfree <= mm_state()->reserve;
+	struct page_zone *z = user_zone(mm_state());
+
+	return z->nfree <= z->reserve;
 }
 
-static void account_used(struct mm_state *s, s64 n)
+static void account_used(struct page_zone *z, s64 n)
 {
 	struct kstats *st = &kern->stats;
 
-	s->nfree -= (u64)n;
+	z->nfree -= (u64)n;
 	st->pages_used += (u64)n;
 	if (st->pages_used > st->pages_peak)
 		st->pages_peak = st->pages_used;
 }
 
-static void push_block(struct mm_state *s, u64 frame, u32 order)
+static void push_block(struct mm_state *s, struct page_zone *z, u64 frame, u32 order)
 {
-	s->frames[frame] = FRAME_FREE | s->free[order];
-	s->free[order] = (u32)frame;
+	s->frames[frame] = FRAME_FREE | z->free[order];
+	z->free[order] = (u32)frame;
 }
 
-static u64 pop_block(struct mm_state *s, u32 order)
+static u64 pop_block(struct mm_state *s, struct page_zone *z, u32 order)
 {
-	u64 frame = s->free[order];
+	u64 frame = z->free[order];
 
 	if (frame)
-		s->free[order] = s->frames[frame] & FRAME_LINK;
+		z->free[order] = s->frames[frame] & FRAME_LINK;
 	return frame;
 }
 
 /* Recycled blocks of the wanted size first, then a larger one cut up. 0: none. */
-static u64 take_recycled(struct mm_state *s, u32 order)
+static u64 take_recycled(struct mm_state *s, struct page_zone *z, u32 order)
 {
 	u32 o = order;
 	u64 frame = 0;
 
-	while (o < PAGE_ORDERS && !(frame = pop_block(s, o)))
+	while (o < PAGE_ORDERS && !(frame = pop_block(s, z, o)))
 		o++;
 	if (!frame)
 		return 0;
 	while (o > order) {
 		o--;
-		push_block(s, frame + (1ull << o), o);
+		push_block(s, z, frame + (1ull << o), o);
 	}
 	return frame;
 }
 
-static u64 take_fresh(struct mm_state *s, u32 order)
+static u64 take_fresh(struct mm_state *s, struct page_zone *z, u32 order)
 {
-	u64 n = 1ull << order, frame = round_up(s->bump, n);
+	u64 n = 1ull << order, frame = round_up(z->bump, n);
 
-	if (frame + n > s->nframes)
+	if (frame + n > z->end)
 		return 0;
-	while (s->bump < frame) /* frames skipped for alignment */
-		push_block(s, s->bump++, 0);
-	s->bump = frame + n;
+	while (z->bump < frame) /* frames skipped for alignment */
+		push_block(s, z, z->bump++, 0);
+	z->bump = frame + n;
 	return frame;
 }
 
 /* Single frames may have been freed around a whole free block: look for one. Rare and slow. */
-static bool join_singles(struct mm_state *s, u32 order)
+static bool join_singles(struct mm_state *s, struct page_zone *z, u32 order)
 {
 	u64 n = 1ull << order;
 
-	for (u64 f = round_up(s->first, n); f + n <= s->bump; f += n) {
+	for (u64 f = round_up(z->first, n); f + n <= z->bump; f += n) {
 		u64 i = 0;
-		u32 *link = &s->free[0];
+		u32 *link = &z->free[0];
 
 		while (i < n && (s->frames[f + i] & FRAME_FREE))
 			i++;
@@ -148,51 +178,59 @@ static bool join_singles(struct mm_state *s, u32 order)
 			else
 				link = &s->frames[at];
 		}
-		push_block(s, f, order);
+		push_block(s, z, f, order);
 		return true;
 	}
 	return false;
 }
 
-static u64 take_block(struct mm_state *s, u32 order, bool *fresh)
+static u64 take_block(struct mm_state *s, struct page_zone *z, u32 order, bool *fresh)
 {
-	u64 frame = take_recycled(s, order);
+	u64 frame = take_recycled(s, z, order);
 
 	*fresh = false;
 	if (!frame) {
-		frame = take_fresh(s, order);
+		frame = take_fresh(s, z, order);
 		*fresh = frame != 0;
 	}
-	if (!frame && order && join_singles(s, order))
-		frame = take_recycled(s, order);
+	if (!frame && order && join_singles(s, z, order))
+		frame = take_recycled(s, z, order);
 	if (frame)
-		account_used(s, (s64)(1ull << order));
+		account_used(z, (s64)(1ull << order));
 	return frame;
 }
 
-u64 page_alloc_raw(void)
+static u64 alloc_one(struct mm_state *s, struct page_zone *z, bool zero)
 {
-	struct mm_state *s = mm_state();
 	bool fresh;
-	u64 frame = take_block(s, 0, &fresh);
-
-	if (frame)
-		s->frames[frame] = 1;
-	return frame << PAGE_SHIFT;
-}
-
-u64 page_alloc(void)
-{
-	struct mm_state *s = mm_state();
-	bool fresh;
-	u64 frame = take_block(s, 0, &fresh);
+	u64 frame = take_block(s, z, 0, &fresh);
 
 	if (!frame)
 		return 0;
 	s->frames[frame] = 1;
-	if (!fresh)
+	if (zero && !fresh)
 		plat_zero_page(frame << PAGE_SHIFT);
 	return frame << PAGE_SHIFT;
+}
+
+u64 page_alloc_raw(void)
+{
+	return alloc_one(mm_state(), &mm_state()->zone[0], false);
+}
+
+u64 page_alloc(void)
+{
+	return alloc_one(mm_state(), &mm_state()->zone[0], true);
+}
+
+u64 page_alloc_user_raw(void)
+{
+	return alloc_one(mm_state(), user_zone(mm_state()), false);
+}
+
+u64 page_alloc_user(void)
+{
+	return alloc_one(mm_state(), user_zone(mm_state()), true);
 }
 
 static u64 alloc_contig(u32 order, bool zero)
@@ -203,7 +241,7 @@ static u64 alloc_contig(u32 order, bool zero)
 
 	if (order >= PAGE_ORDERS)
 		return 0;
-	frame = take_block(s, order, &fresh);
+	frame = take_block(s, &s->zone[0], order, &fresh);
 	if (!frame)
 		return 0;
 	for (u64 i = 0; i < 1ull << order; i++) {
@@ -231,11 +269,11 @@ void pages_free_contig(u64 pa, u32 order)
 
 	for (u64 i = 1; i < 1ull << order; i++)
 		s->frames[frame + i] = FRAME_FREE;
-	push_block(s, frame, order);
-	account_used(s, -(s64)(1ull << order));
+	push_block(s, &s->zone[0], frame, order);
+	account_used(&s->zone[0], -(s64)(1ull << order));
 }
 
-/* Frames below `first` (the image, the boot block, the zero frame) and window pages are not
+/* Frames below the first (the image, the boot block, the zero frame) and window pages are not
  * counted. */
 void page_get(u64 pa)
 {
@@ -251,6 +289,7 @@ void page_get(u64 pa)
 void page_put(u64 pa)
 {
 	struct mm_state *s = mm_state();
+	struct page_zone *z;
 	u32 *w = frame_word(s, pa);
 
 	if (!w)
@@ -259,8 +298,9 @@ void page_put(u64 pa)
 		plat_panic("page_put of a frame that is not in use");
 	if (--*w)
 		return;
-	push_block(s, pa >> PAGE_SHIFT, 0);
-	account_used(s, -1);
+	z = zone_of(s, pa >> PAGE_SHIFT);
+	push_block(s, z, pa >> PAGE_SHIFT, 0);
+	account_used(z, -1);
 }
 
 u32 page_refs(u64 pa)

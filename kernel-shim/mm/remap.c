@@ -129,8 +129,8 @@ static s64 remap_to(struct remap *m)
 	struct vma *v;
 	int r;
 
-	if ((m->new_addr & (PAGE_SIZE - 1)) || m->new_len > USER_VA_END ||
-		m->new_addr > USER_VA_END - m->new_len)
+	if ((m->new_addr & (PAGE_SIZE - 1)) || m->new_len > kern->user_va_end ||
+		m->new_addr > kern->user_va_end - m->new_len)
 		return -EINVAL;
 	if (m->addr + m->old_len > m->new_addr && m->new_addr + m->new_len > m->addr)
 		return -EINVAL;
@@ -210,7 +210,7 @@ static bool brk_grow(struct mm *mm, u64 from, u64 to)
 	u32 i = vma_index(mm, from);
 	struct vma *v;
 
-	if (to > USER_VA_END || (i < mm->nvmas && mm->vmas[i]->start < to + PAGE_SIZE))
+	if (to > kern->user_va_end || (i < mm->nvmas && mm->vmas[i]->start < to + PAGE_SIZE))
 		return false;
 	if (!mm_may_expand(mm, PROT_READ | PROT_WRITE, MAP_PRIVATE, (to - from) >> PAGE_SHIFT))
 		return false;
@@ -236,7 +236,7 @@ u64 mm_brk(struct mm *mm, u64 brk)
 	u64 from = round_up(mm->brk, PAGE_SIZE), to = round_up(brk, PAGE_SIZE);
 	u64 data = mm->data_end - mm->data_start;
 
-	if (brk < mm->brk_start || brk >= USER_VA_END ||
+	if (brk < mm->brk_start || brk >= kern->user_va_end ||
 		brk - mm->brk_start + data > mm_rlimit(RLIMIT_DATA))
 		return mm->brk;
 	if (to < from && mm_unmap(mm, to, from - to))

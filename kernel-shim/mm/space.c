@@ -21,8 +21,8 @@ struct mm *mm_new(void)
 		return NULL;
 	}
 	mm->refs = 1;
-	mm->mmap_base = USER_VA_END - STACK_GAP_MIN;
-	mm->stack_top = USER_VA_END;
+	mm->mmap_base = kern->user_va_end - STACK_GAP_MIN;
+	mm->stack_top = kern->user_va_end;
 	list_add_tail(&mm_state()->mms, &mm->all_link);
 	plat_pgd_init(phys_ptr(mm->pgd));
 	return mm;
@@ -40,13 +40,14 @@ void mm_layout(struct mm *mm, u64 stack_limit, bool randomize)
 {
 	u64 gap = max_u64(stack_limit, STACK_GAP_MIN);
 
-	gap = min_u64(gap, USER_VA_END / 6 * 5) + MM_GUARD_GAP;
-	mm->stack_top = USER_VA_END;
+	gap = min_u64(gap, kern->user_va_end / 6 * 5) + MM_GUARD_GAP;
+	mm->stack_top = kern->user_va_end;
 	if (randomize) {
 		mm->stack_top -= random_below(STACK_RND_PAGES) << PAGE_SHIFT;
 		gap += (STACK_RND_PAGES + random_below(MMAP_RND_PAGES)) << PAGE_SHIFT;
 	}
-	mm->mmap_base = round_down(USER_VA_END - min_u64(gap, USER_VA_END / 6 * 5), PAGE_SIZE);
+	mm->mmap_base =
+		round_down(kern->user_va_end - min_u64(gap, kern->user_va_end / 6 * 5), PAGE_SIZE);
 }
 
 void mm_get(struct mm *mm)

@@ -17,7 +17,7 @@ static bool vdso_load(struct mm_state *s)
 		return false;
 	for (u32 i = 0; done < size; i++, done += PAGE_SIZE) {
 		if (!s->vdso_frames[i]) /* not left from a try that ran out of memory */
-			s->vdso_frames[i] = page_alloc();
+			s->vdso_frames[i] = page_alloc_user();
 		if (!s->vdso_frames[i])
 			return false;
 		memcpy(phys_ptr(s->vdso_frames[i]), vdso_image + done,
@@ -30,7 +30,7 @@ static bool vdso_load(struct mm_state *s)
 u64 vdso_map(struct mm *mm)
 {
 	struct mm_state *s = mm_state();
-	u64 clock = kern->boot->clock_gpa;
+	u64 clock = kern->boot->vclock_gpa;
 	s64 at;
 
 	if (!clock || !vdso_load(s))

@@ -207,6 +207,8 @@ int launch_bootblock_build(struct launch *l)
 	if (b.limit > UINT32_MAX)
 		b.limit = UINT32_MAX;
 	l->boot->clock_gpa = clock_gpa;
+	l->boot->vclock_gpa = clock_gpa;
+	l->boot->user_va_end = BOOT_USER_VA_END;
 	l->boot->ring_gpa = ring_gpa;
 	r = fill(l, &b);
 	if (r)

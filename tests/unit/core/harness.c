@@ -449,6 +449,8 @@ static void boot_block_make(struct boot_block *b)
 	b->free_start = FREE_FROM;
 	b->window_gpa = BOOT_WINDOW_GPA;
 	b->clock_gpa = CLOCK_GPA;
+	b->vclock_gpa = CLOCK_GPA;
+	b->user_va_end = USER_VA_END;
 	b->ncpus = 1;
 	b->path = boot_text(b, "/program");
 	b->cwd = boot_text(b, "/");

@@ -37,7 +37,7 @@ static struct {
 	struct file *file;
 } names[16];
 
-void fake_start(void)
+void fake_start_zones(u64 user_start)
 {
 	if (plat_physmap)
 		munmap(plat_physmap, FAKE_MEM);
@@ -54,12 +54,13 @@ void fake_start(void)
 	kern = &fake_kernel;
 	kern->boot = &fake_boot;
 	kern->xsave_size = 512;
+	kern->user_va_end = USER_VA_END;
 	fake_boot.window_gpa = BOOT_WINDOW_GPA;
 	fake_boot.window_size = FAKE_WINDOW_SIZE;
-	fake_boot.clock_gpa = 0x3000;
+	fake_boot.vclock_gpa = 0x3000;
 	list_init(&kern->tasks);
 	list_add(&kern->tasks, &fake_task.all_link);
-	page_init(FAKE_MEM, 0x100000);
+	page_init(FAKE_MEM, 0x100000, user_start);
 	for (u32 i = 0; i < ARRAY_SIZE(fake_process.rlimits); i++)
 		fake_process.rlimits[i][0] = fake_process.rlimits[i][1] = ~0ull;
 	fake_process.rlimits[RLIMIT_STACK][0] = 8 << 20;
@@ -70,6 +71,11 @@ void fake_start(void)
 	kfree(kalloc(64)); /* the classes' kept slabs are no leak */
 	fake_task.mm = mm_new();
 	start_free = pages_free_count();
+}
+
+void fake_start(void)
+{
+	fake_start_zones(0);
 }
 
 bool fake_stop(void)

@@ -21,6 +21,7 @@ extern struct fake_tlb {
 
 /* A fresh machine with an empty address space; ends the last one. */
 void fake_start(void);
+void fake_start_zones(u64 user_start); /* as page_init */
 /* The address space goes; true if every frame came back but those of the heap's kept slabs. */
 bool fake_stop(void);
 

@@ -293,7 +293,7 @@ static void memory_runs_out_anywhere(void **state)
 	f = fake_file(FAKE_WINDOW, im.data, im.size, O_RDONLY);
 	for (u32 left = 0; left < 40; left++) {
 		const char *const none[] = {NULL};
-		u64 reserve = mm_state()->reserve;
+		u64 reserve = mm_state()->zone[0].reserve;
 		struct exec_args a = {0};
 
 		if (fake_task.mm)
@@ -301,7 +301,7 @@ static void memory_runs_out_anywhere(void **state)
 		fake_task.mm = NULL;
 		a.argv = strings(none, &a.argc);
 		a.envp = strings(none, &a.envc);
-		mm_state()->reserve = 0;
+		mm_state()->zone[0].reserve = 0;
 		while (pages_free_count() > left) {
 			pa = page_alloc_raw();
 			*(u64 *)phys_ptr(pa) = head;
@@ -312,7 +312,7 @@ static void memory_runs_out_anywhere(void **state)
 			pa = *(u64 *)phys_ptr(head);
 			page_put(head);
 		}
-		mm_state()->reserve = reserve;
+		mm_state()->zone[0].reserve = reserve;
 	}
 	end(f);
 }
