@@ -37,7 +37,8 @@ UNIT_BINS :=
 include kernel-shim/rules.mk vmm/rules.mk runtime/rules.mk
 include $(wildcard images/rules.mk sdk/rules.mk tests/rules.mk docs/rules.mk)
 
-SANDBOX_OBJS := $(patsubst %,$(B)/%.o,$(SANDBOX_SRCS)) $(HOSTHOME_OBJS) $(HOSTHOME_HOME_OBJS) $(GUEST_IMAGE_OBJ)
+SANDBOX_OBJS := $(patsubst %,$(B)/%.o,$(SANDBOX_SRCS)) $(HOSTHOME_OBJS) $(HOSTHOME_HOME_OBJS) $(GUEST_IMAGE_OBJ) \
+	$(STUB_IMAGE_OBJ)
 
 $(B)/%.c.o: %.c
 	@mkdir -p $(@D)

@@ -4,4 +4,5 @@
 VMM_SRCS := vmm/vm.c \
 	vmm/kvm/cpuid.c vmm/kvm/device.c vmm/kvm/ops.c vmm/kvm/probe.c vmm/kvm/run.c vmm/kvm/sregs.c \
 	vmm/kvm/vcpu.c
-SANDBOX_SRCS += $(VMM_SRCS)
+include vmm/process/rules.mk
+SANDBOX_SRCS += $(VMM_SRCS) $(PROCESS_SRCS)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Running user code without virtualization: each address space is a process of the host whose every
+ * system call and fault comes back here. Knows nothing of the shim or of Linux programs: it maps
+ * what it is told and runs registers until something happens.
+ *
+ * The memory that may be mapped is one memfd and the files that were added; all spaces of one
+ * struct process_vm can reach all of it, whatever they were told to map (filter.c). Everything that
+ * comes from a space is written by the program.
+ *
+ * Errors are 0 or -errno. One thread uses a process_vm; process_kick is for any thread and for
+ * signal handlers.
+ */
+#ifndef PROCESS_PROCESS_H
+#define PROCESS_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/process/layout.h"
+
+struct process_vm;
+struct process_space;
+
+/* What this processor has. */
+struct process_caps {
+	uint64_t xcr0;	   /* state components that move with a program; 0: FXSAVE only */
+	uint32_t fpu_size; /* bytes of an XSAVE area for them, standard format */
+	bool fsgsbase;	   /* RDFSBASE and friends work in user mode */
+};
+/* 0 if processes can be trapped here, else -errno and a sentence in why[]. */
+int process_probe(struct process_caps *out, char *why, size_t why_size);
+
+/* ram_fd: what STUB_FD_RAM will be; stays the caller's. */
+int process_vm_create(struct process_vm **out, const struct process_caps *caps, int ram_fd);
+/* Forks the zygote: call it in the jail that the spaces shall live in, while there is one thread.
+ */
+int process_vm_start(struct process_vm *vm);
+void process_vm_destroy(struct process_vm *vm);
+
+/* A file that may be mapped from now on: its number for stub_op.fd, or -errno. fd stays the
+ * caller's. */
+int process_file_add(struct process_vm *vm, int fd);
+void process_file_remove(struct process_vm *vm, int number);
+
+/* An empty address space. */
+int process_space_create(struct process_vm *vm, struct process_space **out);
+void process_space_destroy(struct process_space *s);
+
+/* Queues an operation for before the next run. */
+int process_space_op(struct process_space *s, const struct stub_op *op);
+/* Registers for the next run, and after it those that user code had; cs and ss are set by the run.
+ */
+struct stub_regs *process_regs(struct process_space *s);
+struct process_bases {
+	uint64_t fs, gs;
+};
+struct process_bases *process_bases(struct process_space *s);
+/* What the next run takes over: the FPU state in buf (caps.fpu_size bytes, which the processor must
+ * not refuse). Else user code goes on with the state that it had. */
+void process_fpu_set(struct process_space *s, const void *buf);
+/* The state that user code had when the last run ended, in standard format with no component but
+ * xcr0's. */
+void process_fpu_get(struct process_space *s, void *buf);
+
+enum process_exit_kind {
+	PROCESS_SIGNAL,	   /* signo, code, trapno, error, addr */
+	PROCESS_KICK,	   /* process_kick, or nothing at all */
+	PROCESS_NOT_RUN,   /* the same, before user code was entered: registers are as they were */
+	PROCESS_OP_FAILED, /* op, error (-errno): operations before it were done, those after not */
+	PROCESS_DIED,	   /* the process is gone or was tampered with: destroy the space */
+};
+struct process_exit {
+	enum process_exit_kind kind;
+	int signo, code;
+	uint32_t arch;
+	uint64_t trapno, error, addr;
+	struct stub_op op;
+};
+/* Does the queued operations and runs user code until something happens. -errno: beyond use. */
+int process_run(struct process_space *s, struct process_exit *out);
+/* The running or the next run ends with PROCESS_KICK or PROCESS_NOT_RUN soon. */
+void process_kick(struct process_vm *vm);
+
+struct process_stats {
+	uint64_t runs, ops, spawned, slept; /* slept: the launcher waited in the kernel */
+};
+void process_stats(const struct process_vm *vm, struct process_stats *out);
+
+#endif

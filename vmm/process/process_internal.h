@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROCESS_INTERNAL_H
+#define PROCESS_INTERNAL_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "vmm/process/process.h"
+
+#define SPACES_MAX 4096 /* contexts in the control memfd; a program's processes are fewer */
+#define IDLE_MAX   8	/* processes kept for the next address space */
+
+struct process_space {
+	struct process_vm *vm;
+	uint32_t number; /* of its context */
+	int pidfd;
+	struct stub_ctx *ctx; /* shared with the program */
+	struct stub_regs regs;
+	struct process_bases bases;
+	bool bases_dirty;
+	uint32_t nops;
+	struct stub_op queued[STUB_OPS]; /* as ctx->ops, out of the program's reach */
+	enum { FPU_NONE, FPU_SET, FPU_FRAME, FPU_CTX } fpu; /* what the next run does about it */
+	uint64_t frame_fpu;				    /* offset in ctx */
+	bool starting;					    /* has not taken its first turn yet */
+	bool dead;
+	struct process_space *next; /* idle list */
+};
+
+struct process_vm {
+	int ram_fd, control_fd, socket;
+	pid_t zygote_pid; /* 0: not started */
+	uint8_t *control; /* the control memfd, all of it */
+	struct process_caps caps;
+	uint64_t free[SPACES_MAX / 64]; /* contexts that no space has: a bit each */
+	struct process_space *idle;
+	uint32_t nidle;
+	_Atomic int running; /* pidfd of the space that runs user code, or -1 */
+	_Atomic bool kicked; /* a kick that no run has answered */
+	uint32_t spin_turns; /* how long looking for the turn pays, learned */
+	bool may_spin;	     /* more than one processor */
+	struct process_stats stats;
+};
+
+/* filter.c: the system-call filter of a space, into c. */
+int process_filter_build(struct stub_const *c);
+/* zygote.c: forks it; it is ready for requests when this returns 0. */
+int process_zygote_start(struct process_vm *vm);
+/* One request and its reply. fd: sent along, or -1; *got: descriptor that came back, or -1. */
+int process_zygote_call(struct process_vm *vm, uint32_t kind, uint32_t arg, int fd, int *got);
+/* turn.c: the turn goes to the space; waits until it is back: 0, or -ESRCH: the process is gone. */
+void process_give_turn(struct process_space *s);
+int process_wait_turn(struct process_space *s);
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Address spaces: made, kept for the next one, run.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/process/process_internal.h"
+
+#define USER_CS 0x33
+#define USER_SS 0x2b
+
+/* -- contexts -- */
+
+static int context_take(struct process_vm *vm)
+{
+	for (uint32_t i = 0; i < SPACES_MAX / 64; i++) {
+		int bit;
+
+		if (!vm->free[i])
+			continue;
+		bit = __builtin_ctzll(vm->free[i]);
+		vm->free[i] &= vm->free[i] - 1;
+		return (int)i * 64 + bit;
+	}
+	return -EAGAIN;
+}
+
+static struct stub_ctx *context_at(struct process_vm *vm, uint32_t number)
+{
+	return (struct stub_ctx *)(vm->control + STUB_FILE_CTX + (size_t)number * STUB_CTX_SIZE);
+}
+
+static void context_give(struct process_vm *vm, uint32_t number)
+{
+	vm->free[number / 64] |= 1ull << (number % 64);
+}
+
+/* -- spaces -- */
+
+static int spawn(struct process_vm *vm, struct process_space *s)
+{
+	int number = context_take(vm), r;
+
+	if (number < 0)
+		return number;
+	s->number = (uint32_t)number;
+	s->ctx = context_at(vm, s->number);
+	memset(s->ctx, 0, offsetof(struct stub_ctx, ops));
+	s->ctx->turn = TURN_STUB; /* until it is ready */
+	s->starting = true;
+	r = process_zygote_call(vm, ZYGOTE_SPAWN, s->number, -1, &s->pidfd);
+	if (r || s->pidfd < 0) {
+		context_give(vm, s->number);
+		return r ? r : -EPIPE;
+	}
+	vm->stats.spawned++;
+	return 0;
+}
+
+static void space_kill(struct process_space *s)
+{
+	syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+	close(s->pidfd);
+	context_give(s->vm, s->number);
+	free(s);
+}
+
+int process_space_create(struct process_vm *vm, struct process_space **out)
+{
+	struct process_space *s = vm->idle;
+	int r;
+
+	if (s) {
+		vm->idle = s->next;
+		vm->nidle--;
+		*out = s;
+		return 0;
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->vm = vm;
+	s->bases_dirty = true;
+	r = spawn(vm, s);
+	if (r) {
+		free(s);
+		return r;
+	}
+	*out = s;
+	return 0;
+}
+
+/* All of it goes; what was queued does not matter any more. */
+static int space_clear(struct process_space *s)
+{
+	const struct stub_op all = {.kind = STUB_OP_UNMAP, .addr = 0, .len = STUB_BASE};
+
+	s->nops = 0;
+	s->fpu = FPU_NONE;
+	return process_space_op(s, &all);
+}
+
+void process_space_destroy(struct process_space *s)
+{
+	struct process_vm *vm = s->vm;
+
+	if (s->dead || vm->nidle >= IDLE_MAX || space_clear(s)) {
+		space_kill(s);
+		return;
+	}
+	s->next = vm->idle;
+	vm->idle = s;
+	vm->nidle++;
+}
+
+struct stub_regs *process_regs(struct process_space *s)
+{
+	return &s->regs;
+}
+
+struct process_bases *process_bases(struct process_space *s)
+{
+	s->bases_dirty = true;
+	return &s->bases;
+}
+
+/* -- FPU -- */
+
+void process_fpu_set(struct process_space *s, const void *buf)
+{
+	memcpy(s->ctx->fpu, buf, s->vm->caps.fpu_size);
+	s->fpu = FPU_SET;
+}
+
+/* XSTATE_BV is after the legacy area (SDM vol. 1, 13.4.2); all that follows in the header is 0 in
+ * the standard format. The rest is data, which the processor takes as it is. */
+static void fpu_clean(uint8_t *buf, const struct process_caps *caps)
+{
+	uint64_t bv;
+	uint32_t mxcsr;
+
+	memcpy(&mxcsr, buf + 24, sizeof(mxcsr));
+	mxcsr &= 0xffff;
+	memcpy(buf + 24, &mxcsr, sizeof(mxcsr));
+	if (!caps->xcr0)
+		return;
+	memcpy(&bv, buf + 512, sizeof(bv));
+	bv &= caps->xcr0;
+	memcpy(buf + 512, &bv, sizeof(bv));
+	memset(buf + 520, 0, 56);
+}
+
+void process_fpu_get(struct process_space *s, void *buf)
+{
+	const struct process_caps *caps = &s->vm->caps;
+	const uint8_t *from = s->ctx->fpu;
+
+	if (s->fpu == FPU_FRAME)
+		from = (const uint8_t *)s->ctx + s->frame_fpu;
+	memcpy(buf, from, caps->fpu_size);
+	fpu_clean(buf, caps);
+}
+
+/* The frame's address is the program's word: it must lie in the context with all that is copied. */
+static void note_frame(struct process_space *s, uint64_t va)
+{
+	uint64_t off = va - STUB_CTX;
+
+	if (off > STUB_CTX_SIZE - s->vm->caps.fpu_size) {
+		s->dead = true;
+		return;
+	}
+	s->fpu = FPU_FRAME;
+	s->frame_fpu = off;
+}
+
+/* -- running -- */
+
+/* Before it has taken its first turn a signal would find no stack, and kill it. */
+static int wait_started(struct process_space *s)
+{
+	int r = s->starting ? process_wait_turn(s) : 0;
+
+	s->starting = false;
+	s->dead |= r != 0;
+	return r;
+}
+
+static int do_turn(struct process_space *s, uint32_t flags, struct stub_event *ev)
+{
+	struct stub_ctx *c = s->ctx;
+	int r = wait_started(s);
+
+	if (r)
+		return r;
+	c->flags = flags;
+	c->nops = s->nops;
+	s->vm->stats.ops += s->nops;
+	s->nops = 0;
+	process_give_turn(s);
+	r = process_wait_turn(s);
+	if (r) {
+		s->dead = true;
+		return r;
+	}
+	*ev = *(volatile struct stub_event *)&c->event; /* once: the program can write to it */
+	return 0;
+}
+
+static void op_failed(
+	struct process_space *s, const struct stub_event *ev, struct process_exit *out)
+{
+	out->kind = PROCESS_OP_FAILED;
+	out->error = (uint64_t)(int64_t)ev->value;
+	if (ev->index < STUB_OPS)
+		out->op = s->queued[ev->index];
+}
+
+int process_space_op(struct process_space *s, const struct stub_op *op)
+{
+	struct stub_event ev;
+	int r;
+
+	if (s->nops == STUB_OPS) {
+		r = do_turn(s, 0, &ev);
+		if (r)
+			return r;
+		if (ev.kind != STUB_EV_DONE)
+			return ev.kind == STUB_EV_OP_FAILED ? -ENOMEM : -ESRCH;
+	}
+	s->queued[s->nops] = *op;
+	s->ctx->ops[s->nops++] = *op;
+	return 0;
+}
+
+static uint32_t run_flags(struct process_space *s)
+{
+	uint32_t flags = STUB_RUN;
+
+	if (s->fpu == FPU_SET || s->fpu == FPU_CTX)
+		flags |= STUB_FPU_LOAD;
+	else if (s->fpu == FPU_FRAME)
+		flags |= STUB_FPU_FRAME;
+	if (s->bases_dirty)
+		flags |= STUB_SET_BASES;
+	return flags;
+}
+
+static void put_registers(struct process_space *s)
+{
+	struct stub_ctx *c = s->ctx;
+
+	s->regs.cs = USER_CS;
+	s->regs.ss = USER_SS;
+	c->regs = s->regs;
+	c->fs_base = s->bases.fs;
+	c->gs_base = s->bases.gs;
+	if (s->fpu == FPU_FRAME)
+		c->event.frame_fpu = STUB_CTX + s->frame_fpu;
+}
+
+static void take_signal(
+	struct process_space *s, const struct stub_event *ev, struct process_exit *out)
+{
+	s->regs = *(volatile struct stub_regs *)&s->ctx->regs;
+	s->bases.fs = s->ctx->fs_base;
+	s->bases.gs = s->ctx->gs_base;
+	s->bases_dirty = false;
+	note_frame(s, ev->frame_fpu);
+	out->kind = ev->signo == STUB_KICK_SIGNAL ? PROCESS_KICK : PROCESS_SIGNAL;
+	out->signo = ev->signo;
+	out->code = ev->code;
+	out->arch = ev->arch;
+	out->trapno = ev->trapno;
+	out->error = ev->error;
+	out->addr = ev->addr;
+}
+
+static void take_event(
+	struct process_space *s, const struct stub_event *ev, struct process_exit *out)
+{
+	switch (ev->kind) {
+	case STUB_EV_SIGNAL:
+		take_signal(s, ev, out);
+		break;
+	case STUB_EV_EARLY:
+		out->kind = PROCESS_NOT_RUN;
+		s->bases_dirty = true;
+		if (ev->value == STUB_FPU_IN_FRAME)
+			note_frame(s, ev->frame_fpu);
+		else
+			s->fpu = FPU_CTX;
+		break;
+	case STUB_EV_OP_FAILED:
+		op_failed(s, ev, out);
+		break;
+	default:
+		s->dead = true;
+	}
+	if (s->dead)
+		out->kind = PROCESS_DIED;
+}
+
+int process_run(struct process_space *s, struct process_exit *out)
+{
+	struct process_vm *vm = s->vm;
+	struct stub_event ev;
+
+	memset(out, 0, sizeof(*out));
+	vm->stats.runs++;
+	put_registers(s);
+	if (wait_started(s)) {
+		out->kind = PROCESS_DIED;
+		return 0;
+	}
+	/* a kick either sees the space that runs, or is seen here: both sides have full barriers */
+	atomic_store(&vm->running, s->pidfd);
+	if (atomic_exchange(&vm->kicked, false)) {
+		atomic_store(&vm->running, -1);
+		out->kind = PROCESS_NOT_RUN;
+		return 0;
+	}
+	if (do_turn(s, run_flags(s), &ev))
+		out->kind = PROCESS_DIED;
+	else
+		take_event(s, &ev, out);
+	atomic_store(&vm->running, -1);
+	if (out->kind == PROCESS_KICK || out->kind == PROCESS_NOT_RUN)
+		atomic_store(&vm->kicked, false); /* this is the answer */
+	return 0;
+}
+
+void process_kick(struct process_vm *vm)
+{
+	int pidfd;
+
+	if (atomic_exchange(&vm->kicked, true))
+		return; /* one is on its way */
+	pidfd = atomic_load(&vm->running);
+	if (pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, pidfd, STUB_KICK_SIGNAL, NULL, 0);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The stub's entries and exits. The blob begins with zygote_entry (stub.lds), where the launcher's
+ * child jumps to.
+ */
+#include "vmm/process/layout.h"
+
+	.section .text.head, "ax"
+	.globl zygote_entry
+zygote_entry:
+	movabs $(STUB_ZYGOTE_STACK + STUB_ZYGOTE_SIZE - 8), %rsp
+	xor %ebp, %ebp
+	jmp zygote_main
+
+	.text
+/* Every signal comes here, on the context's stack. Flags that the program left could hurt: NT makes
+ * IRETQ fault, AC makes misaligned accesses fault. */
+	.globl stub_signal_entry
+stub_signal_entry:
+	pushq $0x202
+	popfq
+	and $-16, %rsp
+	call stub_signal
+	ud2
+
+/* void stub_leave(struct stub_regs *): all registers, then user code. A kick on this way, once it
+ * has looked at `kicked`, is told by its address (STUB_EV_EARLY). */
+	.globl stub_leave, stub_leave_begin, stub_leave_end
+stub_leave:
+stub_leave_begin:
+	movabs $(STUB_CTX + STUB_CTX_KICKED), %rax
+	cmpl $0, (%rax)
+	jne stub_early
+	mov %rdi, %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rax
+	pop %rcx
+	pop %rdx
+	pop %rsi
+	pop %rdi
+	add $8, %rsp
+	iretq
+stub_leave_end:
+
+/* The same to go on inside the stub: another range of addresses. */
+	.globl stub_resume
+stub_resume:
+	mov %rdi, %rsp
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rax
+	pop %rcx
+	pop %rdx
+	pop %rsi
+	pop %rdi
+	add $8, %rsp
+	iretq
+	.section .note.GNU-stack,"",@progbits

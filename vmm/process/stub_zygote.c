@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The zygote: the process that trapped processes are forked from. It never runs a program. It has
+ * nothing mapped but the stub, and keeps the table of descriptors that its children share: guest
+ * RAM and the files of the window, which only mmap can use there.
+ */
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "vmm/process/layout.h"
+#include "vmm/process/stub_call.h"
+#include "vmm/process/stub_internal.h"
+
+#define CTX	  ((struct stub_ctx *)STUB_CTX)
+#define CONSTANTS ((const struct stub_const *)STUB_CONST)
+
+_Noreturn static void die(void)
+{
+	for (;;)
+		call3(__NR_exit_group, 1, 0, 0);
+}
+
+/* As the kernel takes it (arch/x86/include/uapi/asm/signal.h). */
+struct kernel_sigaction {
+	void (*handler)(void);
+	unsigned long flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+static void take_signal(int signo)
+{
+	/* the restorer is never used but must be there (SA_RESTORER, arch/x86/kernel/signal.c) */
+	struct kernel_sigaction sa = {stub_signal_entry,
+		SA_SIGINFO | SA_ONSTACK | SA_NODEFER | 0x04000000, stub_signal_entry, 0};
+
+	if (call6(__NR_rt_sigaction, signo, (long)&sa, 0, 8, 0, 0))
+		die();
+}
+
+static void take_signals(void)
+{
+	static const uint8_t traps[] = {
+		SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, STUB_KICK_SIGNAL};
+	stack_t ss = {.ss_sp = (void *)(STUB_CTX + offsetof(struct stub_ctx, stack)),
+		.ss_size = sizeof(CTX->stack)};
+	struct kernel_sigaction ignore = {(void (*)(void))(uintptr_t)1, 0, NULL, 0};
+	uint64_t none = 0;
+
+	for (uint32_t i = 0; i < sizeof(traps); i++)
+		take_signal(traps[i]);
+	/* children that end are reaped by the kernel (wait(2), NOTES) */
+	call6(__NR_rt_sigaction, SIGCHLD, (long)&ignore, 0, 8, 0, 0);
+	if (call3(__NR_sigaltstack, (long)&ss, 0, 0) ||
+		call6(__NR_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, 8, 0, 0))
+		die();
+}
+
+/* The launcher's memory, which fork copied: none of it stays. */
+static void drop_the_rest(void)
+{
+	call3(__NR_munmap, 0, STUB_BASE, 0);
+	call3(__NR_munmap, STUB_BASE, STUB_CONST - STUB_BASE, 0);
+	call3(__NR_munmap, STUB_ZYGOTE_STACK + STUB_ZYGOTE_SIZE,
+		STUB_END - STUB_ZYGOTE_STACK - STUB_ZYGOTE_SIZE, 0);
+}
+
+/* -- a trapped process begins -- */
+
+_Noreturn static void become_stub(uint32_t number, long zygote)
+{
+	struct sock_fprog prog = {
+		(unsigned short)CONSTANTS->nfilter, (struct sock_filter *)CONSTANTS->filter};
+	long at = call6(__NR_mmap, STUB_CTX, STUB_CTX_SIZE, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL,
+		STUB_FILE_CTX + (long)number * STUB_CTX_SIZE);
+
+	if (at != STUB_CTX || call6(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0) ||
+		call3(__NR_getppid, 0, 0, 0) != zygote)
+		die();
+	if (call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&prog))
+		die();
+	CTX->event.kind = STUB_EV_DONE;
+	stub_serve();
+}
+
+static long spawn(uint32_t number, int *pidfd)
+{
+	long zygote = call3(__NR_getpid, 0, 0, 0);
+	long pid = call6(__NR_clone, CLONE_FILES | CLONE_PIDFD | SIGCHLD, 0, (long)pidfd, 0, 0, 0);
+
+	if (!pid)
+		become_stub(number, zygote);
+	return pid < 0 ? pid : 0;
+}
+
+/* -- requests -- */
+
+union fd_message {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+static int received_fd(const struct msghdr *m)
+{
+	const struct cmsghdr *c = m->msg_control;
+
+	if (m->msg_controllen < sizeof(*c) || c->cmsg_level != SOL_SOCKET ||
+		c->cmsg_type != SCM_RIGHTS)
+		return -1;
+	return *(const int *)CMSG_DATA(c);
+}
+
+static void reply(long result, int fd)
+{
+	struct zygote_reply rp = {(int32_t)result};
+	union fd_message control;
+	struct iovec iov = {&rp, sizeof(rp)};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		control.head.cmsg_len = CMSG_LEN(sizeof(int));
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		*(int *)CMSG_DATA(&control.head) = fd;
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control);
+	}
+	if (call3(__NR_sendmsg, STUB_FD_SOCKET, (long)&m, MSG_NOSIGNAL) < 0)
+		die();
+}
+
+static void handle(const struct zygote_request *rq, int fd)
+{
+	int pidfd = -1;
+	long r;
+
+	switch (rq->kind) {
+	case ZYGOTE_SPAWN:
+		r = spawn(rq->arg, &pidfd);
+		reply(r, r ? -1 : pidfd);
+		if (!r)
+			call3(__NR_close, pidfd, 0, 0);
+		break;
+	case ZYGOTE_FILE:
+		reply(fd, -1);
+		break;
+	case ZYGOTE_CLOSE:
+		reply(rq->arg >= STUB_FD_FIRST_FILE ? call3(__NR_close, rq->arg, 0, 0) : -9, -1);
+		break;
+	default:
+		die();
+	}
+}
+
+void zygote_main(void)
+{
+	drop_the_rest();
+	take_signals();
+	for (;;) {
+		struct zygote_request rq;
+		union fd_message control;
+		struct iovec iov = {&rq, sizeof(rq)};
+		struct msghdr m = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = &control,
+			.msg_controllen = sizeof(control)};
+		long n = call3(__NR_recvmsg, STUB_FD_SOCKET, (long)&m, 0);
+
+		if (n == -4) /* EINTR: somebody's signal */
+			continue;
+		if (n != sizeof(rq))
+			die();
+		handle(&rq, received_fd(&m));
+	}
+}

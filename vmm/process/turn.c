@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Taking turns with a trapped process: look for a while, then sleep. Looking costs a processor, so
+ * how long it goes on is learned from whether it paid; with one processor it never does.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vmm/process/process_internal.h"
+
+#define SPIN_MAX    2048u /* looks; some 20 ns each */
+#define SPIN_MIN    64u
+#define LIVENESS_NS 20000000 /* a space that is gone is noticed after this time */
+
+static long futex(uint32_t *word, int op, uint32_t value, const struct timespec *limit)
+{
+	return syscall(SYS_futex, word, op, value, limit, NULL, 0);
+}
+
+static bool turn_is_back(const struct stub_ctx *c)
+{
+	return __atomic_load_n(&c->turn, __ATOMIC_ACQUIRE) != TURN_STUB;
+}
+
+void process_give_turn(struct process_space *s)
+{
+	struct stub_ctx *c = s->ctx;
+
+	c->spin = s->vm->may_spin ? s->vm->spin_turns : 0;
+	__atomic_exchange_n(&c->turn, TURN_STUB, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&c->stub_sleeps, __ATOMIC_SEQ_CST))
+		futex(&c->turn, FUTEX_WAKE, 1, NULL);
+}
+
+static bool look(struct process_space *s)
+{
+	struct process_vm *vm = s->vm;
+
+	if (!vm->may_spin)
+		return false;
+	for (uint32_t i = vm->spin_turns; i; i--) {
+		if (turn_is_back(s->ctx)) {
+			if (vm->spin_turns < SPIN_MAX)
+				vm->spin_turns += vm->spin_turns / 8 + 1;
+			return true;
+		}
+		__builtin_ia32_pause();
+	}
+	if (vm->spin_turns > SPIN_MIN)
+		vm->spin_turns -= vm->spin_turns / 4;
+	return false;
+}
+
+static bool is_gone(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static int sleep_for_turn(struct process_space *s)
+{
+	const struct timespec limit = {0, LIVENESS_NS};
+	struct stub_ctx *c = s->ctx;
+
+	s->vm->stats.slept++;
+	while (!turn_is_back(c)) {
+		long r = 0;
+
+		__atomic_exchange_n(&c->launcher_sleeps, 1, __ATOMIC_SEQ_CST);
+		if (!turn_is_back(c))
+			r = futex(&c->turn, FUTEX_WAIT, TURN_STUB, &limit);
+		__atomic_store_n(&c->launcher_sleeps, 0, __ATOMIC_RELAXED);
+		if (r && errno == ETIMEDOUT && !turn_is_back(c) && is_gone(s->pidfd))
+			return -ESRCH;
+	}
+	return 0;
+}
+
+int process_wait_turn(struct process_space *s)
+{
+	return look(s) ? 0 : sleep_for_turn(s);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The whole: control memory, zygote, files.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmm/process/process_internal.h"
+
+#define CONTROL_SIZE (STUB_FILE_CTX + (size_t)SPACES_MAX * STUB_CTX_SIZE)
+#define SPIN_FIRST   1024u
+
+extern const uint8_t process_stub[], process_stub_end[] __attribute__((visibility("hidden")));
+
+static int control_create(struct process_vm *vm)
+{
+	void *p;
+
+	vm->control_fd = memfd_create("sandbox-control", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (vm->control_fd < 0)
+		return -errno;
+	if (ftruncate(vm->control_fd, (off_t)CONTROL_SIZE) ||
+		fcntl(vm->control_fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+		return -errno;
+	p = mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+		vm->control_fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	vm->control = p;
+	madvise(p, CONTROL_SIZE, MADV_DONTDUMP);
+	madvise(p, CONTROL_SIZE, MADV_DONTFORK);
+	return 0;
+}
+
+static int control_fill(struct process_vm *vm)
+{
+	size_t size = (size_t)(process_stub_end - process_stub);
+	struct stub_const *c = (struct stub_const *)(vm->control + STUB_FILE_CONST);
+
+	_Static_assert(sizeof(*c) <= 4096, "one page");
+	if (size > STUB_TEXT_SIZE)
+		return -E2BIG;
+	memcpy(vm->control + STUB_FILE_TEXT, process_stub, size);
+	c->xcr0 = vm->caps.xcr0;
+	c->fsgsbase = vm->caps.fsgsbase;
+	return process_filter_build(c);
+}
+
+static bool several_processors(void)
+{
+	cpu_set_t set;
+
+	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) > 1;
+}
+
+int process_vm_create(struct process_vm **out, const struct process_caps *caps, int ram_fd)
+{
+	struct process_vm *vm = calloc(1, sizeof(*vm));
+	int r;
+
+	if (!vm)
+		return -ENOMEM;
+	vm->ram_fd = ram_fd;
+	vm->control_fd = vm->socket = -1;
+	vm->caps = *caps;
+	vm->running = -1;
+	vm->may_spin = several_processors();
+	vm->spin_turns = SPIN_FIRST;
+	memset(vm->free, 0xff, sizeof(vm->free));
+	r = control_create(vm);
+	if (!r)
+		r = control_fill(vm);
+	if (r) {
+		process_vm_destroy(vm);
+		return r;
+	}
+	*out = vm;
+	return 0;
+}
+
+int process_vm_start(struct process_vm *vm)
+{
+	return process_zygote_start(vm);
+}
+
+/* The kernel ends the spaces with the zygote (PR_SET_PDEATHSIG), those that are known at once. */
+void process_vm_destroy(struct process_vm *vm)
+{
+	if (vm->zygote_pid) {
+		kill(vm->zygote_pid, SIGKILL);
+		waitpid(vm->zygote_pid, NULL, 0);
+	}
+	for (struct process_space *s = vm->idle, *next; s; s = next) {
+		next = s->next;
+		close(s->pidfd);
+		free(s);
+	}
+	if (vm->control)
+		munmap(vm->control, CONTROL_SIZE);
+	if (vm->control_fd >= 0)
+		close(vm->control_fd);
+	if (vm->socket >= 0)
+		close(vm->socket);
+	free(vm);
+}
+
+int process_file_add(struct process_vm *vm, int fd)
+{
+	return process_zygote_call(vm, ZYGOTE_FILE, 0, fd, NULL);
+}
+
+void process_file_remove(struct process_vm *vm, int number)
+{
+	process_zygote_call(vm, ZYGOTE_CLOSE, (uint32_t)number, -1, NULL);
+}
+
+void process_stats(const struct process_vm *vm, struct process_stats *out)
+{
+	*out = vm->stats;
+}
