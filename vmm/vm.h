@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one interface to hardware virtualization. A backend (kvm, vmx) is a `const struct vm_ops`.
+ * The one interface to hardware virtualization. A backend (kvm, vmx, process) is a `const struct vm_ops`.
  * Knows nothing of the shim, the channel or Linux programs. Nothing here includes runtime/.
  *
  * Errors are 0 or -errno. A vCPU is used by one thread at a time; vcpu_kick is for any thread.
@@ -82,11 +82,15 @@ struct vm_caps {
 	uint64_t xcr0;	     /* components programs can use */
 	uint32_t xsave_size; /* bytes of the standard-format area for xcr0; 512 if FXSAVE only */
 	uint32_t phys_bits;
+	bool fsgsbase; /* RDFSBASE and friends work for programs */
 	char note[160]; /* why, in a sentence, for `sandbox doctor` */
 };
 
 struct vm_ops {
 	const char *name;
+	/* No virtual machine: programs run in trapped processes, whose interface is
+	 * vmm/process/process.h. Of what follows only available and probe are there. */
+	bool processes;
 	/* 0 if usable by this process now, else -errno and a sentence in why[]. Makes no VM. */
 	int (*available)(char *why, size_t why_size);
 	/* Makes a throw-away VM and tries things. */
@@ -125,5 +129,6 @@ struct vm_ops {
 };
 
 extern const struct vm_ops vm_kvm_ops;
+extern const struct vm_ops vm_process_ops;
 
 #endif

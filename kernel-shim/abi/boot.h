@@ -69,8 +69,8 @@ struct boot_block {
 	uint64_t clock_gpa;   /* struct boot_clock, a page of its own */
 	uint64_t vclock_gpa;  /* the one that programs see, read-only: clock_gpa, or a copy where a
 				 program could write to it */
-	uint64_t user_start;  /* guest-physical: programs' pages come from here on, the shim's from
-				 below; 0: no such border */
+	uint64_t user_start;  /* guest-physical: the vclock page, then programs' pages; the shim's
+				 from  below; 0: no such border */
 	uint64_t user_va_end; /* first address that no program may map, at most BOOT_USER_VA_END */
 	uint64_t cr3;	      /* guest home: the page-table root that the launcher built */
 	uint32_t ncpus;

@@ -28,11 +28,14 @@ static struct page_zone *zone_of(struct mm_state *s, u64 frame)
 	return frame < s->zone[0].end ? &s->zone[0] : user_zone(s);
 }
 
+/* NULL for what is not handed out: the image, the boot block, the clock and zero frames, the
+ * window. */
 static u32 *frame_word(struct mm_state *s, u64 pa)
 {
 	u64 f = pa >> PAGE_SHIFT;
+	const struct page_zone *z = zone_of(s, f);
 
-	return f >= s->zone[0].first && f < s->nframes && pa != s->zero_pa ? &s->frames[f] : NULL;
+	return f >= z->first && f < z->end ? &s->frames[f] : NULL;
 }
 
 static void zone_init(struct page_zone *z, u64 first, u64 end)
@@ -56,9 +59,9 @@ void page_init(u64 mem_size, u64 free_start, u64 user_start)
 	end = round_up(ptr_phys(s->frames + s->nframes), PAGE_SIZE);
 	if (user_start) {
 		s->nzones = 2;
-		s->zero_pa = user_start;
+		s->zero_pa = user_start + PAGE_SIZE; /* after the clock page */
 		zone_init(&s->zone[0], end >> PAGE_SHIFT, user_start >> PAGE_SHIFT);
-		zone_init(&s->zone[1], (user_start >> PAGE_SHIFT) + 1, s->nframes);
+		zone_init(&s->zone[1], (user_start >> PAGE_SHIFT) + 2, s->nframes);
 	} else {
 		s->nzones = 1;
 		s->zero_pa = end;

@@ -4,7 +4,8 @@
  *      capabilities that the next steps use;
  *   2. an empty root: what was granted is held by descriptors;
  *   3. Landlock, which needs no_new_privs, and no_new_privs itself;
- *   4. capabilities: last, because 2 needs them.
+ *   4. processes that share the jail, which need a capability for their PID namespace;
+ *   5. capabilities: last, because 2 and 4 need them.
  * Each thread closes its system-call filter afterwards (jail_thread).
  */
 #include <errno.h>
@@ -159,7 +160,20 @@ static bool complete(const struct launch_jail_state *st)
 	       st->ipc_ns && st->uts_ns && st->empty_root && st->landlock && st->seccomp;
 }
 
-int jail_enter(const struct launch_config *c, struct launch_jail_state *st)
+/* A PID namespace of theirs: with its first process all others end. */
+static int fork_children(const struct jail_children *children, struct launch_jail_state *st)
+{
+	int r = children->fork(children->arg, true);
+
+	st->pid_ns = !r;
+	if (!r)
+		return 0;
+	jail_missing(st, "PID namespace: %s", strerror(-r));
+	return children->fork(children->arg, false);
+}
+
+int jail_enter(const struct launch_config *c, struct launch_jail_state *st,
+	const struct jail_children *children)
 {
 	memset(st, 0, sizeof(*st));
 	enter_namespaces(st);
@@ -169,12 +183,17 @@ int jail_enter(const struct launch_config *c, struct launch_jail_state *st)
 	else
 		st->no_new_privs = true;
 	jail_landlock(c, st);
+	/* without this nothing could trap them */
+	if (children && (!st->no_new_privs || fork_children(children, st)))
+		return -ECHILD;
 	drop_capabilities(st);
 	st->seccomp = jail_seccomp_works(st);
 	/* without these two the launcher's own mistakes would have the user's full rights */
 	if (!st->no_new_privs || !st->seccomp)
 		return -EPERM;
-	return c->strict && !complete(st) ? -EPERM : 0;
+	if (!c->strict)
+		return 0;
+	return complete(st) && (!children || st->pid_ns) ? 0 : -EPERM;
 }
 
 /* -- for doctor -- */
@@ -194,7 +213,7 @@ void jail_probe(struct launch_jail_state *out)
 	if (pid == 0) {
 		struct launch_jail_state st;
 
-		jail_enter(&none, &st);
+		jail_enter(&none, &st, NULL);
 		_exit(write(fds[1], &st, sizeof(st)) == (ssize_t)sizeof(st) ? 0 : 1);
 	}
 	close(fds[1]);

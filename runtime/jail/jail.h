@@ -19,10 +19,18 @@ enum jail_role {
 	JAIL_ROLES
 };
 
+/* Processes that live in the jail beside this one, forked when its namespaces, root and rules are
+ * in force. Not 0: -ECHILD from jail_enter. */
+struct jail_children {
+	int (*fork)(void *arg, bool pid_namespace);
+	void *arg;
+};
+
 /* While the process has one thread and everything is open: namespaces, empty root, capabilities,
  * no_new_privs, Landlock, resource limits. Fills *state; a layer that cannot be had is not an error
  * unless strict (then -EPERM). keep: the granted O_PATH descriptors, for Landlock's rules. */
-int jail_enter(const struct launch_config *c, struct launch_jail_state *state);
+int jail_enter(const struct launch_config *c, struct launch_jail_state *state,
+	const struct jail_children *children);
 
 /* Each thread, last of all: its seccomp filter. ioctls: what its vCPU needs. 0 or -errno. */
 int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls);

@@ -41,8 +41,10 @@ static const int calls_libc[] = {
 	CALL(sched_getaffinity),
 };
 
-/* Kicks: a signal to a thread of this process. */
-static const int calls_kick[] = {CALL(timer_settime), CALL(timer_delete)};
+/* Kicks: a signal to a thread of this process, or to a trapped process by the descriptor that is
+ * held of it; and the end of those. */
+static const int calls_kick[] = {
+	CALL(timer_settime), CALL(timer_delete), CALL(pidfd_send_signal), CALL(wait4)};
 
 /* Files: relative to granted descriptors, on an empty root. */
 static const int calls_files[] = {
@@ -68,6 +70,7 @@ static const int calls_watcher[] = {
 	CALL(close),
 	CALL(signalfd4),
 	CALL(getpgrp),
+	CALL(pidfd_send_signal),
 };
 
 /* What a vCPU thread does besides its ioctls: hands a doorbell to the service. */

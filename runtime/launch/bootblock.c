@@ -169,7 +169,8 @@ static int fill(struct launch *l, struct builder *b)
 	k->trace = c->trace ? add_string(b, c->trace) : 0;
 	add_limits(c, k);
 	k->hwcap = getauxval(AT_HWCAP);
-	/* HWCAP2 bit 1 would announce FSGSBASE, which the guest's CR4 does not enable */
+	/* HWCAP2 bit 1 would announce FSGSBASE, which the guest's CR4 does not enable; the same on
+	 * every backend */
 	k->hwcap2 = 0;
 	k->xcr0 = c->caps.xcr0;
 	k->xsave_size = c->caps.xsave_size;
@@ -190,25 +191,29 @@ int launch_bootblock_build(struct launch *l)
 {
 	uint64_t clock_gpa = l->home->ram_reserved(l), ring_gpa = clock_gpa + PAGE;
 	uint64_t boot_gpa = ring_gpa + sizeof(struct chan_ring);
+	uint64_t vclock_gpa = l->shared_start ? l->shared_start : clock_gpa;
+	uint64_t end = l->shared_start ? l->shared_start : l->mem.ram_size;
 	struct builder b = {.used = sizeof(struct boot_block)};
 	int r;
 
 	_Static_assert(sizeof(struct chan_ring) % PAGE == 0, "the ring is whole pages");
 	/* arguments and environment may take up to half of what is left */
-	if (!clock_gpa || l->mem.ram_size < boot_gpa + 4 * 1024 * 1024) {
+	if (!clock_gpa || end < boot_gpa + 4 * 1024 * 1024) {
 		launch_fail(l, "not enough memory for the shim (--mem)");
 		return -ENOMEM;
 	}
 	l->clock = (struct boot_clock *)(l->mem.ram + clock_gpa);
+	l->vclock = (struct boot_clock *)(l->mem.ram + vclock_gpa);
 	l->ring = (struct chan_ring *)(l->mem.ram + ring_gpa);
 	l->boot = (struct boot_block *)(l->mem.ram + boot_gpa);
 	b.base = l->mem.ram + boot_gpa;
-	b.limit = (l->mem.ram_size - boot_gpa) / 2;
+	b.limit = (end - boot_gpa) / 2;
 	if (b.limit > UINT32_MAX)
 		b.limit = UINT32_MAX;
 	l->boot->clock_gpa = clock_gpa;
-	l->boot->vclock_gpa = clock_gpa;
-	l->boot->user_va_end = BOOT_USER_VA_END;
+	l->boot->vclock_gpa = vclock_gpa;
+	l->boot->user_start = l->shared_start;
+	l->boot->user_va_end = l->home->user_va_end ? l->home->user_va_end : BOOT_USER_VA_END;
 	l->boot->ring_gpa = ring_gpa;
 	r = fill(l, &b);
 	if (r)

@@ -78,9 +78,25 @@ static uint64_t extrapolate(const struct boot_clock *k, uint64_t base, uint64_t 
 	return base + (uint64_t)(((unsigned __int128)(tsc - k->base_tsc) * k->mult) >> k->shift);
 }
 
+/* The guest reads between these stores: odd means changing (boot.h). */
+static void publish(struct boot_clock *k, const struct boot_clock *fresh)
+{
+	__atomic_store_n(&k->seq, k->seq + 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	k->shift = fresh->shift;
+	k->mult = fresh->mult;
+	k->base_tsc = fresh->base_tsc;
+	k->mono_ns = fresh->mono_ns;
+	k->raw_ns = fresh->raw_ns;
+	k->boot_ns = fresh->boot_ns;
+	k->real_ns = fresh->real_ns;
+	__atomic_store_n(&k->seq, k->seq + 1, __ATOMIC_RELEASE);
+}
+
 void launch_clock_refresh(struct launch *l)
 {
-	struct boot_clock *k = l->clock;
+	const struct boot_clock *k = l->clock;
+	struct boot_clock fresh = {.shift = k->shift, .mult = k->mult};
 	uint64_t tsc = __rdtsc(), mono = read_ns(CLOCK_MONOTONIC);
 	uint64_t raw = read_ns(CLOCK_MONOTONIC_RAW), boot = read_ns(CLOCK_BOOTTIME);
 	uint64_t real = read_ns(CLOCK_REALTIME), ahead = 0;
@@ -93,17 +109,16 @@ void launch_clock_refresh(struct launch *l)
 
 		ahead = seen > mono ? seen - mono : 0;
 	}
-	/* the guest reads between these stores: odd means changing (boot.h) */
-	__atomic_store_n(&k->seq, k->seq + 1, __ATOMIC_RELEASE);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
 	if (mono - l->mono0 > CLOCK_SETTLED_NS)
-		k->mult = rate_between(mono - l->mono0, tsc - l->tsc0);
-	k->base_tsc = tsc;
-	k->mono_ns = mono + ahead;
-	k->raw_ns = raw + ahead;
-	k->boot_ns = boot + ahead;
-	k->real_ns = real + ahead;
-	__atomic_store_n(&k->seq, k->seq + 1, __ATOMIC_RELEASE);
+		fresh.mult = rate_between(mono - l->mono0, tsc - l->tsc0);
+	fresh.base_tsc = tsc;
+	fresh.mono_ns = mono + ahead;
+	fresh.raw_ns = raw + ahead;
+	fresh.boot_ns = boot + ahead;
+	fresh.real_ns = real + ahead;
+	publish(l->clock, &fresh);
+	if (l->vclock != l->clock)
+		publish(l->vclock, &fresh);
 }
 
 void launch_clock_init(struct launch *l)

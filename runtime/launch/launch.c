@@ -64,6 +64,20 @@ static void on_denied(void *arg, const char *operation, const char *path, const 
 	l->c->denied(l->c->arg, operation, path, flag_help);
 }
 
+static int on_window_map(void *arg, uint64_t off, uint64_t len, int fd, uint64_t file_off)
+{
+	struct launch *l = arg;
+
+	return l->home->window_map(l, off, len, fd, file_off);
+}
+
+static void on_window_unmap(void *arg, uint64_t off, uint64_t len)
+{
+	struct launch *l = arg;
+
+	l->home->window_unmap(l, off, len);
+}
+
 /* -- threads -- */
 
 static void *watcher_main(void *arg)
@@ -176,7 +190,15 @@ static int make_vm(struct launch *l)
 
 static int make_service(struct launch *l)
 {
-	const struct service_callbacks cb = {l, on_kick, on_exited, on_log, on_denied};
+	const struct service_callbacks cb = {
+		.arg = l,
+		.kick = on_kick,
+		.exited = on_exited,
+		.log = on_log,
+		.denied = on_denied,
+		.window_map = l->home->window_map ? on_window_map : NULL,
+		.window_unmap = l->home->window_unmap ? on_window_unmap : NULL,
+	};
 	int r = service_create(&l->service, &l->mem, &cb);
 
 	if (!r && l->c->stats)
@@ -190,8 +212,23 @@ static int make_service(struct launch *l)
 	return r;
 }
 
+static int fork_children(void *arg, bool pid_namespace)
+{
+	struct launch *l = arg;
+
+	return l->home->fork(l, pid_namespace);
+}
+
+static const struct launch_home_ops *home_of(const struct launch_config *c)
+{
+	if (c->backend->processes)
+		return &launch_home_process;
+	return c->home == LAUNCH_HOME_GUEST ? &launch_home_guest : &launch_home_host;
+}
+
 static int run(struct launch *l)
 {
+	const struct jail_children children = {fork_children, l};
 	int r;
 
 	/* 1. what is forwarded is blocked before any thread exists, so that none takes it by
@@ -209,16 +246,21 @@ static int run(struct launch *l)
 		return r;
 	launch_clock_init(l);
 	/* 4. the VM, while /dev/kvm can still be opened */
-	r = make_vm(l);
+	r = l->c->backend->processes ? 0 : make_vm(l);
 	if (r)
 		return r;
 	r = l->home->prepare(l);
 	if (r) {
-		launch_fail(l, "cannot set the virtual machine up: %s", strerror(-r));
+		launch_fail(l, "cannot set the %s up: %s",
+			l->c->backend->processes ? "processes" : "virtual machine", strerror(-r));
 		return r;
 	}
 	/* 5. nothing more is opened: close the jail while there is one thread */
-	r = jail_enter(l->c, &l->res->jail);
+	r = jail_enter(l->c, &l->res->jail, l->home->fork ? &children : NULL);
+	if (r == -ECHILD) {
+		launch_fail(l, "cannot fork the process that programs come from");
+		return r;
+	}
 	if (r) {
 		launch_fail(l, "the jail is not complete and --strict was given: %s",
 			l->res->jail.missing);
@@ -281,7 +323,7 @@ int launch_run(const struct launch_config *c, struct launch_result *out)
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&l.ended_cond, &attr);
 	pthread_condattr_destroy(&attr);
-	l.home = c->home == LAUNCH_HOME_GUEST ? &launch_home_guest : &launch_home_host;
+	l.home = home_of(c);
 
 	r = run(&l);
 	ended = l.ended;

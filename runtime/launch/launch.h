@@ -20,7 +20,8 @@
 enum launch_home {
 	LAUNCH_HOME_AUTO,  /* guest where the host has real virtualization, else host */
 	LAUNCH_HOME_GUEST, /* the shim in ring 0 of the VM */
-	LAUNCH_HOME_HOST,  /* the shim in this process, user code in ring 3 of the VM */
+	LAUNCH_HOME_HOST,  /* the shim in this process, user code in ring 3 of the VM or, with the
+			      process backend, in trapped processes */
 };
 
 enum launch_mount_kind {
@@ -76,6 +77,7 @@ struct launch_config {
 struct launch_jail_state {
 	bool capabilities, no_new_privs, user_ns, mount_ns, net_ns, ipc_ns, uts_ns, empty_root,
 		landlock, seccomp;
+	bool pid_ns; /* of the trapped processes; backends with a VM have none */
 	char missing[1024];
 };
 

@@ -15,12 +15,14 @@ struct launch {
 	struct launch_result *res;
 
 	struct service_memory mem;
-	int ram_fd;
+	int ram_fd;	       /* what programs' pages lie in: RAM from shared_start on */
+	uint64_t shared_start; /* guest-physical; 0: all of RAM is one */
 	struct service *service;
-	struct boot_block *boot;  /* in guest RAM */
-	struct chan_ring *ring;	  /* in guest RAM */
-	struct boot_clock *clock; /* in guest RAM */
-	uint64_t tsc0, mono0;	  /* where the clock's rate is measured from */
+	struct boot_block *boot;   /* in guest RAM */
+	struct chan_ring *ring;	   /* in guest RAM */
+	struct boot_clock *clock;  /* in guest RAM */
+	struct boot_clock *vclock; /* its copy where programs see another; or the same */
+	uint64_t tsc0, mono0;	   /* where the clock's rate is measured from */
 	uint64_t clock_fresh_ns;
 
 	struct vm *vm;
@@ -41,19 +43,30 @@ struct launch {
 /* Where the shim lives. Called in this order on the thread that called launch_run. */
 struct launch_home_ops {
 	const char *name;
+	uint64_t user_va_end; /* what programs may map ends here; 0: BOOT_USER_VA_END */
+	/* Bytes of RAM, besides what was asked for, that programs' pages never come from and that
+	 * nobody but this process can map. Absent: all of RAM is one. */
+	uint64_t (*own_ram)(struct launch *l);
 	/* Bytes of RAM from 0 that the home needs for itself: whole pages, or 0 if RAM is too
 	 * small. */
 	uint64_t (*ram_reserved)(struct launch *l);
 	/* Writes to RAM what must be there, sets the vCPU's registers. */
 	int (*prepare)(struct launch *l);
+	/* Forks what must live in the jail but outside this process, while there is one thread.
+	 * Absent: there is nothing. */
+	int (*fork)(struct launch *l, bool pid_namespace);
 	/* Runs to the end, after the jail closed. */
 	int (*run)(struct launch *l);
 	/* Any thread: user code returns to the shim soon, because ring->events is set. */
 	void (*kick)(struct launch *l);
+	/* As in struct service_callbacks; absent where nobody wants to know. */
+	int (*window_map)(struct launch *l, uint64_t off, uint64_t len, int fd, uint64_t file_off);
+	void (*window_unmap)(struct launch *l, uint64_t off, uint64_t len);
 	void (*destroy)(struct launch *l);
 };
 extern const struct launch_home_ops launch_home_host;
 extern const struct launch_home_ops launch_home_guest;
+extern const struct launch_home_ops launch_home_process;
 
 /* memory.c */
 int launch_memory_create(struct launch *l);

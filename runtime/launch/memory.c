@@ -9,10 +9,32 @@
 
 #include "runtime/launch/launch_internal.h"
 
+/* The shim's own part, if there is one, then the memfd: one range of addresses. */
+static int map_ram(struct launch *l, uint64_t size)
+{
+	uint64_t own = l->home->own_ram ? l->home->own_ram(l) : 0;
+	uint8_t *p = mmap(NULL, own + size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	l->mem.ram = p;
+	l->mem.ram_size = own + size;
+	l->shared_start = own;
+	if (mmap(p + own, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+		    l->ram_fd, 0) == MAP_FAILED)
+		return -errno;
+	/* a core dump of the launcher must not hold the guest's gigabytes, nor a child */
+	madvise(p, own + size, MADV_DONTDUMP);
+	madvise(p, own + size, MADV_DONTFORK);
+	return 0;
+}
+
 int launch_memory_create(struct launch *l)
 {
 	uint64_t size = l->c->mem_size;
 	void *p;
+	int r;
 
 	l->ram_fd = memfd_create("sandbox-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (l->ram_fd < 0)
@@ -20,13 +42,9 @@ int launch_memory_create(struct launch *l)
 	if (ftruncate(l->ram_fd, (off_t)size) ||
 		fcntl(l->ram_fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
 		return -errno;
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, l->ram_fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	l->mem.ram = p;
-	l->mem.ram_size = size;
-	/* a core dump of the launcher must not hold the guest's gigabytes */
-	madvise(p, size, MADV_DONTDUMP);
+	r = map_ram(l, size);
+	if (r)
+		return r;
 	p = mmap(NULL, BOOT_WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
 		0);
 	if (p == MAP_FAILED)

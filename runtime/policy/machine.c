@@ -13,61 +13,112 @@
 #define HAVE_GUEST 0
 #endif
 
-/* In order of preference. */
-static const struct vm_ops *const backends[] = {&vm_kvm_ops};
-
-/* Names that the design has and this version does not. */
-static const struct {
-	const char *name, *what;
-} later[] = {
-	{"vmx", "the sandbox's own VMX module"},
-	{"process", "running without virtualization"},
-};
+static const struct vm_ops *const backends[] = {&vm_kvm_ops, &vm_process_ops};
+#define NBACKENDS (sizeof backends / sizeof *backends)
 
 static int check_backend_name(const char *name, struct policy_error *e)
 {
 	if (!strcmp(name, "auto"))
 		return 0;
-	for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
+	for (size_t i = 0; i < NBACKENDS; i++)
 		if (!strcmp(name, backends[i]->name))
 			return 0;
-	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-		if (!strcmp(name, later[i].name))
-			return policy_fail(e, POLICY_FAILED,
-				"--backend %s: %s is not in this version; use auto or kvm", name,
-				later[i].what);
-	return policy_fail(e, POLICY_FAILED, "--backend %s: want auto or kvm", name);
+	if (!strcmp(name, "vmx"))
+		return policy_fail(e, POLICY_FAILED,
+			"--backend vmx: the sandbox's own VMX module is not in this version; use "
+			"auto, kvm or process");
+	return policy_fail(e, POLICY_FAILED, "--backend %s: want auto, kvm or process", name);
 }
 
-static int choose_backend(const char *name, struct policy_machine *out, struct policy_error *e)
+static void say_why(struct policy_machine *m, const char *fmt, const char *arg)
+{
+	snprintf(m->backend_why, sizeof m->backend_why, fmt, arg);
+}
+
+/* 0 with caps if `ops` can be used here. */
+static int try_backend(const struct vm_ops *ops, struct vm_caps *caps, char *why, size_t why_size)
+{
+	int r = ops->available(why, why_size);
+
+	if (r)
+		return r;
+	r = ops->probe(caps);
+	if (r)
+		snprintf(why, why_size, "/dev/kvm opened, but a trial VM failed: %s", strerror(-r));
+	return r;
+}
+
+static int use_named(const struct vm_ops *ops, struct policy_machine *m, struct policy_error *e)
 {
 	char why[160] = "";
-	const struct vm_ops *ops;
 
-	for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
-		ops = backends[i];
-		if (strcmp(name, "auto") && strcmp(name, ops->name))
-			continue;
-		if (!ops->available(why, sizeof why) && !ops->probe(&out->caps)) {
-			out->backend = ops;
-			snprintf(out->backend_why, sizeof out->backend_why, "%s",
-				out->caps.hardware ? "/dev/kvm, with hardware virtualization"
-						   : "/dev/kvm works here, without VMX or SVM");
-			return 0;
-		}
+	if (try_backend(ops, &m->caps, why, sizeof why)) {
+		say_why(m, "%s", why);
+		return policy_fail(
+			e, POLICY_FAILED, "--backend %s cannot be used here: %s", ops->name, why);
 	}
-	snprintf(out->backend_why, sizeof out->backend_why, "%s",
-		*why ? why : "/dev/kvm opened, but a trial VM failed");
-	return policy_fail(e, POLICY_FAILED,
-		"no backend can be used here: %s (kvm is the only one in this version; the process "
-		"backend "
-		"is not in it)",
-		out->backend_why);
+	m->backend = ops;
+	say_why(m, "%s", "asked for");
+	return 0;
+}
+
+/* Virtualization hardware first. Where /dev/kvm has none behind it, processes are several times
+ * faster (docs/benchmarks.md), and VMs are what is left for who wants one. */
+static int use_best(bool require_vm, struct policy_machine *m, struct policy_error *e)
+{
+	char kvm_why[160] = "", why[160] = "";
+	struct vm_caps kvm, process;
+	bool have_kvm = !try_backend(&vm_kvm_ops, &kvm, kvm_why, sizeof kvm_why);
+
+	if (have_kvm && (kvm.hardware || require_vm)) {
+		m->backend = &vm_kvm_ops;
+		m->caps = kvm;
+		say_why(m, "%s",
+			kvm.hardware ? "/dev/kvm, with hardware virtualization"
+				     : "--require-vm, and /dev/kvm works here, without VMX or SVM");
+		return 0;
+	}
+	if (require_vm) {
+		say_why(m, "--require-vm, and %s", kvm_why);
+		return policy_fail(e, POLICY_FAILED,
+			"--require-vm: no virtual machine can be had here: %s", kvm_why);
+	}
+	if (try_backend(&vm_process_ops, &process, why, sizeof why)) {
+		say_why(m, "%s", why);
+		return policy_fail(e, POLICY_FAILED,
+			"no backend can be used here: kvm: %s; process: %s",
+			have_kvm ? "no VMX or SVM (--backend kvm all the same)" : kvm_why, why);
+	}
+	m->backend = &vm_process_ops;
+	m->caps = process;
+	m->fallback = true;
+	if (have_kvm)
+		say_why(m, "%s",
+			"/dev/kvm has no VMX or SVM behind it, where processes are faster");
+	else
+		say_why(m, "no virtual machine here: %s", kvm_why);
+	return 0;
+}
+
+static int choose_backend(
+	const char *name, bool require_vm, struct policy_machine *m, struct policy_error *e)
+{
+	for (size_t i = 0; i < NBACKENDS; i++) {
+		if (strcmp(name, backends[i]->name))
+			continue;
+		if (require_vm && backends[i]->processes)
+			return policy_fail(e, POLICY_FAILED,
+				"--require-vm and --backend %s exclude each other", name);
+		return use_named(backends[i], m, e);
+	}
+	return use_best(require_vm, m, e);
 }
 
 static enum launch_home best_home(struct policy_machine *m)
 {
-	if (!HAVE_GUEST)
+	if (m->backend->processes)
+		strcpy(m->home_why, "without a virtual machine the shim runs in the launcher");
+	else if (!HAVE_GUEST)
 		strcpy(m->home_why, "the guest home is not in this version");
 	else if (!m->caps.hardware)
 		strcpy(m->home_why, "without VMX or SVM, ring 0 of a VM is emulated and slow");
@@ -93,27 +144,29 @@ int machine_check_names(const char *backend, const char *home, struct policy_err
 	return 0;
 }
 
-static void choose_home(const char *name, struct policy_machine *m)
+static int choose_home(const char *name, struct policy_machine *m, struct policy_error *e)
 {
 	m->home = best_home(m);
 	if (!strcmp(name, "auto"))
-		return;
+		return 0;
+	if (m->backend->processes && !strcmp(name, "guest"))
+		return policy_fail(e, POLICY_FAILED,
+			"--home guest needs a virtual machine, and the backend is process");
 	m->home = !strcmp(name, "guest") ? LAUNCH_HOME_GUEST : LAUNCH_HOME_HOST;
 	strcpy(m->home_why, "asked for");
+	return 0;
 }
 
-/* require_vm asks for what every backend of this version is: a virtual machine. */
 int policy_machine_choose(const char *backend, const char *home, bool require_vm,
 	struct policy_machine *out, struct policy_error *e)
 {
 	int r;
 
 	memset(out, 0, sizeof *out);
-	(void)require_vm;
 	r = machine_check_names(backend, home, e);
 	if (!r)
-		r = choose_backend(backend, out, e);
+		r = choose_backend(backend, require_vm, out, e);
 	if (!r)
-		choose_home(home, out);
+		r = choose_home(home, out, e);
 	return r;
 }

@@ -49,7 +49,7 @@ struct policy_request {
 	const char *hostname;
 	uint32_t cpus, pids;
 	uint64_t mem, timeout_ns;
-	const char *backend; /* "auto", "kvm" */
+	const char *backend; /* "auto", "kvm", "process" */
 	const char *home;    /* "auto", "guest", "host" */
 	bool require_vm, strict;
 };
@@ -61,6 +61,7 @@ struct policy_machine {
 	enum launch_home home;
 	char backend_why[256];
 	char home_why[160];
+	bool fallback; /* `auto` took processes because no VM is good here: say so */
 };
 
 struct policy;

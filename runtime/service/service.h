@@ -47,6 +47,10 @@ struct service_callbacks {
 	/* Something was refused by policy: once per (operation, path). flag_help such as "--rw /x",
 	 * or "" where no flag would allow it. Both strings are free of control characters. */
 	void (*denied)(void *arg, const char *operation, const char *path, const char *flag_help);
+	/* A file was laid into the window at off (bytes from its start), or a range of it was given
+	 * back. fd is the service's. 0 or -errno, which MAP answers. */
+	int (*window_map)(void *arg, uint64_t off, uint64_t len, int fd, uint64_t file_off);
+	void (*window_unmap)(void *arg, uint64_t off, uint64_t len);
 };
 
 int service_create(

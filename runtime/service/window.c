@@ -27,13 +27,23 @@ static void *window_ptr(const struct service_memory *mem, uint64_t win, uint64_t
 	return mem->window + win;
 }
 
+static int reserve(void *at, uint64_t len)
+{
+	void *p = mmap(
+		at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
 int64_t map_op(struct request *rq)
 {
 	const struct handle *h = rq->h;
 	uint64_t len = rq->msg->a[2];
 	void *at = window_ptr(&rq->s->mem, rq->msg->a[3], &len);
 	int prot = PROT_READ | (h->access & RIGHT_WRITE ? PROT_WRITE : 0);
+	const struct service_callbacks *cb = &rq->s->cb;
 	void *p;
+	int r;
 
 	if (!(h->flags & HANDLE_REGULAR))
 		return -ENODEV;
@@ -43,20 +53,27 @@ int64_t map_op(struct request *rq)
 		return -EINVAL;
 	p = mmap(
 		at, len, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, h->fd, (off_t)rq->msg->a[1]);
-	return p == MAP_FAILED ? -errno : 0;
+	if (p == MAP_FAILED)
+		return -errno;
+	if (!cb->window_map)
+		return 0;
+	r = cb->window_map(cb->arg, rq->msg->a[3], len, h->fd, rq->msg->a[1]);
+	if (r)
+		reserve(at, len);
+	return r;
 }
 
 int64_t unmap_op(struct request *rq)
 {
 	uint64_t len = rq->msg->a[2];
 	void *at = window_ptr(&rq->s->mem, rq->msg->a[1], &len);
-	void *p;
+	const struct service_callbacks *cb = &rq->s->cb;
 
 	if (!at)
 		return -EINVAL;
-	p = mmap(
-		at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-	return p == MAP_FAILED ? -errno : 0;
+	if (cb->window_unmap)
+		cb->window_unmap(cb->arg, rq->msg->a[1], len);
+	return reserve(at, len);
 }
 
 /* RAM is a shared memfd (a hole is punched) or private and anonymous (dropped). Anything else, such

@@ -34,9 +34,10 @@ int process_probe(struct process_caps *out, char *why, size_t why_size);
 
 /* ram_fd: what STUB_FD_RAM will be; stays the caller's. */
 int process_vm_create(struct process_vm **out, const struct process_caps *caps, int ram_fd);
-/* Forks the zygote: call it in the jail that the spaces shall live in, while there is one thread.
- */
-int process_vm_start(struct process_vm *vm);
+/* Forks the zygote: call it in the jail that the spaces shall live in, on a thread that lives as
+ * long as they. Capabilities are dropped; no_new_privs must be set. pid_namespace: in one of their
+ * own, for which CAP_SYS_ADMIN is needed. */
+int process_vm_start(struct process_vm *vm, bool pid_namespace);
 void process_vm_destroy(struct process_vm *vm);
 
 /* A file that may be mapped from now on: its number for stub_op.fd, or -errno. fd stays the
@@ -53,10 +54,11 @@ int process_space_op(struct process_space *s, const struct stub_op *op);
 /* Registers for the next run, and after it those that user code had; cs and ss are set by the run.
  */
 struct stub_regs *process_regs(struct process_space *s);
-struct process_bases {
+struct process_bases { /* of FS and GS */
 	uint64_t fs, gs;
 };
-struct process_bases *process_bases(struct process_space *s);
+struct process_bases process_bases_get(const struct process_space *s);
+void process_bases_set(struct process_space *s, struct process_bases bases);
 /* What the next run takes over: the FPU state in buf (caps.fpu_size bytes, which the processor must
  * not refuse). Else user code goes on with the state that it had. */
 void process_fpu_set(struct process_space *s, const void *buf);

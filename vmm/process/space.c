@@ -122,10 +122,15 @@ struct stub_regs *process_regs(struct process_space *s)
 	return &s->regs;
 }
 
-struct process_bases *process_bases(struct process_space *s)
+struct process_bases process_bases_get(const struct process_space *s)
 {
-	s->bases_dirty = true;
-	return &s->bases;
+	return s->bases;
+}
+
+void process_bases_set(struct process_space *s, struct process_bases bases)
+{
+	s->bases_dirty |= s->bases.fs != bases.fs || s->bases.gs != bases.gs;
+	s->bases = bases;
 }
 
 /* -- FPU -- */

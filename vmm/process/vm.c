@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -84,18 +83,19 @@ int process_vm_create(struct process_vm **out, const struct process_caps *caps, 
 	return 0;
 }
 
-int process_vm_start(struct process_vm *vm)
+int process_vm_start(struct process_vm *vm, bool pid_namespace)
 {
-	return process_zygote_start(vm);
+	return process_zygote_start(vm, pid_namespace);
 }
 
-/* The kernel ends the spaces with the zygote (PR_SET_PDEATHSIG), those that are known at once. */
+/* The zygote ends when its socket does, and the kernel ends the spaces with it (PR_SET_PDEATHSIG).
+ */
 void process_vm_destroy(struct process_vm *vm)
 {
-	if (vm->zygote_pid) {
-		kill(vm->zygote_pid, SIGKILL);
+	if (vm->socket >= 0)
+		close(vm->socket);
+	if (vm->zygote_pid)
 		waitpid(vm->zygote_pid, NULL, 0);
-	}
 	for (struct process_space *s = vm->idle, *next; s; s = next) {
 		next = s->next;
 		close(s->pidfd);
@@ -105,8 +105,6 @@ void process_vm_destroy(struct process_vm *vm)
 		munmap(vm->control, CONTROL_SIZE);
 	if (vm->control_fd >= 0)
 		close(vm->control_fd);
-	if (vm->socket >= 0)
-		close(vm->socket);
 	free(vm);
 }
 

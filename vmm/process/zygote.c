@@ -4,12 +4,14 @@
  * The child goes through these steps, each before what it protects against could happen:
  *   1. it dies with the launcher (PR_SET_PDEATHSIG), and cannot be dumped or traced by the user;
  *   2. a session of its own: the terminal's signals are not for it;
- *   3. its descriptors become 0, 1, 2 (layout.h), all others are closed;
+ *   3. no capabilities; its descriptors become 0, 1, 2 (layout.h), all others are closed;
  *   4. off the launcher's stack; the stub's pages are mapped where layout.h says, rseq is left;
  *   5. the stub's code unmaps everything else (stub_zygote.c).
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -61,6 +63,15 @@ static void leave_rseq(void)
 		_exit(1);
 }
 
+static void drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {0};
+
+	if (syscall(SYS_capset, &head, none))
+		_exit(1);
+}
+
 static void map_at(uint64_t va, uint64_t size, int prot, int flags, int fd, off_t off)
 {
 	if (mmap((void *)va, size, prot, flags | MAP_FIXED, fd, off) != (void *)va)
@@ -90,6 +101,7 @@ static _Noreturn void become_zygote(const struct process_vm *vm, int socket)
 	setsid();
 	move_fds(vm, socket);
 	limit_resources();
+	drop_capabilities();
 	leave_rseq();
 	stack = mmap(
 		NULL, BOOT_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -103,18 +115,27 @@ static _Noreturn void become_zygote(const struct process_vm *vm, int socket)
 
 /* -- in the launcher -- */
 
-int process_zygote_start(struct process_vm *vm)
+/* A plain fork (clone(2)); glibc's handlers of it have nothing to do for a child that goes at once.
+ */
+static pid_t fork_with(unsigned long flags)
+{
+	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
+}
+
+int process_zygote_start(struct process_vm *vm, bool pid_namespace)
 {
 	int pair[2];
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	pid = fork();
+	pid = fork_with(pid_namespace ? CLONE_NEWPID : 0);
 	if (pid < 0) {
+		int err = errno;
+
 		close(pair[0]);
 		close(pair[1]);
-		return -errno;
+		return -err;
 	}
 	if (!pid)
 		become_zygote(vm, pair[1]);

@@ -2,7 +2,7 @@
  *
  * Home `host`: the core linked into the launcher (or a test). What the launcher calls, and the
  * engine interface: how user code is run. Engines: trap (a vCPU whose ring 0 is a handful of
- * instructions), later processes; tests bring their own.
+ * instructions), process (trapped processes of the host); tests bring their own.
  *
  * The core runs on the thread that calls host_home_run, with tasks as contexts of their own stacks.
  */
@@ -23,6 +23,8 @@ struct host_engine_ops {
 	void (*run)(void *engine, struct task *t);
 	/* Entries of mm were removed or lost rights. */
 	void (*tlb_flush)(void *engine, struct mm *mm, u64 va, u64 npages);
+	/* Entries of mm were added or gained rights. May be absent. */
+	void (*tlb_added)(void *engine, struct mm *mm, u64 va, u64 npages);
 	/* Page-table frames of mm are freed: they may come back as anything. May be absent. */
 	void (*tables_freed)(void *engine, struct mm *mm);
 	void (*pgd_init)(void *engine, u64 *pgd);

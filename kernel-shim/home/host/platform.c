@@ -65,6 +65,8 @@ void plat_tables_freed(struct mm *mm)
 
 void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
 {
+	if (host_home.c.engine->tlb_added)
+		host_home.c.engine->tlb_added(host_home.c.engine_arg, mm, va, npages);
 }
 
 /* -- user code -- */

@@ -6,21 +6,14 @@
  * `syscall` to the stub at LSTAR, exceptions to the stubs of the IDT; both exit with `out`.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "core/task.h"
 #include "home/host/host_internal.h"
+#include "home/host/kick_timer.h"
 #include "home/host/trap_internal.h"
 #include "mm/mm.h"
-
-#ifndef sigev_notify_thread_id
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
 
 struct host_trap {
 	const struct vm_ops *ops;
@@ -38,9 +31,7 @@ struct host_trap {
 	struct vm_sregs s;	 /* as last set */
 	struct task *fpu_owner;	 /* whose state the vCPU holds */
 	size_t fpu_size;
-	timer_t timer;
-	bool timer_made;
-	u64 timer_at;
+	struct kick_timer timer;
 };
 
 /* The stack image that iretq takes: SDM vol. 3, 6.14.2. */
@@ -422,16 +413,8 @@ static void trap_mm_gone(void *engine, struct mm *mm)
 static void trap_set_kick(void *engine, u64 when_ns)
 {
 	struct host_trap *e = engine;
-	struct itimerspec its = {
-		.it_value = {(time_t)(when_ns / NSEC_PER_SEC), (long)(when_ns % NSEC_PER_SEC)},
-	};
 
-	/* an earlier kick that is set already does no harm, and costs no call to leave */
-	if (!when_ns || (e->timer_at && e->timer_at <= when_ns && e->timer_at > clock_mono_ns()))
-		return;
-	if (timer_settime(e->timer, TIMER_ABSTIME, &its, NULL))
-		plat_panic("the kick timer cannot be set");
-	e->timer_at = when_ns;
+	kick_timer_set(&e->timer, when_ns);
 }
 
 const struct host_engine_ops host_trap_ops = {
@@ -449,30 +432,9 @@ const struct host_engine_ops host_trap_ops = {
 
 /* -- making one -- */
 
-static void on_kick_timer(int sig, siginfo_t *si, void *uc)
+static void on_kick_timer(void *engine)
 {
-	(void)sig;
-	(void)uc;
-	host_trap_kick(si->si_value.sival_ptr);
-}
-
-static int make_timer(struct host_trap *e)
-{
-	struct sigaction sa = {.sa_sigaction = on_kick_timer, .sa_flags = SA_SIGINFO | SA_RESTART};
-	struct sigevent ev = {
-		.sigev_notify = SIGEV_THREAD_ID,
-		.sigev_signo = SIGRTMIN + 1,
-		.sigev_value.sival_ptr = e,
-	};
-
-	sigfillset(&sa.sa_mask);
-	if (sigaction(ev.sigev_signo, &sa, NULL))
-		return -errno;
-	ev.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-	if (timer_create(CLOCK_MONOTONIC, &ev, &e->timer))
-		return -errno;
-	e->timer_made = true;
-	return 0;
+	host_trap_kick(engine);
 }
 
 static int set_registers(struct host_trap *e, const struct vm_caps *caps)
@@ -522,7 +484,7 @@ int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm
 	e->fpu_size = caps->xsave_size;
 	e->ring0 = true;
 	trap_stubs_write(ram, ram_size, caps->syscall_ring0);
-	r = make_timer(e);
+	r = kick_timer_make(&e->timer, on_kick_timer, e);
 	if (!r)
 		r = set_registers(e, caps);
 	if (r) {
@@ -535,8 +497,7 @@ int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm
 
 void host_trap_destroy(struct host_trap *e)
 {
-	if (e->timer_made)
-		timer_delete(e->timer);
+	kick_timer_delete(&e->timer);
 	free(e);
 }
 

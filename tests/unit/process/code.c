@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "tests/unit/process/code.h"
@@ -30,8 +31,9 @@ int rig_setup(void **state)
 	r->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, r->ram_fd, 0);
 	assert_ptr_not_equal(r->ram, MAP_FAILED);
 	assert_int_equal(process_probe(&r->caps, why, sizeof(why)), 0);
+	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	assert_int_equal(process_vm_create(&r->vm, &r->caps, r->ram_fd), 0);
-	assert_int_equal(process_vm_start(r->vm), 0);
+	assert_int_equal(process_vm_start(r->vm, false), 0);
 	r->space = rig_space(r);
 	*state = r;
 	return 0;

@@ -113,8 +113,7 @@ static void bases_are_set(void **state)
 	struct rig *r = *state;
 	struct process_exit x;
 
-	process_bases(r->space)->fs = DATA + 0x100;
-	process_bases(r->space)->gs = DATA + 0x200;
+	process_bases_set(r->space, (struct process_bases){DATA + 0x100, DATA + 0x200});
 	/* movl $1,%fs:0; movl $2,%gs:0; syscall */
 	RUN(r, "\x64\xc7\x04\x25\0\0\0\0\x01\0\0\0\x65\xc7\x04\x25\0\0\0\0\x02\0\0\0\x0f\x05", &x);
 	assert_int_equal(x.signo, SIGSYS);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/task.h"
+#include "home/host/kick_timer.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+static void on_timer(int sig, siginfo_t *si, void *uc)
+{
+	struct kick_timer *k = si->si_value.sival_ptr;
+
+	(void)sig;
+	(void)uc;
+	k->fire(k->arg);
+}
+
+int kick_timer_make(struct kick_timer *k, void (*fire)(void *arg), void *arg)
+{
+	struct sigaction sa = {.sa_sigaction = on_timer, .sa_flags = SA_SIGINFO | SA_RESTART};
+	struct sigevent ev = {
+		.sigev_notify = SIGEV_THREAD_ID,
+		.sigev_signo = SIGRTMIN + 1,
+		.sigev_value.sival_ptr = k,
+	};
+
+	k->fire = fire;
+	k->arg = arg;
+	k->at = 0;
+	sigfillset(&sa.sa_mask);
+	if (sigaction(ev.sigev_signo, &sa, NULL))
+		return -errno;
+	ev.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+	if (timer_create(CLOCK_MONOTONIC, &ev, &k->timer))
+		return -errno;
+	k->made = true;
+	return 0;
+}
+
+void kick_timer_delete(struct kick_timer *k)
+{
+	if (k->made)
+		timer_delete(k->timer);
+	k->made = false;
+}
+
+void kick_timer_set(struct kick_timer *k, u64 when_ns)
+{
+	struct itimerspec its = {
+		.it_value = {(time_t)(when_ns / NSEC_PER_SEC), (long)(when_ns % NSEC_PER_SEC)},
+	};
+
+	/* an earlier kick that is set already does no harm, and costs no call to leave */
+	if (!when_ns || (k->at && k->at <= when_ns && k->at > clock_mono_ns()))
+		return;
+	if (timer_settime(k->timer, TIMER_ABSTIME, &its, NULL))
+		plat_panic("the kick timer cannot be set");
+	k->at = when_ns;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The timer that makes an engine's run() return: a signal to the core's own thread.
+ */
+#ifndef HOME_HOST_KICK_TIMER_H
+#define HOME_HOST_KICK_TIMER_H
+
+#include <time.h>
+
+#include "core/types.h"
+
+struct kick_timer {
+	timer_t timer;
+	bool made;
+	u64 at; /* monotonic time that it is set to */
+	void (*fire)(void *arg);
+	void *arg;
+};
+
+/* On the core's thread. fire is called in a signal handler. 0 or -errno; `k` must stay where it is.
+ */
+int kick_timer_make(struct kick_timer *k, void (*fire)(void *arg), void *arg);
+void kick_timer_delete(struct kick_timer *k);
+/* At monotonic time when_ns or before (0: not wanted). */
+void kick_timer_set(struct kick_timer *k, u64 when_ns);
+
+#endif
