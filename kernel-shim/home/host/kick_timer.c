@@ -17,6 +17,8 @@ static void on_timer(int sig, siginfo_t *si, void *uc)
 
 	(void)sig;
 	(void)uc;
+	/* The shim's clock may be a little behind the host's: it will want the same time again. */
+	k->at = 0;
 	k->fire(k->arg);
 }
 
@@ -55,10 +57,12 @@ void kick_timer_set(struct kick_timer *k, u64 when_ns)
 		.it_value = {(time_t)(when_ns / NSEC_PER_SEC), (long)(when_ns % NSEC_PER_SEC)},
 	};
 
+	u64 at = k->at;
+
 	/* an earlier kick that is set already does no harm, and costs no call to leave */
-	if (!when_ns || (k->at && k->at <= when_ns && k->at > clock_mono_ns()))
+	if (!when_ns || (at && at <= when_ns && at > clock_mono_ns()))
 		return;
+	k->at = when_ns; /* before the timer can fire */
 	if (timer_settime(k->timer, TIMER_ABSTIME, &its, NULL))
 		plat_panic("the kick timer cannot be set");
-	k->at = when_ns;
 }

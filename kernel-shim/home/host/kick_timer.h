@@ -11,7 +11,7 @@
 struct kick_timer {
 	timer_t timer;
 	bool made;
-	u64 at; /* monotonic time that it is set to */
+	volatile u64 at; /* monotonic time that it is set to; 0: it has fired, or never was */
 	void (*fire)(void *arg);
 	void *arg;
 };
