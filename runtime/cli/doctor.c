@@ -153,7 +153,7 @@ static void print_machine(const struct doctor *d)
 	if (!m->backend)
 		return;
 	if (*m->caps.note)
-		line(m->caps.hardware, "kvm", m->caps.note);
+		line(m->caps.hardware || m->backend->processes, m->backend->name, m->caps.note);
 	snprintf(text, sizeof text, "%s (%s)", report_home_name(m->home), m->home_why);
 	line(true, "home", text);
 }

@@ -79,6 +79,8 @@ static int prepare(struct run *run)
 		run->report.error = strdup(e.text);
 		return e.code;
 	}
+	if (policy_fallback(run->policy) && !run->options.quiet)
+		cli_say("backend process: %s", policy_fallback(run->policy));
 	c = policy_config(run->policy);
 	c->verbose = run->options.verbose;
 	c->trace = run->options.trace;

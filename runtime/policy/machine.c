@@ -91,7 +91,7 @@ static int use_best(bool require_vm, struct policy_machine *m, struct policy_err
 	}
 	m->backend = &vm_process_ops;
 	m->caps = process;
-	m->fallback = true;
+	m->fallback = !have_kvm;
 	if (have_kvm)
 		say_why(m, "%s",
 			"/dev/kvm has no VMX or SVM behind it, where processes are faster");

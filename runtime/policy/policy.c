@@ -286,6 +286,11 @@ const char *policy_backend_name(const struct policy *p)
 	return p->machine.backend->name;
 }
 
+const char *policy_fallback(const struct policy *p)
+{
+	return p->machine.fallback ? p->machine.backend_why : NULL;
+}
+
 /* launch_run closes the mounts' descriptors and marks them so. */
 void policy_free(struct policy *p)
 {

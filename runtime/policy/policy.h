@@ -73,6 +73,8 @@ struct launch_config *policy_config(struct policy *p);
 /* A remark on the view worth showing when the program fails, or "". */
 const char *policy_note(const struct policy *p);
 const char *policy_backend_name(const struct policy *p);
+/* Why programs run without a virtual machine although nobody asked for that, or NULL. */
+const char *policy_fallback(const struct policy *p);
 void policy_free(struct policy *p);
 
 int policy_machine_choose(const char *backend, const char *home, bool require_vm,
