@@ -18,7 +18,8 @@
 
 /* Where a program's addresses end: the last page below the canonical border is never mapped, as on
  * Linux (TASK_SIZE_MAX). */
-#define BOOT_USER_VA_END 0x00007ffffffff000ull
+#define BOOT_USER_VA_END   0x00007ffffffff000ull
+#define BOOT_USER_VA_START 0x10000ull /* vm.mmap_min_addr of most distributions */
 
 /* Guest-virtual layout of the guest home: physical memory and the image in the upper half. */
 #define BOOT_PHYSMAP_VA 0xffff800000000000ull
@@ -66,11 +67,12 @@ struct boot_block {
 	uint64_t window_size;
 	uint64_t ring_gpa; /* ring of vCPU n at ring_gpa + n * ring_stride */
 	uint64_t ring_stride;
-	uint64_t clock_gpa;   /* struct boot_clock, a page of its own */
-	uint64_t vclock_gpa;  /* the one that programs see, read-only: clock_gpa, or a copy where a
-				 program could write to it */
-	uint64_t user_start;  /* guest-physical: the vclock page, then programs' pages; the shim's
-				 from  below; 0: no such border */
+	uint64_t clock_gpa;  /* struct boot_clock, a page of its own */
+	uint64_t vclock_gpa; /* the one that programs see, read-only: clock_gpa, or a copy where a
+				program could write to it */
+	uint64_t user_start; /* guest-physical: the vclock page, then programs' pages; the shim's
+				from  below; 0: no such border */
+	uint64_t user_va_start; /* first address that a program may map (vm.mmap_min_addr) */
 	uint64_t user_va_end; /* first address that no program may map, at most BOOT_USER_VA_END */
 	uint64_t cr3;	      /* guest home: the page-table root that the launcher built */
 	uint32_t ncpus;

@@ -155,6 +155,7 @@ void core_boot(struct kernel *k, const struct boot_block *b)
 	kern = k;
 	k->boot = b;
 	k->clock = phys_ptr(b->clock_gpa);
+	k->user_va_start = b->user_va_start;
 	k->user_va_end = b->user_va_end;
 	k->xsave_size = b->xsave_size;
 	k->xcr0 = b->xcr0;

@@ -224,7 +224,7 @@ int elf_map(struct elf_file *e, struct mm *mm, u64 base, struct elf_extent *x)
 	}
 	x->start = lo + x->bias;
 	x->end = hi + x->bias;
-	if (x->start < MM_MIN_ADDR)
+	if (x->start < kern->user_va_start)
 		return -EPERM;
 	for (u32 i = 0; i < e->h.e_phnum && !r; i++) {
 		const Elf64_Phdr *p = &e->ph[i];

@@ -280,7 +280,7 @@ struct kernel {
 	void *io_state;	     /* struct io_state (fs/anon.h) */
 	struct tty *console; /* the terminal behind stdin, or NULL */
 	char hostname[65], domainname[65];
-	u64 user_va_end; /* what a program may map ends here */
+	u64 user_va_start, user_va_end; /* what a program may map; the first is vm.mmap_min_addr */
 	u64 xsave_size;
 	u64 xcr0;
 	u64 absent_seen[8]; /* bitmap of absent calls already named under -v */

@@ -171,9 +171,15 @@ static const struct pseudo_def kernel_entries[] = {
 	PROC_END,
 };
 
+static int show_mmap_min_addr(struct seqbuf *s, const struct pseudo_node *n)
+{
+	seq_printf(s, "%llu\n", (unsigned long long)kern->user_va_start);
+	return 0;
+}
+
 static const struct pseudo_def vm_entries[] = {
 	PROC_TEXT("max_map_count", 0444, "65530"),
-	PROC_TEXT("mmap_min_addr", 0444, "65536"),
+	PROC_FILE("mmap_min_addr", 0444, show_mmap_min_addr),
 	PROC_TEXT("nr_hugepages", 0444, "0"),
 	PROC_TEXT("overcommit_memory", 0444, "1"),
 	PROC_TEXT("overcommit_ratio", 0444, "50"),

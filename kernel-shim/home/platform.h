@@ -39,6 +39,8 @@ int plat_window_write(u64 window_off, const void *src, size_t n);
 /* Called once for each new root (a zeroed page): the guest home copies the kernel's half. */
 void plat_pgd_init(u64 *pgd);
 void plat_pgd_destroy(struct mm *mm);
+/* mm is a new copy of old, which never ran. 0 or -ENOMEM. */
+int plat_mm_forked(struct mm *mm, struct mm *old);
 /* Entries for [va, va + npages * 4096) of mm were removed or lost rights. Cheap if mm is not
  * loaded. */
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages);

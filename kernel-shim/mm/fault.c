@@ -25,7 +25,7 @@ int mm_grow_stack(struct mm *mm, struct vma *v, u64 va)
 	u32 i = vma_index(mm, v->start);
 	struct vma *prev = i ? mm->vmas[i - 1] : NULL;
 
-	if (start < MM_MIN_ADDR || v->end - start > mm_rlimit(RLIMIT_STACK))
+	if (start < kern->user_va_start || v->end - start > mm_rlimit(RLIMIT_STACK))
 		return -ENOMEM;
 	/* The guard gap keeps a stack that overflows from running into another mapping. */
 	if (prev && (prev->prot & PROT_MASK) && !(prev->flags & MAP_GROWSDOWN) &&

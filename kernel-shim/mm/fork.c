@@ -110,6 +110,8 @@ struct mm *mm_fork(struct mm *old)
 	for (u32 i = 0; i < old->nvmas && !r; i++)
 		if (!(old->vmas[i]->vmflags & VMA_DONTFORK))
 			r = copy_vma(mm, old, old->vmas[i], &lost);
+	if (!r)
+		r = plat_mm_forked(mm, old);
 	if (lost)
 		plat_tlb_flush(old, 0, USER_VA_END >> PAGE_SHIFT);
 	if (!r)

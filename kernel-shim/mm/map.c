@@ -61,8 +61,8 @@ static s64 space_below(struct mm *mm, u64 top, u64 len)
 
 	if (i < mm->nvmas)
 		top = min_u64(top, claim_start(mm->vmas[i]));
-	for (; top >= len + MM_MIN_ADDR; i--) {
-		u64 floor = i ? mm->vmas[i - 1]->end : MM_MIN_ADDR;
+	for (; top >= len + kern->user_va_start; i--) {
+		u64 floor = i ? mm->vmas[i - 1]->end : kern->user_va_start;
 
 		if (top >= floor && top - floor >= len)
 			return (s64)(top - len);
@@ -98,7 +98,7 @@ s64 mm_find_space(struct mm *mm, u64 addr, u64 len, u32 flags)
 	if (addr) { /* a hint */
 		addr = round_up(addr, PAGE_SIZE);
 		v = mm_find_after(mm, addr);
-		if (addr >= MM_MIN_ADDR && addr <= kern->user_va_end - len &&
+		if (addr >= kern->user_va_start && addr <= kern->user_va_end - len &&
 			(!v || addr + len <= claim_start(v)))
 			return (s64)addr;
 		if (flags & MAP_32BIT)
@@ -117,15 +117,15 @@ static s64 map_place(struct mm *mm, u64 addr, u64 len, u32 flags)
 
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
 		addr &= ~(PAGE_SIZE - 1);
-		if (addr && addr < MM_MIN_ADDR)
-			addr = MM_MIN_ADDR;
+		if (addr && addr < kern->user_va_start)
+			addr = kern->user_va_start;
 		return mm_find_space(mm, addr, len, flags);
 	}
 	if (len > kern->user_va_end || addr > kern->user_va_end - len)
 		return -ENOMEM;
 	if (addr & (PAGE_SIZE - 1))
 		return -EINVAL;
-	if (addr < MM_MIN_ADDR)
+	if (addr < kern->user_va_start)
 		return -EPERM;
 	v = mm_find_after(mm, addr);
 	if ((flags & MAP_FIXED_NOREPLACE) && v && v->start < addr + len)

@@ -12,7 +12,6 @@
 #include "fs/vfs.h"
 #include "mm/mm.h"
 
-#define MM_MIN_ADDR  0x10000ull	       /* vm.mmap_min_addr */
 #define MM_MAX_VMAS  65530u	       /* vm.max_map_count */
 #define MM_GUARD_GAP (256 * PAGE_SIZE) /* below a stack (stack_guard_gap) */
 /* A page fault costs up to 40 µs on hosts with an emulated ring 0 (DESIGN section 5), so one fault

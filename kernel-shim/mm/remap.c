@@ -134,7 +134,7 @@ static s64 remap_to(struct remap *m)
 		return -EINVAL;
 	if (m->addr + m->old_len > m->new_addr && m->new_addr + m->new_len > m->addr)
 		return -EINVAL;
-	if ((m->flags & MREMAP_FIXED) && m->new_addr < MM_MIN_ADDR)
+	if ((m->flags & MREMAP_FIXED) && m->new_addr < kern->user_va_start)
 		return -EPERM;
 	if (m->flags & MREMAP_FIXED) {
 		r = mm_unmap(m->mm, m->new_addr, m->new_len);

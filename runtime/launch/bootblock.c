@@ -213,6 +213,8 @@ int launch_bootblock_build(struct launch *l)
 	l->boot->clock_gpa = clock_gpa;
 	l->boot->vclock_gpa = vclock_gpa;
 	l->boot->user_start = l->shared_start;
+	l->boot->user_va_start =
+		l->home->user_va_start ? l->home->user_va_start : BOOT_USER_VA_START;
 	l->boot->user_va_end = l->home->user_va_end ? l->home->user_va_end : BOOT_USER_VA_END;
 	l->boot->ring_gpa = ring_gpa;
 	r = fill(l, &b);

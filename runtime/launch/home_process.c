@@ -100,6 +100,7 @@ static void process_destroy(struct launch *l)
 
 const struct launch_home_ops launch_home_process = {
 	.name = "host",
+	.user_va_start = STUB_LOW_END,
 	.user_va_end = STUB_BASE,
 	.own_ram = process_own_ram,
 	.ram_reserved = process_ram_reserved,

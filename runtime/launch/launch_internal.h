@@ -43,7 +43,8 @@ struct launch {
 /* Where the shim lives. Called in this order on the thread that called launch_run. */
 struct launch_home_ops {
 	const char *name;
-	uint64_t user_va_end; /* what programs may map ends here; 0: BOOT_USER_VA_END */
+	/* What programs may map; 0: BOOT_USER_VA_START, BOOT_USER_VA_END. */
+	uint64_t user_va_start, user_va_end;
 	/* Bytes of RAM, besides what was asked for, that programs' pages never come from and that
 	 * nobody but this process can map. Absent: all of RAM is one. */
 	uint64_t (*own_ram)(struct launch *l);

@@ -15,14 +15,23 @@
 #define STUB_TEXT_SIZE	  0x4000
 #define STUB_CTX	  (STUB_BASE + 0x40000) /* struct stub_ctx of this process */
 #define STUB_CTX_SIZE	  0x20000
+#define STUB_PATCH_CODE	  (STUB_BASE + 0x100000) /* where patched calls go: see patch.c */
+#define STUB_PATCH_TABLE  0x60000
+#define STUB_LOW_END	  0x70000 /* a program's addresses begin here */
+#define STUB_PATCHES	  1024
+#define STUB_PATCH_SIZE	  32 /* bytes of code for each */
+#define STUB_TABLE_SIZE	  (STUB_PATCHES * 8)
+#define STUB_CODE_SIZE	  (STUB_PATCHES * STUB_PATCH_SIZE)
+#define STUB_CALL_ENTRY	  (STUB_TEXT + 64)
 #define STUB_ZYGOTE_STACK (STUB_BASE + 0x80000)
 #define STUB_ZYGOTE_SIZE  0x4000
 #define STUB_END	  0x7ffffffff000
 
-/* The control memfd: text, constants, then one context for each trapped process. */
+/* The control memfd: text, constants, then for each trapped process its context, table and code. */
 #define STUB_FILE_TEXT	0
 #define STUB_FILE_CONST STUB_TEXT_SIZE
 #define STUB_FILE_CTX	0x10000
+#define STUB_SLOT_SIZE	(STUB_CTX_SIZE + STUB_TABLE_SIZE + STUB_CODE_SIZE)
 
 /* Descriptors of zygote and stubs, which share one table. */
 #define STUB_FD_CONTROL	   0
@@ -31,7 +40,9 @@
 #define STUB_FD_FIRST_FILE 3 /* files of the window, as they come */
 
 #define STUB_KICK_SIGNAL 10 /* SIGUSR1: not queued, so that kicks do not pile up frames */
-#define STUB_CTX_KICKED	 16 /* offsetof(struct stub_ctx, kicked) */
+/* For assembly: offsets in struct stub_ctx. */
+#define STUB_CTX_KICKED 16
+#define STUB_CTX_REGS	88
 
 #ifndef __ASSEMBLER__
 #include <linux/filter.h>
@@ -56,15 +67,17 @@ struct stub_op {
 #define STUB_OPS 96
 
 /* What the launcher asks for, in ctx.flags, after the operations. */
-#define STUB_RUN       1u /* enter user code at ctx.regs */
-#define STUB_FPU_LOAD  2u /* before that, take the FPU state from ctx.fpu */
-#define STUB_FPU_FRAME 4u /* or from the signal frame that the last event left */
-#define STUB_SET_BASES 8u /* and FS, GS from ctx.fs_base, ctx.gs_base */
+#define STUB_RUN       1u  /* enter user code at ctx.regs */
+#define STUB_FPU_LOAD  2u  /* before that, take the FPU state from ctx.fpu */
+#define STUB_FPU_FRAME 4u  /* or from the signal frame that the last event left */
+#define STUB_SET_BASES 8u  /* and FS, GS from ctx.fs_base, ctx.gs_base */
+#define STUB_FPU_SAVE  16u /* put what is in the registers into ctx.fpu; with nothing else */
 
 /* Where the program's FPU state is. */
 enum stub_fpu_place { STUB_FPU_IN_FRAME, STUB_FPU_IN_CTX };
 enum stub_event_kind {
 	STUB_EV_DONE,	/* ready, or the operations were done */
+	STUB_EV_CALL,	/* a patched system call; the FPU state is in the registers */
 	STUB_EV_SIGNAL, /* user code was stopped by a signal; regs and the frame hold its state */
 	STUB_EV_EARLY,	/* a kick came before user code was entered; value: enum stub_fpu_place */
 	STUB_EV_OP_FAILED,  /* value: -errno; index: which */
@@ -104,6 +117,7 @@ struct stub_ctx {
 };
 _Static_assert(sizeof(struct stub_ctx) == STUB_CTX_SIZE, "whole pages");
 _Static_assert(__builtin_offsetof(struct stub_ctx, kicked) == STUB_CTX_KICKED, "for assembly");
+_Static_assert(__builtin_offsetof(struct stub_ctx, regs) == STUB_CTX_REGS, "for assembly");
 
 struct stub_const {
 	uint64_t xcr0;	   /* state components that move with a program; 0: FXSAVE */

@@ -51,6 +51,8 @@ void process_space_destroy(struct process_space *s);
 
 /* Queues an operation for before the next run. */
 int process_space_op(struct process_space *s, const struct stub_op *op);
+/* Queues that nothing is mapped any more. */
+int process_space_unmap_all(struct process_space *s);
 /* Registers for the next run, and after it those that user code had; cs and ss are set by the run.
  */
 struct stub_regs *process_regs(struct process_space *s);
@@ -66,7 +68,20 @@ void process_fpu_set(struct process_space *s, const void *buf);
  * xcr0's. */
 void process_fpu_get(struct process_space *s, void *buf);
 
+/* Patched system calls: `mov $nr,%eax; syscall` in a program's text, seven bytes, can be replaced
+ * by the seven of process_patch_bytes, and is then a PROCESS_CALL instead of a signal. Each has a
+ * number below STUB_PATCHES, the caller's choice; ret is the address after it. A jump to where the
+ * `syscall` was is SIGILL there, a step into the replacement SIGTRAP at process_patch_address. */
+#define PROCESS_PATCH_LEN 7
+void process_patch_bytes(uint32_t index, uint8_t out[PROCESS_PATCH_LEN]);
+void process_patch_set(struct process_space *s, uint32_t index, uint64_t ret, uint32_t nr);
+static inline uint64_t process_patch_address(uint32_t index)
+{
+	return STUB_PATCH_CODE + (uint64_t)index * STUB_PATCH_SIZE;
+}
+
 enum process_exit_kind {
+	PROCESS_CALL,	   /* a patched system call: registers are as after SYSCALL */
 	PROCESS_SIGNAL,	   /* signo, code, trapno, error, addr */
 	PROCESS_KICK,	   /* process_kick, or nothing at all */
 	PROCESS_NOT_RUN,   /* the same, before user code was entered: registers are as they were */

@@ -20,9 +20,10 @@ struct process_space {
 	bool bases_dirty;
 	uint32_t nops;
 	struct stub_op queued[STUB_OPS]; /* as ctx->ops, out of the program's reach */
-	enum { FPU_NONE, FPU_SET, FPU_FRAME, FPU_CTX } fpu; /* what the next run does about it */
-	uint64_t frame_fpu;				    /* offset in ctx */
-	bool starting;					    /* has not taken its first turn yet */
+	/* where the program's state is, or what the next run takes */
+	enum { FPU_NONE, FPU_SET, FPU_FRAME, FPU_CTX, FPU_LIVE } fpu;
+	uint64_t frame_fpu; /* offset in ctx */
+	bool starting;	    /* has not taken its first turn yet */
 	bool dead;
 	struct process_space *next; /* idle list */
 };

@@ -31,7 +31,7 @@ static int context_take(struct process_vm *vm)
 
 static struct stub_ctx *context_at(struct process_vm *vm, uint32_t number)
 {
-	return (struct stub_ctx *)(vm->control + STUB_FILE_CTX + (size_t)number * STUB_CTX_SIZE);
+	return (struct stub_ctx *)(vm->control + STUB_FILE_CTX + (size_t)number * STUB_SLOT_SIZE);
 }
 
 static void context_give(struct process_vm *vm, uint32_t number)
@@ -94,14 +94,12 @@ int process_space_create(struct process_vm *vm, struct process_space **out)
 	return 0;
 }
 
-/* All of it goes; what was queued does not matter any more. */
+/* All of it goes but what is the stub's; what was queued does not matter any more. */
 static int space_clear(struct process_space *s)
 {
-	const struct stub_op all = {.kind = STUB_OP_UNMAP, .addr = 0, .len = STUB_BASE};
-
 	s->nops = 0;
 	s->fpu = FPU_NONE;
-	return process_space_op(s, &all);
+	return process_space_unmap_all(s);
 }
 
 void process_space_destroy(struct process_space *s)
@@ -159,17 +157,6 @@ static void fpu_clean(uint8_t *buf, const struct process_caps *caps)
 	memset(buf + 520, 0, 56);
 }
 
-void process_fpu_get(struct process_space *s, void *buf)
-{
-	const struct process_caps *caps = &s->vm->caps;
-	const uint8_t *from = s->ctx->fpu;
-
-	if (s->fpu == FPU_FRAME)
-		from = (const uint8_t *)s->ctx + s->frame_fpu;
-	memcpy(buf, from, caps->fpu_size);
-	fpu_clean(buf, caps);
-}
-
 /* The frame's address is the program's word: it must lie in the context with all that is copied. */
 static void note_frame(struct process_space *s, uint64_t va)
 {
@@ -216,6 +203,22 @@ static int do_turn(struct process_space *s, uint32_t flags, struct stub_event *e
 	return 0;
 }
 
+void process_fpu_get(struct process_space *s, void *buf)
+{
+	const struct process_caps *caps = &s->vm->caps;
+	const uint8_t *from = s->ctx->fpu;
+	struct stub_event ev;
+
+	if (s->fpu == FPU_LIVE) {
+		do_turn(s, STUB_FPU_SAVE, &ev); /* should it fail, the next run says so */
+		s->fpu = FPU_CTX;
+	}
+	if (s->fpu == FPU_FRAME)
+		from = (const uint8_t *)s->ctx + s->frame_fpu;
+	memcpy(buf, from, caps->fpu_size);
+	fpu_clean(buf, caps);
+}
+
 static void op_failed(
 	struct process_space *s, const struct stub_event *ev, struct process_exit *out)
 {
@@ -240,6 +243,16 @@ int process_space_op(struct process_space *s, const struct stub_op *op)
 	s->queued[s->nops] = *op;
 	s->ctx->ops[s->nops++] = *op;
 	return 0;
+}
+
+int process_space_unmap_all(struct process_space *s)
+{
+	const struct stub_op low = {.kind = STUB_OP_UNMAP, .addr = 0, .len = STUB_PATCH_TABLE};
+	const struct stub_op high = {
+		.kind = STUB_OP_UNMAP, .addr = STUB_LOW_END, .len = STUB_BASE - STUB_LOW_END};
+	int r = process_space_op(s, &low);
+
+	return r ? r : process_space_op(s, &high);
 }
 
 static uint32_t run_flags(struct process_space *s)
@@ -268,13 +281,18 @@ static void put_registers(struct process_space *s)
 		c->event.frame_fpu = STUB_CTX + s->frame_fpu;
 }
 
-static void take_signal(
-	struct process_space *s, const struct stub_event *ev, struct process_exit *out)
+static void take_registers(struct process_space *s)
 {
 	s->regs = *(volatile struct stub_regs *)&s->ctx->regs;
 	s->bases.fs = s->ctx->fs_base;
 	s->bases.gs = s->ctx->gs_base;
 	s->bases_dirty = false;
+}
+
+static void take_signal(
+	struct process_space *s, const struct stub_event *ev, struct process_exit *out)
+{
+	take_registers(s);
 	note_frame(s, ev->frame_fpu);
 	out->kind = ev->signo == STUB_KICK_SIGNAL ? PROCESS_KICK : PROCESS_SIGNAL;
 	out->signo = ev->signo;
@@ -289,6 +307,11 @@ static void take_event(
 	struct process_space *s, const struct stub_event *ev, struct process_exit *out)
 {
 	switch (ev->kind) {
+	case STUB_EV_CALL:
+		take_registers(s);
+		s->fpu = FPU_LIVE;
+		out->kind = PROCESS_CALL;
+		break;
 	case STUB_EV_SIGNAL:
 		take_signal(s, ev, out);
 		break;
@@ -318,7 +341,7 @@ int process_run(struct process_space *s, struct process_exit *out)
 	memset(out, 0, sizeof(*out));
 	vm->stats.runs++;
 	put_registers(s);
-	if (wait_started(s)) {
+	if (s->dead || wait_started(s)) {
 		out->kind = PROCESS_DIED;
 		return 0;
 	}

@@ -154,6 +154,8 @@ void stub_serve(void)
 		wait_turn();
 		if (!do_ops())
 			continue;
+		if (CTX->flags & STUB_FPU_SAVE)
+			fpu_save(CTX->fpu);
 		if (!(CTX->flags & STUB_RUN)) {
 			CTX->event.kind = STUB_EV_DONE;
 			continue;
@@ -172,7 +174,23 @@ void stub_early(void)
 	stub_serve();
 }
 
+void stub_call(void)
+{
+	get_bases();
+	CTX->event.kind = STUB_EV_CALL;
+	stub_serve();
+}
+
 /* -- signals -- */
+
+/* In the stub, but for a program that steps into the code of a patched call: the launcher sees to
+ * that. */
+static bool in_stub(uint64_t rip, int signo)
+{
+	if (rip >= STUB_PATCH_CODE && rip < STUB_PATCH_CODE + STUB_CODE_SIZE)
+		return signo == STUB_KICK_SIGNAL;
+	return rip >= STUB_BASE && rip < STUB_END;
+}
 
 static void regs_from_frame(struct stub_regs *r, const greg_t *g)
 {
@@ -219,7 +237,7 @@ void stub_signal(int signo, const siginfo_t *si, ucontext_t *uc)
 	uint64_t rip = (uint64_t)uc->uc_mcontext.gregs[REG_RIP];
 	struct stub_event *ev = &CTX->event;
 
-	if (rip >= STUB_BASE && rip < STUB_END) {
+	if (in_stub(rip, signo)) {
 		bool leaving = in_range(rip, stub_leave_begin, stub_leave_end);
 
 		if (signo == STUB_KICK_SIGNAL && !leaving)

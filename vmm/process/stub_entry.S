@@ -11,6 +11,39 @@ zygote_entry:
 	xor %ebp, %ebp
 	jmp zygote_main
 
+/* A patched system call (patch.c) comes here with the program's registers, but that RCX is where it
+ * goes on and RAX the number, as SYSCALL and the code before it would have them; R11 is free. The
+ * program's stack is not touched: there may be a red zone below it. */
+	.balign 64
+	.globl stub_call_entry
+stub_call_entry:
+	movabs $(STUB_CTX + STUB_CTX_REGS), %r11
+	mov %r15, 0(%r11)
+	mov %r14, 8(%r11)
+	mov %r13, 16(%r11)
+	mov %r12, 24(%r11)
+	mov %rbp, 32(%r11)
+	mov %rbx, 40(%r11)
+	mov %r10, 56(%r11)
+	mov %r9, 64(%r11)
+	mov %r8, 72(%r11)
+	mov %rax, 80(%r11)
+	mov %rcx, 88(%r11)
+	mov %rdx, 96(%r11)
+	mov %rsi, 104(%r11)
+	mov %rdi, 112(%r11)
+	mov %rcx, 128(%r11)
+	mov %rsp, 152(%r11)
+	movabs $(STUB_CTX + STUB_CTX_SIZE), %rsp
+	pushfq
+	pop %rax
+	mov %rax, 48(%r11)
+	mov %rax, 144(%r11)
+	pushq $0x202
+	popfq
+	call stub_call
+	ud2
+
 	.text
 /* Every signal comes here, on the context's stack. Flags that the program left could hurt: NT makes
  * IRETQ fault, AC makes misaligned accesses fault. */

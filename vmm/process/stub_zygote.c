@@ -73,15 +73,24 @@ static void drop_the_rest(void)
 
 /* -- a trapped process begins -- */
 
+static void map_control(long va, long size, long prot, long file)
+{
+	if (call6(__NR_mmap, va, size, prot, MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL, file) != va)
+		die();
+}
+
 _Noreturn static void become_stub(uint32_t number, long zygote)
 {
 	struct sock_fprog prog = {
 		(unsigned short)CONSTANTS->nfilter, (struct sock_filter *)CONSTANTS->filter};
-	long at = call6(__NR_mmap, STUB_CTX, STUB_CTX_SIZE, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL,
-		STUB_FILE_CTX + (long)number * STUB_CTX_SIZE);
+	long file = STUB_FILE_CTX + (long)number * STUB_SLOT_SIZE;
 
-	if (at != STUB_CTX || call6(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0) ||
+	map_control(STUB_CTX, STUB_CTX_SIZE, PROT_READ | PROT_WRITE, file);
+	file += STUB_CTX_SIZE;
+	map_control(STUB_PATCH_TABLE, STUB_TABLE_SIZE, PROT_READ, file);
+	file += STUB_TABLE_SIZE;
+	map_control(STUB_PATCH_CODE, STUB_CODE_SIZE, PROT_READ | PROT_EXEC, file);
+	if (call6(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0) ||
 		call3(__NR_getppid, 0, 0, 0) != zygote)
 		die();
 	if (call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&prog))

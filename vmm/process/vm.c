@@ -12,7 +12,7 @@
 
 #include "vmm/process/process_internal.h"
 
-#define CONTROL_SIZE (STUB_FILE_CTX + (size_t)SPACES_MAX * STUB_CTX_SIZE)
+#define CONTROL_SIZE (STUB_FILE_CTX + (size_t)SPACES_MAX * STUB_SLOT_SIZE)
 #define SPIN_FIRST   1024u
 
 extern const uint8_t process_stub[], process_stub_end[] __attribute__((visibility("hidden")));

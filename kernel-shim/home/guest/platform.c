@@ -155,6 +155,11 @@ void plat_pgd_destroy(struct mm *mm)
 	}
 }
 
+int plat_mm_forked(struct mm *mm, struct mm *old)
+{
+	return 0;
+}
+
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 {
 	if (home.cr3 != mm->pgd)

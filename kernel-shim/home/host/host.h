@@ -21,6 +21,8 @@ struct host_engine_ops {
 	const char *name;
 	/* As plat_user_run. Called on the core's thread, on the task's kernel stack. */
 	void (*run)(void *engine, struct task *t);
+	/* mm is a copy of old. 0 or -ENOMEM. May be absent. */
+	int (*mm_forked)(void *engine, struct mm *mm, struct mm *old);
 	/* Entries of mm were removed or lost rights. */
 	void (*tlb_flush)(void *engine, struct mm *mm, u64 va, u64 npages);
 	/* Entries of mm were added or gained rights. May be absent. */

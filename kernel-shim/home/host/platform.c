@@ -51,6 +51,13 @@ void plat_pgd_destroy(struct mm *mm)
 		host_home.c.engine->mm_gone(host_home.c.engine_arg, mm);
 }
 
+int plat_mm_forked(struct mm *mm, struct mm *old)
+{
+	if (!host_home.c.engine->mm_forked)
+		return 0;
+	return host_home.c.engine->mm_forked(host_home.c.engine_arg, mm, old);
+}
+
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 {
 	if (host_home.c.engine->tlb_flush)

@@ -30,8 +30,20 @@ static void space_free(struct host_space *s)
 	if (s->space)
 		process_space_destroy(s->space);
 	mirror_clear(&s->mirror);
+	free(s->patches.list);
 	list_del(&s->link);
 	free(s);
+}
+
+static struct host_space *space_new(struct host_process *e, struct mm *mm)
+{
+	struct host_space *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	list_add(&e->spaces, &s->link);
+	mm->home_private[0] = (u64)s;
+	return s;
 }
 
 /* The space of mm; NULL if there can be none. */
@@ -39,18 +51,26 @@ static struct host_space *space_get(struct host_process *e, struct mm *mm)
 {
 	struct host_space *s = space_of(mm);
 
-	if (!s) {
-		s = calloc(1, sizeof(*s));
-		if (!s)
-			return NULL;
-		list_add(&e->spaces, &s->link);
-		mm->home_private[0] = (u64)s;
-	}
-	if (!s->space && process_space_create(e->vm, &s->space)) {
+	if (!s)
+		s = space_new(e, mm);
+	if (!s || s->space)
+		return s;
+	if (process_space_create(e->vm, &s->space)) {
 		s->space = NULL;
 		return NULL;
 	}
+	patch_restore(s);
 	return s;
+}
+
+static int process_mm_forked(void *engine, struct mm *mm, struct mm *old)
+{
+	const struct host_space *from = space_of(old);
+	struct host_space *s = from ? space_new(engine, mm) : NULL;
+
+	if (!from)
+		return 0;
+	return s ? patch_copy(s, from) : -ENOMEM;
 }
 
 /* The process is gone: the program killed it. Another takes its place, with nothing mapped. */
@@ -137,7 +157,7 @@ static void take_registers(struct host_space *s, struct task *t)
 	t->gs_base = b.gs;
 }
 
-static void take_call(struct task *t, const struct process_exit *x)
+static void take_call(struct host_space *s, struct task *t, const struct process_exit *x)
 {
 	if (t->regs.rip >= USER_VA_END) /* the vsyscall page, which is not there in a VM */
 		fault(t, VEC_PF, PF_ERR_FETCH_USER, t->regs.rip);
@@ -146,13 +166,19 @@ static void take_call(struct task *t, const struct process_exit *x)
 		fault(t, VEC_GP, 0x80 * 8 + 2, 0);
 	} else {
 		t->trap = (struct trap){.kind = TRAP_SYSCALL};
+		patch_count(s, t);
 	}
 }
 
-static void take_signal(struct task *t, const struct process_exit *x)
+static void take_signal(struct host_space *s, struct task *t, const struct process_exit *x)
 {
-	if (x->signo == SIGSYS)
-		take_call(t, x);
+	bool patched = (x->signo == SIGILL && patch_take_jump(s, t)) ||
+		       (x->signo == SIGTRAP && patch_take_step(s, t));
+
+	if (patched)
+		t->trap = (struct trap){.kind = TRAP_SYSCALL};
+	else if (x->signo == SIGSYS)
+		take_call(s, t, x);
 	else if (x->signo == SIGBUS && x->trapno == VEC_PF)
 		t->trap = (struct trap){.kind = TRAP_BUS, .addr = x->addr};
 	else if (x->trapno == VEC_PF)
@@ -180,9 +206,13 @@ static bool take_failure(struct host_space *s, struct task *t, const struct proc
 static bool take_exit(struct host_space *s, struct task *t, const struct process_exit *x)
 {
 	switch (x->kind) {
+	case PROCESS_CALL:
+		take_registers(s, t);
+		t->trap = (struct trap){.kind = TRAP_SYSCALL};
+		return true;
 	case PROCESS_SIGNAL:
 		take_registers(s, t);
-		take_signal(t, x);
+		take_signal(s, t, x);
 		return true;
 	case PROCESS_KICK:
 		take_registers(s, t);
@@ -249,6 +279,7 @@ const struct host_engine_ops host_process_ops = {
 	.run = process_run_task,
 	.tlb_flush = process_tlb_changed,
 	.tlb_added = process_tlb_changed,
+	.mm_forked = process_mm_forked,
 	.mm_gone = process_mm_gone,
 	.fpu_save = process_fpu_save,
 	.fpu_load = process_fpu_forget,

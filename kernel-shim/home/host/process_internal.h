@@ -29,12 +29,29 @@ struct mirror {
 #define SEEN_W 2ull
 #define SEEN_X 4ull
 
+/* A system call that was patched in the text of an address space. */
+struct patch {
+	u64 ret; /* the address after it */
+	u32 nr;
+};
+/* How often a place trapped, until it is worth a patch. */
+#define HIT_PLACES 256u
+struct patches {
+	u32 n;
+	struct patch *list; /* STUB_PATCHES of them, or NULL */
+	struct {
+		u64 ret;
+		u32 count;
+	} hits[HIT_PLACES];
+};
+
 /* The engine's half of a struct mm. */
 struct host_space {
 	struct list link; /* host_process.spaces */
 	struct process_space *space;
 	struct task *fpu_owner; /* whose FPU state the space holds */
 	struct mirror mirror;
+	struct patches patches;
 	bool retried; /* an operation failed and was tried again */
 	u32 nstale;
 	struct va_range stale[STALE_MAX]; /* may differ from the page tables */
@@ -62,6 +79,17 @@ void space_stale(struct host_space *s, u64 lo, u64 hi);
 int space_sync(struct host_process *e, struct host_space *s, struct mm *mm);
 /* Forgets all that is mapped, and queues that it goes. */
 int space_reset(struct host_space *s);
+
+/* process_patch.c */
+/* A system call of t trapped: after some times its place is patched. */
+void patch_count(struct host_space *s, struct task *t);
+/* The space has a new process: its table is empty. */
+void patch_restore(struct host_space *s);
+int patch_copy(struct host_space *to, const struct host_space *from);
+/* Did this SIGILL (jump) or SIGTRAP (step) come from a patched place? Then t's registers are now as
+ * after a system call. */
+bool patch_take_jump(struct host_space *s, struct task *t);
+bool patch_take_step(struct host_space *s, struct task *t);
 
 /* process_window.c */
 const struct window_range *window_find(const struct host_process *e, u64 off);

@@ -37,11 +37,9 @@ void space_stale(struct host_space *s, u64 lo, u64 hi)
 
 int space_reset(struct host_space *s)
 {
-	const struct stub_op all = {.kind = STUB_OP_UNMAP, .addr = 0, .len = STUB_BASE};
-
 	mirror_clear(&s->mirror);
 	s->nstale = 0;
-	return process_space_op(s->space, &all);
+	return process_space_unmap_all(s->space);
 }
 
 /* -- runs -- */

@@ -450,6 +450,7 @@ static void boot_block_make(struct boot_block *b)
 	b->window_gpa = BOOT_WINDOW_GPA;
 	b->clock_gpa = CLOCK_GPA;
 	b->vclock_gpa = CLOCK_GPA;
+	b->user_va_start = BOOT_USER_VA_START;
 	b->user_va_end = USER_VA_END;
 	b->ncpus = 1;
 	b->path = boot_text(b, "/program");

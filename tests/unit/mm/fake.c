@@ -54,6 +54,7 @@ void fake_start_zones(u64 user_start)
 	kern = &fake_kernel;
 	kern->boot = &fake_boot;
 	kern->xsave_size = 512;
+	kern->user_va_start = BOOT_USER_VA_START;
 	kern->user_va_end = USER_VA_END;
 	fake_boot.window_gpa = BOOT_WINDOW_GPA;
 	fake_boot.window_size = FAKE_WINDOW_SIZE;
@@ -107,6 +108,11 @@ bool fake_stop(void)
 }
 
 /* -- the platform -- */
+
+int plat_mm_forked(struct mm *mm, struct mm *old)
+{
+	return 0;
+}
 
 void plat_zero_page(u64 pa)
 {

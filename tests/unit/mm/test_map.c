@@ -72,7 +72,7 @@ static void hints_and_search(void **state)
 	c = map_anon(0, 4, RW, MAP_PRIVATE); /* below, and joined with its neighbour */
 	assert_int_equal(c, b - 4 * (s64)PG);
 	assert_int_equal(mm()->nvmas, 2);
-	assert_int_equal(map_anon(0x1000, 1, RW, MAP_PRIVATE), MM_MIN_ADDR);
+	assert_int_equal(map_anon(0x1000, 1, RW, MAP_PRIVATE), BOOT_USER_VA_START);
 	b = map_anon(0, 1, RW, MAP_PRIVATE | MAP_32BIT);
 	assert_true(b >= 0x40000000 && b < 0x80000000);
 }

@@ -290,6 +290,95 @@ static void a_space_that_is_killed_is_noticed(void **state)
 	assert_int_equal(x.signo, SIGSYS);
 }
 
+/* mov $39,%eax; syscall, patched; then a real syscall, so that there is an end. */
+static void put_patched(struct rig *r, uint32_t index)
+{
+	uint8_t code[] = "\0\0\0\0\0\0\0\x0f\x05";
+	struct stub_regs *g = process_regs(r->space);
+
+	process_patch_bytes(index, code);
+	process_patch_set(r->space, index, CODE + PROCESS_PATCH_LEN, 39);
+	memcpy(r->ram + 4096, code, sizeof(code));
+	g->rip = CODE;
+	g->rsp = DATA + 4096;
+	g->rflags = 0x202;
+}
+
+static void a_patched_call_comes_without_a_signal(void **state)
+{
+	struct rig *r = *state;
+	struct stub_regs *g = process_regs(r->space);
+	struct process_exit x;
+
+	*g = (struct stub_regs){.rdi = 1, .rsi = 2, .rdx = 3, .r10 = 4, .r8 = 5, .r9 = 6};
+	memset(r->ram, 0xaa, 4096);
+	put_patched(r, STUB_PATCHES - 1);
+	g->rbp = 7;
+	g->rbx = 8;
+	g->r12 = 9;
+	g->r13 = 10;
+	g->r14 = 11;
+	g->r15 = 12;
+	rig_go(r, &x);
+	assert_int_equal(x.kind, PROCESS_CALL);
+	assert_int_equal(g->rax, 39);
+	assert_int_equal(g->rip, CODE + PROCESS_PATCH_LEN);
+	assert_int_equal(g->rcx, g->rip);
+	assert_int_equal(g->r11, g->rflags);
+	assert_int_equal(g->rdi + g->rsi + g->rdx + g->r10 + g->r8 + g->r9, 21);
+	assert_int_equal(g->rbp + g->rbx + g->r12 + g->r13 + g->r14 + g->r15, 57);
+	assert_int_equal(g->rsp, DATA + 4096);
+	assert_int_equal(r->ram[4095], 0xaa); /* the red zone is the program's */
+	rig_go(r, &x);
+	assert_int_equal(x.signo, SIGSYS);
+}
+
+static void vector_registers_live_through_a_patched_call(void **state)
+{
+	struct rig *r = *state;
+	uint8_t fpu[4096] = {0}, back[4096];
+	struct process_exit x;
+	const uint32_t mxcsr = 0x1f80;
+	const uint64_t bv = 3;
+
+	memcpy(fpu + 24, &mxcsr, 4);
+	memcpy(fpu + 512, &bv, 8);
+	memset(fpu + 160 + 7 * 16, 0x5a, 16);
+	process_fpu_set(r->space, fpu);
+	put_patched(r, 0);
+	rig_go(r, &x);
+	assert_int_equal(x.kind, PROCESS_CALL);
+	process_fpu_get(r->space, back);
+	assert_memory_equal(back + 160 + 7 * 16, fpu + 160 + 7 * 16, 16);
+	rig_go(r, &x);
+	process_fpu_get(r->space, back);
+	assert_memory_equal(back + 160 + 7 * 16, fpu + 160 + 7 * 16, 16);
+}
+
+static void a_jump_to_where_the_syscall_was_is_sigill(void **state)
+{
+	struct rig *r = *state;
+	struct process_exit x;
+
+	put_patched(r, 5);
+	process_regs(r->space)->rip = CODE + 5;
+	rig_go(r, &x);
+	assert_int_equal(x.signo, SIGILL);
+	assert_int_equal(process_regs(r->space)->rip, CODE + 5);
+}
+
+static void a_step_over_a_patched_call_stops_at_its_code(void **state)
+{
+	struct rig *r = *state;
+	struct process_exit x;
+
+	put_patched(r, 5);
+	process_regs(r->space)->rflags |= 0x100;
+	rig_go(r, &x);
+	assert_int_equal(x.signo, SIGTRAP);
+	assert_int_equal(process_regs(r->space)->rip, process_patch_address(5));
+}
+
 const struct CMUnitTest run_tests[] = {
 	TEST(a_system_call_is_trapped),
 	TEST(user_code_goes_on_with_the_result),
@@ -305,5 +394,9 @@ const struct CMUnitTest run_tests[] = {
 	TEST(more_operations_than_fit_are_done),
 	TEST(spaces_are_separate_and_used_again),
 	TEST(a_space_that_is_killed_is_noticed),
+	TEST(a_patched_call_comes_without_a_signal),
+	TEST(vector_registers_live_through_a_patched_call),
+	TEST(a_jump_to_where_the_syscall_was_is_sigill),
+	TEST(a_step_over_a_patched_call_stops_at_its_code),
 };
 const size_t run_tests_count = sizeof(run_tests) / sizeof(run_tests[0]);
