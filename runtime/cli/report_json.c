@@ -82,6 +82,26 @@ static json_t *json_exits(const struct launch_result *res)
 	return o;
 }
 
+static json_t *json_process_exits(const struct process_stats *p)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < PROCESS_EXIT_KINDS; i++)
+		json_object_set_new(
+			o, process_exit_name((enum process_exit_kind)i), count(p->exits[i]));
+	return o;
+}
+
+static json_t *json_processes(const struct process_stats *p)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "mapping_changes", count(p->ops));
+	json_object_set_new(o, "made", count(p->spawned));
+	json_object_set_new(o, "kernel_waits", count(p->slept));
+	return o;
+}
+
 static json_t *json_channel(const struct launch_result *res)
 {
 	json_t *o = json_object(), *op;
@@ -159,7 +179,12 @@ bool report_json(const struct report *r, FILE *out)
 	if (r->result) {
 		json_object_set_new(o, "times_ns", json_times(r->result));
 		json_object_set_new(o, "memory", json_memory(r));
-		json_object_set_new(o, "exits", json_exits(r->result));
+		if (r->config->backend->processes) {
+			json_object_set_new(o, "exits", json_process_exits(&r->result->processes));
+			json_object_set_new(o, "processes", json_processes(&r->result->processes));
+		} else {
+			json_object_set_new(o, "exits", json_exits(r->result));
+		}
 		json_object_set_new(o, "channel", json_channel(r->result));
 		json_object_set_new(o, "syscalls", json_syscalls(&r->result->report));
 		json_object_set_new(o, "shim", json_shim(&r->result->report));

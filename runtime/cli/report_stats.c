@@ -38,6 +38,17 @@ static void stats_exits(const struct launch_result *res, FILE *out)
 	row(out, "interrupts injected", res->vm.interrupts);
 }
 
+static void stats_processes(const struct process_stats *p, FILE *out)
+{
+	fprintf(out, "exits of trapped processes, by reason\n");
+	for (int i = 0; i < PROCESS_EXIT_KINDS; i++)
+		if (p->exits[i])
+			row(out, process_exit_name((enum process_exit_kind)i), p->exits[i]);
+	row(out, "mapping changes", p->ops);
+	row(out, "processes made", p->spawned);
+	row(out, "waits in the kernel", p->slept);
+}
+
 static void stats_channel(const struct launch_result *res, FILE *out)
 {
 	fprintf(out, "channel %29s %14s %11s\n", "calls", "ms", "us each");
@@ -83,7 +94,10 @@ void report_stats(const struct report *r, FILE *out)
 	row(out, "processes", res->report.processes);
 	row(out, "channel calls", res->report.channel_calls);
 	row(out, "boot instructions", res->report.boot_instructions);
-	stats_exits(res, out);
+	if (r->config->backend->processes)
+		stats_processes(&res->processes, out);
+	else
+		stats_exits(res, out);
 	stats_channel(res, out);
 	stats_jail(res, out);
 	fflush(out);

@@ -84,6 +84,14 @@ static void process_window_unmap(struct launch *l, uint64_t off, uint64_t len)
 	host_process_window_unmap(h->engine, off, len);
 }
 
+static void process_take_stats(struct launch *l)
+{
+	struct home_process *h = l->home_state;
+
+	if (h && h->vm)
+		process_stats(h->vm, &l->res->processes);
+}
+
 static void process_destroy(struct launch *l)
 {
 	struct home_process *h = l->home_state;
@@ -110,5 +118,6 @@ const struct launch_home_ops launch_home_process = {
 	.kick = process_kick_engine,
 	.window_map = process_window_map,
 	.window_unmap = process_window_unmap,
+	.stats = process_take_stats,
 	.destroy = process_destroy,
 };

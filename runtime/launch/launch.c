@@ -290,6 +290,8 @@ static void take_usage(struct launch *l)
 		service_stats(l->service, &l->res->channel);
 	if (l->vcpu)
 		l->c->backend->stats(l->vcpu, &l->res->vm);
+	if (l->home->stats)
+		l->home->stats(l);
 }
 
 static void take_down(struct launch *l)

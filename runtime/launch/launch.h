@@ -13,6 +13,7 @@
 
 #include "kernel-shim/abi/channel.h"
 #include "runtime/service/service.h"
+#include "vmm/process/process.h"
 #include "vmm/vm.h"
 
 #define LAUNCH_HAVE_GUEST 1 /* home guest is in this build */
@@ -99,6 +100,7 @@ struct launch_result {
 	struct chan_report report;
 	struct service_stats channel;
 	struct vm_stats vm;
+	struct process_stats processes; /* backend process */
 	struct launch_jail_state jail;
 };
 

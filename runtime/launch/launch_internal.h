@@ -63,6 +63,8 @@ struct launch_home_ops {
 	/* As in struct service_callbacks; absent where nobody wants to know. */
 	int (*window_map)(struct launch *l, uint64_t off, uint64_t len, int fd, uint64_t file_off);
 	void (*window_unmap)(struct launch *l, uint64_t off, uint64_t len);
+	/* Counts of the home's own, into l->res. May be absent. */
+	void (*stats)(struct launch *l);
 	void (*destroy)(struct launch *l);
 };
 extern const struct launch_home_ops launch_home_host;

@@ -87,6 +87,7 @@ enum process_exit_kind {
 	PROCESS_NOT_RUN,   /* the same, before user code was entered: registers are as they were */
 	PROCESS_OP_FAILED, /* op, error (-errno): operations before it were done, those after not */
 	PROCESS_DIED,	   /* the process is gone or was tampered with: destroy the space */
+	PROCESS_EXIT_KINDS
 };
 struct process_exit {
 	enum process_exit_kind kind;
@@ -95,14 +96,18 @@ struct process_exit {
 	uint64_t trapno, error, addr;
 	struct stub_op op;
 };
-/* Does the queued operations and runs user code until something happens. -errno: beyond use. */
-int process_run(struct process_space *s, struct process_exit *out);
+/* Does the queued operations and runs user code until something happens. */
+void process_run(struct process_space *s, struct process_exit *out);
 /* The running or the next run ends with PROCESS_KICK or PROCESS_NOT_RUN soon. */
 void process_kick(struct process_vm *vm);
 
 struct process_stats {
-	uint64_t runs, ops, spawned, slept; /* slept: the launcher waited in the kernel */
+	uint64_t exits[PROCESS_EXIT_KINDS];
+	uint64_t ops;	  /* changes of what is mapped */
+	uint64_t spawned; /* processes made */
+	uint64_t slept;	  /* turns that the launcher waited for in the kernel */
 };
+const char *process_exit_name(enum process_exit_kind kind);
 void process_stats(const struct process_vm *vm, struct process_stats *out);
 
 #endif

@@ -333,33 +333,34 @@ static void take_event(
 		out->kind = PROCESS_DIED;
 }
 
-int process_run(struct process_space *s, struct process_exit *out)
+static void run(struct process_space *s, struct process_exit *out)
 {
 	struct process_vm *vm = s->vm;
 	struct stub_event ev;
 
-	memset(out, 0, sizeof(*out));
-	vm->stats.runs++;
-	put_registers(s);
 	if (s->dead || wait_started(s)) {
 		out->kind = PROCESS_DIED;
-		return 0;
+		return;
 	}
+	put_registers(s);
 	/* a kick either sees the space that runs, or is seen here: both sides have full barriers */
 	atomic_store(&vm->running, s->pidfd);
-	if (atomic_exchange(&vm->kicked, false)) {
-		atomic_store(&vm->running, -1);
+	if (atomic_exchange(&vm->kicked, false))
 		out->kind = PROCESS_NOT_RUN;
-		return 0;
-	}
-	if (do_turn(s, run_flags(s), &ev))
+	else if (do_turn(s, run_flags(s), &ev))
 		out->kind = PROCESS_DIED;
 	else
 		take_event(s, &ev, out);
 	atomic_store(&vm->running, -1);
 	if (out->kind == PROCESS_KICK || out->kind == PROCESS_NOT_RUN)
 		atomic_store(&vm->kicked, false); /* this is the answer */
-	return 0;
+}
+
+void process_run(struct process_space *s, struct process_exit *out)
+{
+	memset(out, 0, sizeof(*out));
+	run(s, out);
+	s->vm->stats.exits[out->kind]++;
 }
 
 void process_kick(struct process_vm *vm)

@@ -259,8 +259,7 @@ static void process_run_task(void *engine, struct task *t)
 		if (space_sync(e, s, t->mm) && space_reset(s))
 			plat_panic("a trapped process cannot be emptied");
 		enter(s, t);
-		if (process_run(s->space, &x))
-			plat_panic("a trapped process cannot run");
+		process_run(s->space, &x);
 	} while (!take_exit(s, t, &x));
 	s->retried = false;
 }

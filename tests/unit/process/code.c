@@ -54,7 +54,7 @@ int rig_teardown(void **state)
 void rig_go(struct rig *r, struct process_exit *x)
 {
 	do
-		assert_int_equal(process_run(r->space, x), 0);
+		process_run(r->space, x);
 	while (x->kind == PROCESS_NOT_RUN);
 }
 
