@@ -63,14 +63,15 @@ static uint64_t rate_between(uint64_t ns, uint64_t cycles)
 	return cycles ? (uint64_t)(((unsigned __int128)ns << CLOCK_SHIFT) / cycles) : 0;
 }
 
-static uint64_t rate_by_measurement(void)
+/* Since launch_clock_begin; mostly the start-up has taken long enough. */
+static uint64_t rate_by_measurement(const struct launch *l)
 {
-	uint64_t t0 = read_ns(CLOCK_MONOTONIC), c0 = __rdtsc(), t;
+	uint64_t t;
 
 	do
 		t = read_ns(CLOCK_MONOTONIC);
-	while (t - t0 < CLOCK_CALIBRATE_NS);
-	return rate_between(t - t0, __rdtsc() - c0);
+	while (t - l->mono0 < CLOCK_CALIBRATE_NS);
+	return rate_between(t - l->mono0, __rdtsc() - l->tsc0);
 }
 
 static uint64_t extrapolate(const struct boot_clock *k, uint64_t base, uint64_t tsc)
@@ -121,14 +122,18 @@ void launch_clock_refresh(struct launch *l)
 		publish(l->vclock, &fresh);
 }
 
+void launch_clock_begin(struct launch *l)
+{
+	l->mono0 = read_ns(CLOCK_MONOTONIC);
+	l->tsc0 = __rdtsc();
+}
+
 void launch_clock_init(struct launch *l)
 {
 	l->clock->shift = CLOCK_SHIFT;
 	l->clock->mult = rate_from_perf();
 	if (!l->clock->mult)
-		l->clock->mult = rate_by_measurement();
-	l->mono0 = read_ns(CLOCK_MONOTONIC);
-	l->tsc0 = __rdtsc();
+		l->clock->mult = rate_by_measurement(l);
 	l->clock_fresh_ns = 0;
 	launch_clock_refresh(l);
 }

@@ -231,6 +231,7 @@ static int run(struct launch *l)
 	const struct jail_children children = {fork_children, l};
 	int r;
 
+	launch_clock_begin(l);
 	/* 1. what is forwarded is blocked before any thread exists, so that none takes it by
 	 * default */
 	block_signals(l);
@@ -244,7 +245,6 @@ static int run(struct launch *l)
 	r = make_service(l);
 	if (r)
 		return r;
-	launch_clock_init(l);
 	/* 4. the VM, while /dev/kvm can still be opened */
 	r = l->c->backend->processes ? 0 : make_vm(l);
 	if (r)
@@ -272,6 +272,7 @@ static int run(struct launch *l)
 		launch_fail(l, "cannot start a thread: %s", strerror(-r));
 		return r;
 	}
+	launch_clock_init(l);
 	l->res->start_ns = launch_now_ns() - l->res->start_ns;
 	return l->home->run(l);
 }

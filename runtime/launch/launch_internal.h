@@ -77,7 +77,8 @@ void launch_memory_destroy(struct launch *l);
 /* bootblock.c: grants and boot block; RAM from ram_reserved on is used. */
 int launch_bootblock_build(struct launch *l);
 /* clock.c */
-void launch_clock_init(struct launch *l);
+void launch_clock_begin(struct launch *l); /* first of all: the rate is measured from here */
+void launch_clock_init(struct launch *l);  /* last of all, before the shim runs */
 void launch_clock_refresh(struct launch *l);
 uint64_t launch_now_ns(void);
 /* launch.c: remember the first failure, in words. */
