@@ -96,7 +96,7 @@ static bool vma_small(const struct vma *v, u64 pages)
 /* A walk through anonymous memory gets 4, then 16, then MM_ANON_BATCH pages at a time. What is
  * small
  * (.bss, the first heap, a thread's stack) will be used here and there: some around the fault. */
-static struct range anon_range(struct mm *mm, const struct vma *v, u64 va)
+static struct range anon_range(struct mm *mm, const struct vma *v, u64 va, bool write)
 {
 	struct range r;
 	u64 want = 1, lo = va;
@@ -109,6 +109,9 @@ static struct range anon_range(struct mm *mm, const struct vma *v, u64 va)
 		} else if (vma_small(v, MM_SMALL)) {
 			want = MM_SMALL_AROUND;
 			lo = round_down(va, MM_SMALL_AROUND * PAGE_SIZE);
+		} else if (write && vma_small(v, MM_MEDIUM)) {
+			want = MM_MEDIUM_AROUND;
+			lo = round_down(va, MM_MEDIUM_AROUND * PAGE_SIZE);
 		}
 		r = clip(v, va, lo, lo + want * PAGE_SIZE);
 	}
@@ -136,7 +139,7 @@ static int anon_page(struct mm *mm, const struct vma *v, bool write, u64 *e, u64
 
 static int fault_anon(struct mm *mm, struct vma *v, u64 va, bool write, u64 *e)
 {
-	struct range r = anon_range(mm, v, va);
+	struct range r = anon_range(mm, v, va, write);
 	u64 bits = vma_pte_bits(v);
 
 	write |= vma_small(v, MM_SMALL) && (v->prot & PROT_WRITE);
@@ -291,6 +294,39 @@ static int fault_file_shared(struct mm *mm, struct vma *v, u64 va, bool write, u
 	return 0;
 }
 
+/* A page that is present and shared with a file becomes a copy before it is written to. False: it
+ * cannot or need not. */
+static bool copy_ahead(struct mm *mm, u64 *e)
+{
+	u64 old = *e, copy;
+	int err;
+
+	if (!(old & PTE_P) || (old & PTE_W) || !(old & PTE_COW) || pages_low())
+		return false;
+	copy = copy_frame(old & PTE_ADDR, &err);
+	if (!copy)
+		return false;
+	pte_drop(mm, old);
+	pte_set(mm, e, copy, (old & ~(PTE_ADDR | PTE_COW)) | PTE_W);
+	return true;
+}
+
+/* A program's data that is too large to be copied at once: it is relocated and written to here and
+ * there, and in the end all over. */
+static void copy_around(struct mm *mm, const struct vma *v, u64 va, u64 *e)
+{
+	u64 lo = round_down(va, MM_DATA_AROUND * PAGE_SIZE);
+	struct range r = clip(v, va, lo, lo + MM_DATA_AROUND * PAGE_SIZE);
+	bool any = false;
+
+	for (u64 at = r.lo; at < r.hi; at += PAGE_SIZE)
+		any |= copy_ahead(mm, entry_at(e, va, at));
+	if (!any)
+		return;
+	plat_tlb_flush(mm, r.lo, (r.hi - r.lo) >> PAGE_SHIFT);
+	plat_tlb_added(mm, r.lo, (r.hi - r.lo) >> PAGE_SHIFT);
+}
+
 /* A write to a present page without PTE_W in a mapping that may be written. */
 static int fault_write_protected(struct mm *mm, struct vma *v, u64 va, u64 *e)
 {
@@ -318,6 +354,8 @@ static int fault_write_protected(struct mm *mm, struct vma *v, u64 va, u64 *e)
 	if (fresh != pa)
 		plat_tlb_flush(mm, va, 1);
 	plat_tlb_added(mm, va, 1);
+	if (v->file && (v->flags & MAP_PRIVATE) && (v->flags & MAP_DENYWRITE))
+		copy_around(mm, v, va, e);
 	return 0;
 }
 

@@ -17,11 +17,14 @@
 /* A page fault costs up to 40 µs on hosts with an emulated ring 0 (DESIGN section 5), so one fault
  * maps several pages: neighbours of a file page that need no host call, and what follows a
  * sequential walk over anonymous memory. */
-#define MM_FILE_AROUND	64u /* powers of two, all in pages */
-#define MM_ANON_BATCH	64u
-#define MM_SMALL	64u /* an anonymous mapping up to this size… */
-#define MM_SMALL_AROUND 4u  /* …gets so many at a fault */
-#define MM_COPY_AROUND	16u
+#define MM_FILE_AROUND	 64u /* powers of two, all in pages */
+#define MM_ANON_BATCH	 64u
+#define MM_SMALL	 64u  /* an anonymous mapping up to this size… */
+#define MM_SMALL_AROUND	 4u   /* …gets so many at a fault */
+#define MM_MEDIUM	 512u /* the same for what is written to (a heap's pieces) up to this size */
+#define MM_MEDIUM_AROUND 8u
+#define MM_COPY_AROUND	 16u
+#define MM_DATA_AROUND	 8u
 
 #define PROT_MASK (PROT_READ | PROT_WRITE | PROT_EXEC)
 #define PTE_PERM  (PTE_P | PTE_W | PTE_NX)

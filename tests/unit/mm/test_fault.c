@@ -51,7 +51,7 @@ static void reading_costs_no_frame(void **state)
 	u64 used;
 	u8 v;
 
-	map_anon(BASE, 100, RW, MAP_PRIVATE);
+	map_anon(BASE, 600, RW, MAP_PRIVATE); /* large: a write brings no neighbours along */
 	assert_int_equal(prog_write(BASE, 7), 0);
 	used = kern->stats.pages_used;
 	for (u32 i = 1; i < 100; i++) {
@@ -130,6 +130,25 @@ static void image_data_is_copied_whole(void **state)
 	assert_int_equal(prog_write(BASE, 'x'), 0);
 	assert_memory_equal(fake_file_page(f, 0), "data", 4);
 	assert_int_equal(prog_access(BASE + 3 * PG, MM_READ), -EIO);
+	file_put(f);
+}
+
+/* Too large to be copied at once: what is around a write is, and the file stays as it was. */
+static void large_program_data_is_copied_in_pieces(void **state)
+{
+	struct file *f = fake_text(FAKE_WINDOW, "data", 40 * PG, O_RDONLY);
+	u64 copied = 0;
+	u8 v;
+
+	mm_map(mm(), BASE, 40 * PG, RW, MAP_PRIVATE | MAP_FIXED | MAP_DENYWRITE, f, 0);
+	assert_int_equal(prog_read(BASE, &v), 0); /* the neighbours come along, shared */
+	assert_int_equal(prog_write(BASE + 11 * PG, 'x'), 0);
+	for (u32 i = 0; i < 40; i++)
+		copied += (prog_pte(BASE + i * PG) & PTE_W) != 0;
+	assert_int_equal(copied, 8);
+	assert_true(prog_pte(BASE + 8 * PG) & prog_pte(BASE + 15 * PG) & PTE_W);
+	assert_int_equal(prog_write(BASE + 9 * PG, 'y'), 0);
+	assert_int_not_equal(((const u8 *)fake_file_page(f, 9))[0], 'y');
 	file_put(f);
 }
 
@@ -316,6 +335,7 @@ const struct CMUnitTest fault_tests[] = {
 	MM_TEST(a_file_is_mapped_around_the_fault),
 	MM_TEST(small_mappings_get_a_few_pages),
 	MM_TEST(image_data_is_copied_whole),
+	MM_TEST(large_program_data_is_copied_in_pieces),
 	MM_TEST(private_writes_stay_private),
 	MM_TEST(shared_writes_are_the_files),
 	MM_TEST(none_keeps_pages),
