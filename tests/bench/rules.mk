@@ -21,3 +21,12 @@ bench: bench-programs $(B)/sandbox
 
 check-counts: bench-programs $(B)/sandbox
 	$(Q)B=$(B) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/bench
+
+# What each way of trapping a system call costs here.
+$(B)/bench/traps: tests/bench/traps.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -D_GNU_SOURCE -MMD -MP -o $@ $<
+
+.PHONY: bench-traps
+bench-traps: $(B)/bench/traps
+	$(Q)$<
