@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one interface to hardware virtualization. A backend (kvm, vmx, process) is a `const struct vm_ops`.
- * Knows nothing of the shim, the channel or Linux programs. Nothing here includes runtime/.
+ * The one interface to hardware virtualization. A backend (kvm, vmx, process) is a `const struct
+ * vm_ops`. Knows nothing of the shim, the channel or Linux programs. Nothing here includes
+ * runtime/.
  *
  * Errors are 0 or -errno. A vCPU is used by one thread at a time; vcpu_kick is for any thread.
  */
@@ -82,7 +83,7 @@ struct vm_caps {
 	uint64_t xcr0;	     /* components programs can use */
 	uint32_t xsave_size; /* bytes of the standard-format area for xcr0; 512 if FXSAVE only */
 	uint32_t phys_bits;
-	bool fsgsbase; /* RDFSBASE and friends work for programs */
+	bool fsgsbase;	/* RDFSBASE and friends work for programs */
 	char note[160]; /* why, in a sentence, for `sandbox doctor` */
 };
 

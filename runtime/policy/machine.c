@@ -2,6 +2,7 @@
  *
  * Which backend and which home: what was asked for, or the best that this host has.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,9 +31,14 @@ static int check_backend_name(const char *name, struct policy_error *e)
 	return policy_fail(e, POLICY_FAILED, "--backend %s: want auto, kvm or process", name);
 }
 
-static void say_why(struct policy_machine *m, const char *fmt, const char *arg)
+__attribute__((format(printf, 2, 3))) static void say_why(
+	struct policy_machine *m, const char *fmt, ...)
 {
-	snprintf(m->backend_why, sizeof m->backend_why, fmt, arg);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(m->backend_why, sizeof m->backend_why, fmt, ap);
+	va_end(ap);
 }
 
 /* 0 with caps if `ops` can be used here. */

@@ -20,7 +20,7 @@ $(B)/stub/%.S.o: %.S
 
 $(STUB_ELF): $(STUB_OBJS) vmm/process/stub.lds
 	@mkdir -p $(@D)
-	$(Q)$(CC) -nostdlib -static -no-pie -Wl,-T,vmm/process/stub.lds -Wl,--build-id=none \
+	$(Q)$(CC) -nostdlib -static -Wl,-T,vmm/process/stub.lds -Wl,--build-id=none \
 		-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 $(STUB_OBJS) -o $@
 
 $(STUB_BLOB): $(STUB_ELF)

@@ -36,10 +36,12 @@ struct kernel_sigaction {
 
 static void take_signal(int signo)
 {
-	/* the restorer is never used but must be there (SA_RESTORER, arch/x86/kernel/signal.c) */
-	struct kernel_sigaction sa = {stub_signal_entry,
-		SA_SIGINFO | SA_ONSTACK | SA_NODEFER | 0x04000000, stub_signal_entry, 0};
+	struct kernel_sigaction sa = {.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | 0x04000000};
 
+	/* not as initialisers: clang would make them data with relocations */
+	__asm__("lea stub_signal_entry(%%rip), %0" : "=r"(sa.handler));
+	/* never used but must be there (SA_RESTORER, arch/x86/kernel/signal.c) */
+	sa.restorer = sa.handler;
 	if (call6(__NR_rt_sigaction, signo, (long)&sa, 0, 8, 0, 0))
 		die();
 }

@@ -39,7 +39,7 @@ static int control_create(struct process_vm *vm)
 
 static int control_fill(struct process_vm *vm)
 {
-	size_t size = (size_t)(process_stub_end - process_stub);
+	size_t size = (uintptr_t)process_stub_end - (uintptr_t)process_stub;
 	struct stub_const *c = (struct stub_const *)(vm->control + STUB_FILE_CONST);
 
 	_Static_assert(sizeof(*c) <= 4096, "one page");
