@@ -222,7 +222,7 @@ static bool group_orphaned_without(s32 pgrp, const struct process *ignored)
 	{
 		struct process *p = list_entry(pos, struct process, all_link);
 
-		if (p->pgrp == pgrp && p != ignored && !p->zombie && process_is_link(p, p->parent))
+		if (p != ignored && p->pgrp == pgrp && !p->zombie && process_is_link(p, p->parent))
 			return false;
 	}
 	return true;

@@ -298,7 +298,7 @@ extern struct kernel *kern;
 void core_boot(struct kernel *k, const struct boot_block *boot);
 void core_run(struct kernel *k);
 /* Ends the sandbox with a status as wait(2): reports EXIT and leaves the calling task's context. */
-_Noreturn void kernel_exit(s32 wait_status);
+void kernel_exit(s32 wait_status) __attribute__((noreturn));
 /* core/loop.c: life of a task: to user mode and back. Entry of a task's kernel context. */
 void task_main(void *task);
 

@@ -50,7 +50,7 @@ struct host_home_config {
 	/* One request of the channel, performed at once: the service. `in` is the data area. */
 	void (*channel)(void *arg, struct chan_msg *m);
 	void *channel_arg;
-	void (*panic)(void *arg, const char *why) __attribute__((noreturn));
+	__attribute__((noreturn)) void (*panic)(void *arg, const char *why);
 };
 
 /* Runs the sandbox until its first program ends. 0, or -errno when it could not be built. */
