@@ -1,14 +1,22 @@
 # The emulated machine and the probe of /dev/kvm. EMULATED_ARGS adds to the command line of `run`.
 
-$(B)/emulated/bin/kvm_probe: tests/emulated/kvm_probe.c
+KVM_PROBE      := tests/emulated/kvm_probe
+KVM_PROBE_BIN  := $(B)/$(KVM_PROBE)/kvm_probe
+KVM_PROBE_OBJS := $(patsubst %,$(B)/$(KVM_PROBE)/%.o,guest.S machine.c cases.c offers.c main.c)
+
+$(B)/$(KVM_PROBE)/%.S.o: $(KVM_PROBE)/%.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -static -o $@ $<
+	$(Q)$(CC) -MMD -MP -c $< -o $@
+
+$(KVM_PROBE_BIN): $(KVM_PROBE_OBJS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $^
 
 .PHONY: probe-kvm probe-kvm-emulated
-probe-kvm: $(B)/emulated/bin/kvm_probe
+probe-kvm: $(KVM_PROBE_BIN)
 	$<
 
-probe-kvm-emulated: $(B)/emulated/bin/kvm_probe
+probe-kvm-emulated: $(KVM_PROBE_BIN)
 	$(Q)EMULATED_BUILD=$(abspath $(B))/emulated tests/emulated/run $(EMULATED_ARGS) --bin $< -- kvm_probe
 
 # The conformance behaviours where ring 0 is real: QEMU's nested SVM with Debian's KVM.
