@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * See harness.h. How a function is a program: its rip is an address that names the function's
- * stack ("strand"). At +0 is the instruction that it trapped with, at +2 what comes after: the
- * kernel may wind rip back to restart a call, as it does with real ones.
+ * See harness.h: the kernel's surroundings, from the boot block to EXIT.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "harness.h"
+#include "harness_internal.h"
 #include "fs/vfs.h"
 #include "home/host/host_internal.h"
 #include "mm/mm.h"
@@ -18,47 +16,10 @@
 #define BOOT_GPA  0x1000u
 #define CLOCK_GPA 0x8000u
 
-#define STRAND_VA    0x400000ull
-#define STRAND_STEP  16u
-#define STRAND_MAX   4096u
-#define INSN	     2u /* length of `syscall` */
-#define HANDLER_VA   0x500000ull
-#define HANDLER_MAX  64u
-#define RESTORER_VA  0x600000ull
-#define SA_RESTORER_ 0x04000000ull
-#define TURN_NS	     1000u /* every return to user mode takes time */
-#define TURNS_MAX    2000000u
-#define VEC_PAGE     14u
-
-enum after { AFTER_EXIT, AFTER_HANDLER };
-
-struct strand {
-	struct kctx ctx, back;
-	struct task *owner;
-	u32 id;
-	enum after after;
-	bool done;
-	bool retry; /* the function itself tries again what trapped */
-	struct trap trap;
-	u_fn fn;
-	void *arg;
-	u_handler handler;
-	u_fn child_fn; /* what a clone that just happens runs */
-	void *child_arg;
-	long (*kernel_fn)(struct task *t, u64 arg);
-	u64 kernel_arg;
-	long kernel_result;
-};
-
 struct harness_options harness;
 
 static u8 *ram;
 static struct chan_ring *ring;
-static struct strand *strands[STRAND_MAX];
-static u32 nstrands;
-static struct strand *running;
-static u_handler handlers[HANDLER_MAX];
-static u64 kick_at, turns;
 static struct {
 	bool exited, failed;
 	s32 status;
@@ -69,12 +30,12 @@ static struct {
 	u32 nevents;
 } host;
 
-static struct boot_clock *boot_clock(void)
+struct boot_clock *boot_clock(void)
 {
 	return (struct boot_clock *)(ram + CLOCK_GPA);
 }
 
-static void pass_time(u64 ns)
+void pass_time(u64 ns)
 {
 	struct boot_clock *c = boot_clock();
 
@@ -86,7 +47,7 @@ static void pass_time(u64 ns)
 
 /* -- ending a run early -- */
 
-static void note_failure(const char *why)
+void note_failure(const char *why)
 {
 	if (!host.failed)
 		snprintf(host.why, sizeof(host.why), "%s", why);
@@ -94,8 +55,7 @@ static void note_failure(const char *why)
 	kern->ended = true;
 }
 
-/* From whatever stack: back to core_run, which sees that the kernel ended. */
-static _Noreturn void leave(void)
+void leave(void)
 {
 	static struct kctx nowhere;
 
@@ -208,211 +168,6 @@ s32 __wrap_tty_foreground_pgrp(struct tty *t)
 	return kern->init ? kern->init->pgrp : 0;
 }
 
-/* -- strands -- */
-
-static u64 strand_va(const struct strand *s)
-{
-	return STRAND_VA + (u64)s->id * STRAND_STEP;
-}
-
-static void strand_main(void *arg)
-{
-	struct strand *s = arg;
-
-	if (s->after == AFTER_HANDLER) {
-		struct user_regs *r = &s->owner->regs;
-
-		s->handler((s32)r->rdi, r->rsi, r->rdx);
-	} else {
-		s->fn(s->arg);
-	}
-	s->done = true;
-	plat_kctx_switch(&s->ctx, &s->back);
-	abort();
-}
-
-static struct strand *strand_new(struct task *owner, u_fn fn, void *arg)
-{
-	struct strand *s = calloc(1, sizeof(*s));
-
-	if (!s || nstrands == STRAND_MAX || plat_kctx_init(&s->ctx, strand_main, s)) {
-		note_failure("the harness has no stack for another function");
-		leave();
-	}
-	s->owner = owner;
-	s->fn = fn;
-	s->arg = arg;
-	s->id = nstrands;
-	strands[nstrands++] = s;
-	return s;
-}
-
-static struct strand *strand_at(u64 rip)
-{
-	u64 id = (rip - STRAND_VA) / STRAND_STEP;
-
-	return rip >= STRAND_VA && id < nstrands ? strands[id] : NULL;
-}
-
-static void strand_end(struct strand *s)
-{
-	plat_kctx_free(&s->ctx);
-	s->ctx.stack_lo = 0;
-}
-
-static void strands_free(void)
-{
-	for (u32 i = 0; i < nstrands; i++) {
-		strand_end(strands[i]);
-		free(strands[i]);
-	}
-	nstrands = 0;
-}
-
-/* Runs s until it traps or is done. The engine is on the task's own stack. */
-static void strand_resume(struct strand *s)
-{
-	s->back.stack_lo = s->owner->kctx.stack_lo;
-	s->back.stack_size = s->owner->kctx.stack_size;
-	running = s;
-	plat_kctx_switch(&s->back, &s->ctx);
-	running = NULL;
-}
-
-/* In a strand: out to the engine with a trap. */
-static void strand_trap(struct trap trap)
-{
-	struct strand *s = running;
-
-	s->retry = false;
-	s->trap = trap;
-	plat_kctx_switch(&s->ctx, &s->back);
-}
-
-/* -- the engine: what runs user code -- */
-
-static void set_syscall(struct task *t, u64 nr, u64 arg)
-{
-	t->regs.rax = nr;
-	t->regs.rdi = arg;
-	t->trap = (struct trap){.kind = TRAP_SYSCALL};
-}
-
-/* Where rip points at something that is not a strand: true when t->trap is set. */
-static bool run_elsewhere(struct task *t)
-{
-	struct user_regs *r = &t->regs;
-	struct strand *s;
-
-	if (r->rip == RESTORER_VA) {
-		r->rip += INSN;
-		set_syscall(t, __NR_rt_sigreturn, r->rdi);
-		return true;
-	}
-	if (r->rip >= HANDLER_VA && r->rip < HANDLER_VA + HANDLER_MAX &&
-		handlers[r->rip - HANDLER_VA]) {
-		s = strand_new(t, NULL, NULL);
-		s->handler = handlers[r->rip - HANDLER_VA];
-		s->after = AFTER_HANDLER;
-		r->rip = strand_va(s) + INSN;
-		return false;
-	}
-	t->trap = (struct trap){TRAP_FAULT, VEC_PAGE, 0x14, r->rip}; /* user, fetch */
-	return true;
-}
-
-/* A function returned. */
-static bool strand_return(struct task *t, struct strand *s)
-{
-	u64 to;
-
-	strand_end(s);
-	if (s->after == AFTER_EXIT) {
-		set_syscall(t, __NR_exit, 0);
-		return true;
-	}
-	if (copy_from_mm(t->mm, &to, t->regs.rsp, sizeof(to))) {
-		t->trap = (struct trap){TRAP_FAULT, VEC_PAGE, 4, t->regs.rsp};
-		return true;
-	}
-	t->regs.rsp += sizeof(to);
-	t->regs.rip = to;
-	return false;
-}
-
-/* One step of user code: true when t->trap is set. */
-static bool run_step(struct task *t)
-{
-	struct user_regs *r = &t->regs;
-	struct strand *s = strand_at(r->rip);
-
-	if (!s)
-		return run_elsewhere(t);
-	if (r->rip == strand_va(s) && !s->retry) { /* the same instruction again */
-		t->trap = s->trap;
-		if (t->trap.kind == TRAP_SYSCALL)
-			r->rip += INSN;
-		return true;
-	}
-	if (s->owner != t) { /* a child, fresh out of clone */
-		s = strand_new(t, s->child_fn, s->child_arg);
-		r->rip = strand_va(s) + INSN;
-	}
-	strand_resume(s);
-	if (s->done)
-		return strand_return(t, s);
-	if (s->kernel_fn) {
-		long (*fn)(struct task *, u64) = s->kernel_fn;
-
-		s->kernel_fn = NULL;
-		r->rip = strand_va(s) + INSN;
-		s->kernel_result = fn(t, s->kernel_arg);
-		t->trap = (struct trap){.kind = TRAP_KICK};
-		return true;
-	}
-	t->trap = s->trap;
-	r->rip = strand_va(s) + (t->trap.kind == TRAP_FAULT ? 0 : INSN);
-	return true;
-}
-
-static void engine_run(void *engine, struct task *t)
-{
-	(void)engine;
-	do {
-		pass_time(TURN_NS);
-		if (++turns > TURNS_MAX) {
-			note_failure("the program runs for ever");
-			leave();
-		}
-		if (ring->events || (kick_at && boot_clock()->mono_ns >= kick_at)) {
-			kick_at = 0;
-			t->trap = (struct trap){.kind = TRAP_KICK};
-			return;
-		}
-	} while (!run_step(t));
-}
-
-static void engine_nothing(void *engine, struct task *t)
-{
-	(void)engine;
-	(void)t;
-}
-
-static void engine_set_kick(void *engine, u64 when)
-{
-	(void)engine;
-	kick_at = when;
-}
-
-static const struct host_engine_ops engine = {
-	.name = "functions",
-	.run = engine_run,
-	.fpu_save = engine_nothing,
-	.fpu_load = engine_nothing,
-	.fpu_drop = engine_nothing,
-	.set_kick = engine_set_kick,
-};
-
 /* -- boot -- */
 
 static u32 boot_put(struct boot_block *b, const void *data, u32 n)
@@ -522,9 +277,7 @@ static void first_task(void *arg)
 static void host_begin(void)
 {
 	memset(&host, 0, sizeof(host));
-	memset(handlers, 0, sizeof(handlers));
-	kick_at = turns = 0;
-	running = NULL;
+	strands_begin();
 	ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert_ptr_not_equal(ram, MAP_FAILED);
@@ -534,7 +287,7 @@ static void host_begin(void)
 		.ram_size = RAM_SIZE,
 		.boot = (struct boot_block *)(ram + BOOT_GPA),
 		.ring = ring,
-		.engine = &engine,
+		.engine = &strand_engine,
 		.channel = channel,
 		.panic = host_panic};
 	plat_physmap = ram;
@@ -579,233 +332,4 @@ void run_program(u_fn fn, int wait_status)
 	if (host.status != wait_status)
 		fail_msg("expected the program to end with wait status %#x, not %#x%s%s",
 			wait_status, host.status, *host.log ? "; it logged: " : "", host.log);
-}
-
-/* -- what programs call -- */
-
-struct task *u_task(void)
-{
-	return running->owner;
-}
-
-u64 u_here(void)
-{
-	return strand_va(running);
-}
-
-u64 u_after(void)
-{
-	return strand_va(running) + INSN;
-}
-
-u64 u_entry(u_fn fn, void *arg)
-{
-	return strand_va(strand_new(current, fn, arg)) + INSN;
-}
-
-long u_syscall_(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
-{
-	struct task *t = u_task();
-	struct user_regs *r = &t->regs;
-
-	r->rax = nr;
-	r->rdi = a;
-	r->rsi = b;
-	r->rdx = c;
-	r->r10 = d;
-	r->r8 = e;
-	r->r9 = f;
-	strand_trap((struct trap){.kind = TRAP_SYSCALL});
-	return (long)t->regs.rax;
-}
-
-static void set_child(u_fn fn, void *arg)
-{
-	running->child_fn = fn;
-	running->child_arg = arg;
-}
-
-long u_fork(u_fn fn, void *arg)
-{
-	set_child(fn, arg);
-	return u_syscall(__NR_fork);
-}
-
-long u_vfork(u_fn fn, void *arg)
-{
-	set_child(fn, arg);
-	return u_syscall(__NR_vfork);
-}
-
-long u_clone(u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls, u_fn fn, void *arg)
-{
-	set_child(fn, arg);
-	return u_syscall(__NR_clone, flags, stack, parent_tid, child_tid, tls);
-}
-
-void u_exit(int code)
-{
-	u_syscall(__NR_exit_group, code);
-	u_fail(__FILE__, __LINE__, "exit_group returned");
-}
-
-void u_sleep(u64 ns)
-{
-	const u64 at = U_BASE + U_SIZE - 32;
-
-	u_put64s(at, ns / NSEC_PER_SEC, ns % NSEC_PER_SEC);
-	u_expect(u_syscall(__NR_nanosleep, at, 0), 0);
-}
-
-void u_spin(u64 ns)
-{
-	u64 end = boot_clock()->mono_ns + ns;
-
-	while (boot_clock()->mono_ns < end) {
-		pass_time(TURN_NS);
-		if (ring->events || (kick_at && boot_clock()->mono_ns >= kick_at)) {
-			kick_at = 0;
-			strand_trap((struct trap){.kind = TRAP_KICK});
-		}
-	}
-}
-
-void u_fault(u32 vector, u64 error, u64 addr)
-{
-	strand_trap((struct trap){TRAP_FAULT, vector, error, addr});
-}
-
-long u_kernel(long (*fn)(struct task *t, u64 arg), u64 arg)
-{
-	running->kernel_fn = fn;
-	running->kernel_arg = arg;
-	strand_trap((struct trap){.kind = TRAP_KICK});
-	return running->kernel_result;
-}
-
-/* One page's worth of a user address, through the page tables as a processor would. */
-static u8 *user_page(u64 va, bool write)
-{
-	u32 faults = 0;
-
-	for (;;) {
-		u64 *e = pgtable_entry(u_task()->mm->pgd, va, false);
-		u64 error = 4 | (write ? 2 : 0);
-
-		if (e && (*e & PTE_P)) {
-			if (!write || (*e & PTE_W)) {
-				*e |= PTE_A | (write ? PTE_D : 0);
-				return (u8 *)phys_ptr(*e & PTE_ADDR) + va % PAGE_SIZE;
-			}
-			error |= 1;
-		}
-		if (++faults > 8)
-			u_fail(__FILE__, __LINE__, "page fault at %#lx comes back for ever",
-				(unsigned long)va);
-		running->retry = true;
-		running->trap = (struct trap){TRAP_FAULT, VEC_PAGE, error, va};
-		plat_kctx_switch(&running->ctx, &running->back);
-	}
-}
-
-void u_read(void *dst, u64 va, size_t n)
-{
-	u8 *d = dst;
-
-	while (n) {
-		size_t part = min_u64(n, PAGE_SIZE - va % PAGE_SIZE);
-
-		memcpy(d, user_page(va, false), part);
-		d += part;
-		va += part;
-		n -= part;
-	}
-}
-
-void u_write(u64 va, const void *src, size_t n)
-{
-	const u8 *s = src;
-
-	while (n) {
-		size_t part = min_u64(n, PAGE_SIZE - va % PAGE_SIZE);
-
-		memcpy(user_page(va, true), s, part);
-		s += part;
-		va += part;
-		n -= part;
-	}
-}
-
-u32 u_get32(u64 va)
-{
-	u32 v;
-
-	u_read(&v, va, sizeof(v));
-	return v;
-}
-
-u64 u_get64(u64 va)
-{
-	u64 v;
-
-	u_read(&v, va, sizeof(v));
-	return v;
-}
-
-void u_put32(u64 va, u32 v)
-{
-	u_write(va, &v, sizeof(v));
-}
-
-void u_put64(u64 va, u64 v)
-{
-	u_write(va, &v, sizeof(v));
-}
-
-void u_put64s(u64 va, u64 a, u64 b)
-{
-	u_put64(va, a);
-	u_put64(va + 8, b);
-}
-
-void u_zero(u64 va, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		u_write(va + i, "", 1);
-}
-
-static long sigaction_at(s32 sig, u64 handler, u64 flags, sigmask mask)
-{
-	const u64 at = U_BASE + U_SIZE - 0x1000; /* far below every stack that the tests use */
-
-	u_put64s(at, handler, flags | SA_RESTORER_);
-	u_put64s(at + 16, RESTORER_VA, mask);
-	return u_syscall(__NR_rt_sigaction, sig, at, 0, 8);
-}
-
-long u_sigaction(s32 sig, u_handler fn, u64 flags, sigmask mask)
-{
-	u32 i = 0;
-
-	while (i < HANDLER_MAX && handlers[i] && handlers[i] != fn)
-		i++;
-	u_check(i < HANDLER_MAX);
-	handlers[i] = fn;
-	return sigaction_at(sig, HANDLER_VA + i, flags, mask);
-}
-
-long u_sigignore(s32 sig)
-{
-	return sigaction_at(sig, 1, 0, 0);
-}
-
-int main(void)
-{
-	int failed = 0;
-
-#define X(noun)                                                                                    \
-	failed += _cmocka_run_group_tests("core: " #noun, noun##_tests, noun##_count, NULL, NULL);
-	CORE_GROUPS(X)
-#undef X
-	return failed ? 1 : 0;
 }
