@@ -186,7 +186,7 @@ static void end_sandbox(struct process *init)
 			process_begin_exit(p, SIGKILL);
 	}
 	while (!list_empty(&kern->runq))
-		sched_yield();
+		sched_yield_current();
 	kernel_exit(init->exit_status);
 }
 

@@ -174,7 +174,7 @@ void task_main(void *arg)
 	for (;;) {
 		signal_deliver(t);
 		if (!list_empty(&kern->runq) && clock_mono_ns() >= t->slice_end) {
-			sched_yield();
+			sched_yield_current();
 			continue; /* signals may have come meanwhile */
 		}
 		sched_update_kick(t);

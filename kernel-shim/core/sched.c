@@ -70,7 +70,7 @@ static void sched_switch(struct task *from)
 		from->last_stamp = clock_mono_ns();
 }
 
-void sched_yield(void)
+void sched_yield_current(void)
 {
 	struct task *t = current;
 

@@ -304,7 +304,7 @@ void task_main(void *task);
 
 /* core/sched.c */
 void sched_wake(struct task *t);
-void sched_yield(void);
+void sched_yield_current(void);
 void sched_stop_current(void); /* until SIGCONT or SIGKILL makes it runnable */
 void sched_exit_current(void) __attribute__((noreturn));
 void sched_make_runnable(struct task *t); /* a new task */

@@ -102,7 +102,7 @@ long sys_getrandom(struct task *t, const u64 *a)
 			if (signal_pending(t))
 				break;
 			if (!list_empty(&kern->runq) && clock_mono_ns() >= t->slice_end)
-				sched_yield();
+				sched_yield_current();
 		}
 	}
 	memset(part, 0, sizeof(part));

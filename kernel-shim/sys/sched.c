@@ -26,7 +26,7 @@ static struct task *task_or_self(struct task *t, s32 pid)
 
 long sys_sched_yield(struct task *t, const u64 *a)
 {
-	sched_yield();
+	sched_yield_current();
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * See harness.h: the kernel's surroundings, from the boot block to EXIT.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -272,6 +273,20 @@ static void first_task(void *arg)
 	t->regs.rip = u_entry(first_fn, NULL);
 	t->regs.rsp = U_STACK;
 	task_main(t);
+}
+
+/* Bounds of the calling thread's stack. */
+static void host_stack(u64 *lo, u64 *size)
+{
+	pthread_attr_t a;
+	void *at;
+	size_t n;
+
+	pthread_getattr_np(pthread_self(), &a);
+	pthread_attr_getstack(&a, &at, &n);
+	pthread_attr_destroy(&a);
+	*lo = (u64)at;
+	*size = n;
 }
 
 static void host_begin(void)

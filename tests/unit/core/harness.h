@@ -115,9 +115,6 @@ u32 host_stops(void);			       /* CHAN_OP_STOP so far */
 const char *host_log(void);		       /* the last line of CHAN_OP_LOG */
 void host_event(u32 kind, u32 value, u64 tag); /* the next WAIT gives it */
 
-/* Bounds of the calling thread's stack. */
-void host_stack(u64 *lo, u64 *size);
-
 /* heap.c: the kernel's heap is malloc, so that the sanitizer sees it */
 extern u64 heap_live;	 /* blocks */
 extern u64 heap_fail_at; /* n: the n-th allocation from now on fails; 0: none */
