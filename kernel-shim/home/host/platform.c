@@ -7,14 +7,11 @@
 #include <x86intrin.h>
 
 #include "core/task.h"
+#include "home/host/fiber.h"
 #include "home/host/host.h"
 #include "home/host/host_internal.h"
 #include "home/platform.h"
 #include "mm/mm.h"
-
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/common_interface_defs.h>
-#endif
 
 /* libc and the service run on these stacks too: much deeper than the core itself needs. */
 #define KSTACK_SIZE (256u * 1024)
@@ -150,9 +147,7 @@ int plat_kctx_init(struct kctx *c, void (*fn)(void *), void *arg)
 /* First C code on a new stack. */
 void host_kctx_begin(void (*fn)(void *), void *arg)
 {
-#ifdef __SANITIZE_ADDRESS__
-	__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
-#endif
+	fiber_arrive(NULL);
 	fn(arg);
 }
 
@@ -165,13 +160,9 @@ void plat_kctx_free(struct kctx *c)
 
 void plat_kctx_switch(struct kctx *from, struct kctx *to)
 {
-#ifdef __SANITIZE_ADDRESS__
-	__sanitizer_start_switch_fiber(&from->fake_stack, (void *)to->stack_lo, to->stack_size);
-#endif
+	fiber_leave(from, to);
 	host_kctx_switch(&from->rsp, to->rsp);
-#ifdef __SANITIZE_ADDRESS__
-	__sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
-#endif
+	fiber_arrive(from);
 }
 
 /* -- channel -- */
