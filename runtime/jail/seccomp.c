@@ -107,7 +107,7 @@ static void allow_ioctls(struct filter *f, const unsigned long *list, size_t n)
 {
 	for (size_t i = 0; i < n && !f->err; i++)
 		f->err = seccomp_rule_add(
-			f->ctx, SCMP_ACT_ALLOW, CALL(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, list[i]));
+			f->ctx, SCMP_ACT_ALLOW, CALL(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, list[i], 0));
 }
 
 /* Memory may be mapped and protected, never made executable. */
@@ -127,7 +127,7 @@ static void allow_signals(struct filter *f)
 
 	for (size_t i = 0; i < 2 && !f->err; i++)
 		f->err = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, calls[i], 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
 static void allow_fcntl(struct filter *f)
@@ -136,7 +136,7 @@ static void allow_fcntl(struct filter *f)
 
 	for (size_t i = 0; i < 3 && !f->err; i++)
 		f->err = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, CALL(fcntl), 1,
-			SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)cmds[i]));
+			SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)cmds[i], 0));
 }
 
 static void allow_service(struct filter *f)
