@@ -11,8 +11,11 @@ Q       := $(if $(filter 1,$(V)),,@)
 PREFIX  ?= /usr/local
 DESTDIR ?=
 
+# Handlers in a table share a signature, and few use all of it: no -Wunused-parameter.
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wwrite-strings -Wundef -Wvla -Wno-unused-parameter
+	-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough -Wconversion -Wsign-conversion \
+	-Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wno-unused-parameter \
+	-Wno-unknown-warning-option # clang has not all of gcc's
 OPT  ?= -O2 -g
 # Host side: launcher, service, backends.
 HOST_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -D_GNU_SOURCE -fvisibility=hidden -fstack-protector-strong \

@@ -5,6 +5,7 @@
 #include <asm/errno.h>
 
 #include "core/task.h"
+#include "fs/vfs.h"
 
 #define SLICE_NS                                                                                   \
 	10000000ull /* 10 ms: Linux's order of magnitude, and rare enough to cost nothing */
@@ -252,10 +253,6 @@ static void run_timers(struct kernel *k)
 
 /* -- events from the host -- */
 
-void hostfs_event(u64 tag, u32 events);
-void tty_winch(struct tty *t);
-void signal_from_host(u32 signo);
-
 static void take_event(struct kernel *k, const struct chan_event *ev)
 {
 	switch (ev->kind) {
@@ -290,7 +287,7 @@ static void take_events(struct kernel *k, u64 deadline)
 	u64 n;
 
 	plat_channel(&m);
-	n = m.result > 0 ? min_u64(m.result / sizeof(ev[0]), ARRAY_SIZE(ev)) : 0;
+	n = m.result > 0 ? min_u64((u64)m.result / sizeof(ev[0]), ARRAY_SIZE(ev)) : 0;
 	/* a copy: handling an event may use the channel's data area */
 	memcpy(ev, plat_chan_data(), n * sizeof(ev[0]));
 	for (u64 i = 0; i < n; i++)

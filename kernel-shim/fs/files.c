@@ -188,7 +188,7 @@ u32 files_limit(void)
 /* The lowest free descriptor from `lowest` on, or -EMFILE. */
 static s32 fd_free(const struct files *t, s32 lowest)
 {
-	u32 fd = max_u64((u32)lowest, t->lowest);
+	u32 fd = (u32)max_u64((u32)lowest, t->lowest);
 
 	while (fd < t->cap && t->slot[fd].file)
 		fd++;

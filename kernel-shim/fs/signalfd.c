@@ -127,7 +127,7 @@ static s64 signalfd_read(struct file *f, struct uio *u, s64 *pos)
 		info_convert(&out, &si);
 		if (uio_put(u, &out, sizeof(out)) != sizeof(out))
 			return done ? done : -EFAULT;
-		done += sizeof(out);
+		done += (s64)sizeof(out);
 	}
 	return done;
 }

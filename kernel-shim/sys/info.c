@@ -84,7 +84,7 @@ long sys_getrandom(struct task *t, const u64 *a)
 	u32 flags = (u32)a[2];
 	u8 part[RANDOM_PART];
 
-	if (flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
+	if (flags & ~(u32)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
 	if ((flags & (GRND_INSECURE | GRND_RANDOM)) == (GRND_INSECURE | GRND_RANDOM))
 		return -EINVAL;

@@ -157,7 +157,7 @@ static void fill_statx(struct statx *x, const struct kstat *k, s32 mnt_id)
 	x->stx_dev_minor = dev_minor(k->dev);
 	if (mnt_id) {
 		x->stx_mask |= STATX_MNT_ID;
-		x->stx_mnt_id = (u64)mnt_id;
+		x->stx_mnt_id = (__u64)mnt_id;
 	}
 }
 

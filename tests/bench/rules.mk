@@ -6,11 +6,11 @@ BENCH_OUT := $(B)/bench
 
 $(BENCH_OUT)/micro: tests/bench/micro.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -static -no-pie -MMD -MP -o $@ $<
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -static -MMD -MP -o $@ $<
 
 $(BENCH_OUT)/hello: tests/programs/hello.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -static -no-pie -MMD -MP -o $@ $<
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -static -MMD -MP -o $@ $<
 
 .PHONY: bench bench-programs check-counts
 bench-programs: $(BENCH_OUT)/micro $(BENCH_OUT)/hello

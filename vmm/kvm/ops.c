@@ -37,8 +37,9 @@ static int vm_learn(struct vm *vm, int device)
 		return -ENOTSUP;
 	vm->run_size = (size_t)size;
 	sync = ioctl(device, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS);
-	vm->sync_regs = sync > 0 && (sync & (KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS)) ==
-					    (KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS);
+	vm->sync_regs =
+		sync > 0 && ((unsigned long)sync & (KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS)) ==
+				    (KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS);
 	size = kvm_cpuid_supported(device, &vm->cpuid);
 	if (size < 0)
 		return size;

@@ -17,7 +17,7 @@ $(B)/guest/%.S.o: %.S
 
 $(GUEST_IMAGE): $(GUEST_OBJS) kernel-shim/home/guest/image.lds
 	@mkdir -p $(@D)
-	$(Q)$(CC) -nostdlib -static -no-pie -Wl,-T,kernel-shim/home/guest/image.lds -Wl,--build-id=none \
+	$(Q)$(CC) -nostdlib -static -Wl,-T,kernel-shim/home/guest/image.lds -Wl,--build-id=none \
 		-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 $(GUEST_OBJS) -o $@
 
 $(GUEST_IMAGE_OBJ): kernel-shim/home/guest/image.S $(GUEST_IMAGE)

@@ -225,7 +225,7 @@ static int case_sync_regs(struct machine *m)
 	int offered = ioctl(m->kvm, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS);
 	uint32_t reason;
 
-	if (offered <= 0 || !(offered & KVM_SYNC_X86_REGS))
+	if (offered <= 0 || !((unsigned long)offered & KVM_SYNC_X86_REGS))
 		return -1;
 	m->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
 	reason = vcpu_run(m);

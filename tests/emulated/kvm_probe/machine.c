@@ -101,13 +101,20 @@ int cpuid_offers(int kvm, uint32_t leaf, char reg, unsigned bit)
 	return offered;
 }
 
+static void msr_set(struct machine *m, uint32_t index, uint64_t value)
+{
+	_Alignas(struct kvm_msrs) char
+		room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)] = {0};
+	struct kvm_msrs *msrs = (struct kvm_msrs *)(void *)room;
+
+	msrs->nmsrs = 1;
+	msrs->entries[0] = (struct kvm_msr_entry){.index = index, .data = value};
+	machine_need(ioctl(m->vcpu, KVM_SET_MSRS, msrs) == 1 ? 0 : -1, "KVM_SET_MSRS");
+}
+
 static void vcpu_prepare(struct machine *m)
 {
 	struct kvm_sregs sregs;
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[3];
-	} msrs = {.head.nmsrs = 3};
 	struct kvm_cpuid2 *cpuid = cpuid_supported(m->kvm);
 
 	machine_need(ioctl(m->vcpu, KVM_SET_CPUID2, cpuid), "KVM_SET_CPUID2");
@@ -131,11 +138,9 @@ static void vcpu_prepare(struct machine *m)
 	sregs.ldt = (struct kvm_segment){.unusable = 1};
 	machine_need(ioctl(m->vcpu, KVM_SET_SREGS, &sregs), "KVM_SET_SREGS");
 
-	msrs.entry[0] = (struct kvm_msr_entry){.index = 0xc0000081, .data = 0x0018000800000000};
-	msrs.entry[1] =
-		(struct kvm_msr_entry){.index = 0xc0000082, .data = kernel_at(kernel_syscall)};
-	msrs.entry[2] = (struct kvm_msr_entry){.index = 0xc0000084, .data = 0x700};
-	machine_need(ioctl(m->vcpu, KVM_SET_MSRS, &msrs) == 3 ? 0 : -1, "KVM_SET_MSRS");
+	msr_set(m, 0xc0000081, 0x0018000800000000);	   /* STAR */
+	msr_set(m, 0xc0000082, kernel_at(kernel_syscall)); /* LSTAR */
+	msr_set(m, 0xc0000084, 0x700);			   /* SFMASK */
 }
 
 void machine_open(struct machine *m)

@@ -102,6 +102,7 @@ void u_fail(const char *file, int line, const char *fmt, ...)
 		if (!(cond))                                                                       \
 			u_fail(__FILE__, __LINE__, "expected: %s", #cond);                         \
 	} while (0)
+#define u_never(what_happened) u_fail(__FILE__, __LINE__, "%s", what_happened)
 #define u_expect(expr, want)                                                                       \
 	do {                                                                                       \
 		long got_ = (long)(expr), want_ = (long)(want);                                    \

@@ -10,7 +10,7 @@
 #define OTHER	   (A + 4)
 #define COUNT	   (A + 8)
 #define OPERAND	   (A + 12)
-#define STACK(n)   (A + 0x8000 + 0x1000 * (n))
+#define STACK(n)   (A + 0x8000 + 0x1000u * (unsigned)(n))
 #define futex(...) u_syscall(__NR_futex, __VA_ARGS__)
 
 static void waits_by_bitset(void *arg)

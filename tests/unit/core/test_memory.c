@@ -55,7 +55,7 @@ static void writes_read_only(void *arg)
 	u_expect(u_sigaction(SIGSEGV, notes_fault, SA_SIGINFO, 0), 0);
 	u_expect(u_get64((u64)at), 0);
 	u_put64((u64)at + 16, 1);
-	u_check(!"a write to read-only memory went through");
+	u_never("a write to read-only memory went through");
 }
 
 static void reads_nothing(void *arg)
@@ -169,7 +169,7 @@ static void uses_all_memory(void *arg)
 
 	for (u64 i = 0; i < n; i++)
 		u_put64(p + i * PAGE_SIZE, i);
-	u_check(!"wrote more memory than there is");
+	u_never("wrote more memory than there is");
 }
 
 static void survives_its_child(void *arg)

@@ -23,7 +23,7 @@ static void kills_itself(void *arg)
 	u_expect(u_syscall(__NR_getpid), 2);
 	u_expect(u_syscall(__NR_getppid), 1);
 	u_syscall(__NR_kill, 2, SIGTERM);
-	u_check(!"alive after SIGTERM");
+	u_never("alive after SIGTERM");
 }
 
 static void test_fatal_signal_is_the_wait_status(void **state)

@@ -110,7 +110,7 @@ static void sees_a_bad_stack(s32 sig, u64 info, u64 uc)
 
 static void ignored_handler(s32 sig, u64 info, u64 uc)
 {
-	u_check(!"a handler ran whose frame could not be written");
+	u_never("a handler ran whose frame could not be written");
 }
 
 static void has_a_bad_stack(void *arg)
@@ -120,7 +120,7 @@ static void has_a_bad_stack(void *arg)
 	u_expect(u_sigaction(SIGUSR1, ignored_handler, 0, 0), 0);
 	u_task()->regs.rsp = 8;
 	u_syscall(__NR_kill, 2, SIGUSR1);
-	u_check(!"the program went on");
+	u_never("the program went on");
 }
 
 static void test_frame_that_cannot_be_written_is_SIGSEGV(void **state)
@@ -156,7 +156,7 @@ static void jumps_to_nowhere(void *arg)
 	u_expect(u_sigaction(SIGUSR1, sends_to_nowhere, SA_SIGINFO, 0), 0);
 	u_expect(u_sigaction(SIGSEGV, sees_nowhere, SA_SIGINFO, 0), 0);
 	u_syscall(__NR_kill, 2, SIGUSR1);
-	u_check(!"the program went on");
+	u_never("the program went on");
 }
 
 static void test_rip_that_is_not_canonical_is_SIGSEGV(void **state)
@@ -180,7 +180,7 @@ static void returns_with_a_bad_fpu(void *arg)
 	u_expect(u_sigaction(SIGUSR1, breaks_the_fpu_header, SA_SIGINFO, 0), 0);
 	u_expect(u_sigaction(SIGSEGV, exits_0, SA_SIGINFO, 0), 0);
 	u_syscall(__NR_kill, 2, SIGUSR1);
-	u_check(!"the program went on");
+	u_never("the program went on");
 }
 
 static void test_fpu_image_that_would_fault_is_SIGSEGV(void **state)

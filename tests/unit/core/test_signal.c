@@ -256,7 +256,7 @@ static void spins(void *arg)
 {
 	host_event(CHAN_EV_KILL, 9, 0);
 	u_spin(100 * MSEC);
-	u_check(!"alive after CHAN_EV_KILL");
+	u_never("alive after CHAN_EV_KILL");
 }
 
 static void test_kill_event_ends_a_program_that_never_calls(void **state)

@@ -52,7 +52,7 @@ static void ends_the_process(void *arg)
 static void pauses(void *arg)
 {
 	u_syscall(__NR_pause);
-	u_check(!"pause returned");
+	u_never("pause returned");
 }
 
 static void has_a_deadly_thread(void *arg)

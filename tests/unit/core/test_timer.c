@@ -178,7 +178,7 @@ static void reads_clocks(void *arg)
 	u_expect(u_syscall(__NR_clock_gettime, CLOCK_REALTIME, 8), -EFAULT);
 	u_put64s(A, 0, NSEC_PER_SEC);
 	u_expect(u_syscall(__NR_nanosleep, A, 0), -EINVAL);
-	u_put64s(A, -1, 0);
+	u_put64s(A, ~0ull, 0);
 	u_expect(u_syscall(__NR_nanosleep, A, 0), -EINVAL);
 }
 

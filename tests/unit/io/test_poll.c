@@ -189,7 +189,7 @@ static void selects(void *arg)
 	u_put64s(B, 0, 3000000); /* microseconds are carried over */
 	u_put64(A, 0);
 	u_expect(u_syscall(__NR_select, 64, A, 0, 0, B), 0);
-	u_put64s(B, -1, 0);
+	u_put64s(B, ~0ull, 0);
 	u_expect(u_syscall(__NR_select, 0, 0, 0, 0, B), -EINVAL);
 }
 
