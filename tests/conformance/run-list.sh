@@ -12,7 +12,9 @@ set -u
 mode=${1:?list, record or run}
 binaries=$(cd "${2:?directory of programs}" && pwd) || exit 2
 scratch=${TMPDIR:-/tmp}/run-list.$$
+# shellcheck disable=SC3045 # what sh is here, busybox or dash, has both
 ulimit -c 0
+# shellcheck disable=SC3045
 ulimit -S -n 1024
 umask 022
 trap 'chmod -R u+rwx "$scratch" 2>/dev/null; rm -rf "$scratch"' EXIT

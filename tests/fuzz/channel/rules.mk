@@ -2,7 +2,8 @@
 # Fuzzers of the channel service (clang, libclang-rt-14-dev): make fuzz-channel FUZZ_SECONDS=30
 FUZZ_CHANNEL_DIR  := $(B)/tests/fuzz/channel
 FUZZ_CHANNEL_BINS := $(addprefix $(FUZZ_CHANNEL_DIR)/, fuzz_decode fuzz_service)
-FUZZ_CHANNEL_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_CHANNEL_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	-Wno-unknown-warning-option # $(WARN) is $(CC)'s
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 30
 

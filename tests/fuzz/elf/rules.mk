@@ -2,7 +2,8 @@
 # A fuzzer of execve's file formats (clang, libclang-rt-14-dev): make fuzz-elf FUZZ_SECONDS=30
 FUZZ_ELF_DIR  := $(B)/tests/fuzz/elf
 FUZZ_ELF_BIN  := $(FUZZ_ELF_DIR)/fuzz_exec
-FUZZ_ELF_SAN  := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_ELF_SAN  := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	-Wno-unknown-warning-option # $(WARN) is $(CC)'s
 FUZZ_ELF_SRCS := $(UNIT_MM_CORE) tests/unit/mm/fake.c tests/fuzz/elf/fuzz_exec.c
 FUZZ_ELF_OBJS := $(patsubst %,$(FUZZ_ELF_DIR)/%.o,$(FUZZ_ELF_SRCS)) $(B)/host/kernel-shim/vdso/image.S.o
 FUZZ_CC      ?= clang
