@@ -32,37 +32,51 @@ static int create_start(struct namei *n, s32 dfd, const char *name, bool dir, st
 	return r;
 }
 
-/* The new inode, if it was made, gets its name. */
-static int create_end(struct dentry *d, int r, struct inode *made)
+/* What is to be made, and the call of the parent that makes it. */
+struct making {
+	int (*make)(
+		struct inode *dir, struct dentry *d, const struct making *m, struct inode **made);
+	bool is_dir;
+	u32 mode;
+	u64 rdev;
+	const char *target;
+};
+
+static int create(s32 dfd, const char *name, const struct making *m)
 {
+	struct inode *made = NULL;
+	struct dentry *d = NULL;
+	struct namei n;
+	int r = create_start(&n, dfd, name, m->is_dir, &d);
+
+	if (r)
+		goto out;
+	r = may_create(n.path.dentry);
+	if (!r)
+		r = m->make(n.path.dentry->inode, d, m, &made);
 	if (!r) {
 		dentry_instantiate(d, made);
 		inode_put(made);
 	}
-	return r;
-}
-
-int vfs_mkdir(s32 dfd, const char *name, u32 mode)
-{
-	struct inode *dir, *made = NULL;
-	struct dentry *d = NULL;
-	struct namei n;
-	int r = create_start(&n, dfd, name, true, &d);
-
-	if (r)
-		goto out;
-	dir = n.path.dentry->inode;
-	r = may_create(n.path.dentry);
-	if (!r && !dir->ops->mkdir)
-		r = -EPERM;
-	mode &= S_ISVTX | 0777;
-	if (!r)
-		r = dir->ops->mkdir(dir, d, mode & ~current->fs->umask, &made);
-	r = create_end(d, r, made);
 	dentry_put(d);
 out:
 	namei_end(&n);
 	return r;
+}
+
+static int make_dir(
+	struct inode *dir, struct dentry *d, const struct making *m, struct inode **made)
+{
+	return dir->ops->mkdir ? dir->ops->mkdir(dir, d, m->mode, made) : -EPERM;
+}
+
+int vfs_mkdir(s32 dfd, const char *name, u32 mode)
+{
+	struct making m = {.make = make_dir,
+		.is_dir = true,
+		.mode = mode & (S_ISVTX | 0777) & ~current->fs->umask};
+
+	return create(dfd, name, &m);
 }
 
 static int mknod_type(u32 mode)
@@ -81,57 +95,37 @@ static int mknod_type(u32 mode)
 	}
 }
 
+static int make_node(
+	struct inode *dir, struct dentry *d, const struct making *m, struct inode **made)
+{
+	if ((S_ISCHR(m->mode) || S_ISBLK(m->mode)) && !fs_is_root())
+		return -EPERM;
+	return dir->ops->create ? dir->ops->create(dir, d, m->mode, m->rdev, made) : -EPERM;
+}
+
 int vfs_mknod(s32 dfd, const char *name, u32 mode, u64 rdev)
 {
-	struct inode *dir, *made = NULL;
-	struct dentry *d = NULL;
-	struct namei n;
+	struct making m = {.make = make_node, .rdev = rdev};
 	int r;
 
 	if (!(mode & S_IFMT))
 		mode |= S_IFREG;
 	r = mknod_type(mode);
-	if (r)
-		return r;
-	r = create_start(&n, dfd, name, false, &d);
-	if (r)
-		goto out;
-	dir = n.path.dentry->inode;
-	r = may_create(n.path.dentry);
-	if (!r && (S_ISCHR(mode) || S_ISBLK(mode)) && !fs_is_root())
-		r = -EPERM;
-	if (!r && !dir->ops->create)
-		r = -EPERM;
-	mode &= ~(current->fs->umask & 0777);
-	if (!r)
-		r = dir->ops->create(dir, d, mode, rdev, &made);
-	r = create_end(d, r, made);
-	dentry_put(d);
-out:
-	namei_end(&n);
-	return r;
+	m.mode = mode & ~(current->fs->umask & 0777);
+	return r ? r : create(dfd, name, &m);
+}
+
+static int make_symlink(
+	struct inode *dir, struct dentry *d, const struct making *m, struct inode **made)
+{
+	return dir->ops->symlink ? dir->ops->symlink(dir, d, m->target, made) : -EPERM;
 }
 
 int vfs_symlink(const char *target, s32 dfd, const char *name)
 {
-	struct inode *dir, *made = NULL;
-	struct dentry *d = NULL;
-	struct namei n;
-	int r = create_start(&n, dfd, name, false, &d);
+	struct making m = {.make = make_symlink, .target = target};
 
-	if (r)
-		goto out;
-	dir = n.path.dentry->inode;
-	r = may_create(n.path.dentry);
-	if (!r && !dir->ops->symlink)
-		r = -EPERM;
-	if (!r)
-		r = dir->ops->symlink(dir, d, target, &made);
-	r = create_end(d, r, made);
-	dentry_put(d);
-out:
-	namei_end(&n);
-	return r;
+	return create(dfd, name, &m);
 }
 
 /* As fs.protected_hardlinks=1, what distributions ship: no link to another's file unless it could
