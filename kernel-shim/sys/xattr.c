@@ -89,11 +89,15 @@ static int get_attr_name(char *name, u64 uname)
 	return len < 0 ? (int)len : 0;
 }
 
-static s64 get(struct inode *i, u64 uname, u64 uvalue, u64 size)
+/* The four verbs: a[1] and on are the call's, after its path or descriptor. */
+
+static s64 get_attr(struct target *t, const u64 *a)
 {
+	struct inode *i = t->inode;
+	u64 size = min_u64(a[3], XATTR_SIZE_MAX);
 	char name[XATTR_NAME_MAX + 1];
 	void *buf = NULL;
-	s64 r = get_attr_name(name, uname);
+	s64 r = get_attr_name(name, a[1]);
 
 	if (!r)
 		r = allowed(i, name, false);
@@ -101,34 +105,34 @@ static s64 get(struct inode *i, u64 uname, u64 uvalue, u64 size)
 		return r;
 	if (!i->ops->getxattr)
 		return -EOPNOTSUPP;
-	size = min_u64(size, XATTR_SIZE_MAX);
 	if (size) {
 		buf = kalloc(size);
 		if (!buf)
 			return -ENOMEM;
 	}
 	r = i->ops->getxattr(i, name, buf, size);
-	if (r > 0 && size && copy_to_user(uvalue, buf, (size_t)r))
+	if (r > 0 && size && copy_to_user(a[2], buf, (size_t)r))
 		r = -EFAULT;
 	kfree(buf);
 	return r;
 }
 
-static s64 list(struct inode *i, u64 ulist, u64 size)
+static s64 list_attr(struct target *t, const u64 *a)
 {
+	struct inode *i = t->inode;
+	u64 size = min_u64(a[2], XATTR_LIST_MAX);
 	char *buf = NULL;
 	s64 r;
 
 	if (!i->ops->listxattr)
 		return 0;
-	size = min_u64(size, XATTR_LIST_MAX);
 	if (size) {
 		buf = kalloc(size);
 		if (!buf)
 			return -ENOMEM;
 	}
 	r = i->ops->listxattr(i, buf, size);
-	if (r > 0 && size && copy_to_user(ulist, buf, (size_t)r))
+	if (r > 0 && size && copy_to_user(a[1], buf, (size_t)r))
 		r = -EFAULT;
 	kfree(buf);
 	return r;
@@ -142,38 +146,38 @@ static int may_change(const struct target *t, const char *name)
 	return r ? r : allowed(t->inode, name, true);
 }
 
-static s64 set(struct target *t, const u64 *a)
+static s64 set_attr(struct target *t, const u64 *a)
 {
 	char name[XATTR_NAME_MAX + 1];
-	u32 flags = (u32)a[3];
+	u32 flags = (u32)a[4];
 	void *buf;
 	s64 r;
 
 	if (flags & ~(u32)(XATTR_CREATE | XATTR_REPLACE))
 		return -EINVAL;
-	r = get_attr_name(name, a[0]);
+	r = get_attr_name(name, a[1]);
 	if (r)
 		return r;
-	if (a[2] > XATTR_SIZE_MAX)
+	if (a[3] > XATTR_SIZE_MAX)
 		return -E2BIG;
-	buf = kalloc(a[2] + 1);
+	buf = kalloc(a[3] + 1);
 	if (!buf)
 		return -ENOMEM;
-	r = copy_from_user(buf, a[1], a[2]);
+	r = copy_from_user(buf, a[2], a[3]);
 	if (!r)
 		r = may_change(t, name);
 	if (!r)
 		r = t->inode->ops->setxattr
-			    ? t->inode->ops->setxattr(t->inode, name, buf, a[2], flags)
+			    ? t->inode->ops->setxattr(t->inode, name, buf, a[3], flags)
 			    : -EOPNOTSUPP;
 	kfree(buf);
 	return r;
 }
 
-static s64 drop(struct target *t, u64 uname)
+static s64 remove_attr(struct target *t, const u64 *a)
 {
 	char name[XATTR_NAME_MAX + 1];
-	s64 r = get_attr_name(name, uname);
+	s64 r = get_attr_name(name, a[1]);
 
 	if (!r)
 		r = may_change(t, name);
@@ -187,55 +191,14 @@ static s64 drop(struct target *t, u64 uname)
 
 enum how { BY_PATH, BY_LINK, BY_FD };
 
-static int target_get(u64 arg, enum how how, struct target *t)
-{
-	return how == BY_FD ? target_fd((s32)arg, t) : target_name(arg, how == BY_PATH, t);
-}
-
-static long call_get(const u64 *a, enum how how)
+static long call(const u64 *a, enum how how, s64 (*verb)(struct target *t, const u64 *a))
 {
 	struct target t;
-	long r = target_get(a[0], how, &t);
+	long r = how == BY_FD ? target_fd((s32)a[0], &t) : target_name(a[0], how == BY_PATH, &t);
 
 	if (r)
 		return r;
-	r = get(t.inode, a[1], a[2], a[3]);
-	target_put(&t);
-	return r;
-}
-
-static long call_list(const u64 *a, enum how how)
-{
-	struct target t;
-	long r = target_get(a[0], how, &t);
-
-	if (r)
-		return r;
-	r = list(t.inode, a[1], a[2]);
-	target_put(&t);
-	return r;
-}
-
-static long call_set(const u64 *a, enum how how)
-{
-	struct target t;
-	long r = target_get(a[0], how, &t);
-
-	if (r)
-		return r;
-	r = set(&t, a + 1);
-	target_put(&t);
-	return r;
-}
-
-static long call_remove(const u64 *a, enum how how)
-{
-	struct target t;
-	long r = target_get(a[0], how, &t);
-
-	if (r)
-		return r;
-	r = drop(&t, a[1]);
+	r = verb(&t, a);
 	target_put(&t);
 	return r;
 }
@@ -243,15 +206,15 @@ static long call_remove(const u64 *a, enum how how)
 #define XATTR_CALLS(verb)                                                                          \
 	long sys_##verb##xattr(struct task *t, const u64 *a)                                       \
 	{                                                                                          \
-		return call_##verb(a, BY_PATH);                                                    \
+		return call(a, BY_PATH, verb##_attr);                                              \
 	}                                                                                          \
 	long sys_l##verb##xattr(struct task *t, const u64 *a)                                      \
 	{                                                                                          \
-		return call_##verb(a, BY_LINK);                                                    \
+		return call(a, BY_LINK, verb##_attr);                                              \
 	}                                                                                          \
 	long sys_f##verb##xattr(struct task *t, const u64 *a)                                      \
 	{                                                                                          \
-		return call_##verb(a, BY_FD);                                                      \
+		return call(a, BY_FD, verb##_attr);                                                \
 	}
 XATTR_CALLS(get)
 XATTR_CALLS(list)
