@@ -7,9 +7,34 @@
  * soft copy's; it stays on the stack that it hit.
  */
 #include "home/guest/guest.h"
+#include "home/kctx.h"
 
 #define USER_CS 0x33
 #define USER_SS 0x2b
+
+/* A struct guest_trap off the stack, in two parts: what sysret has no say in, and the rest. */
+	.macro pop_preserved
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	.endm
+
+	.macro pop_rest_iretq
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rax
+	pop %rcx
+	pop %rdx
+	pop %rsi
+	pop %rdi
+	add $16, %rsp
+	iretq
+	.endm
 
 	.section .text.entry, "ax"
 
@@ -56,32 +81,12 @@ trap_common:
 	testb $3, 144(%rsp)		/* cs of the interrupted code: 15 registers, vector, error, rip */
 	jz 1f
 	mov guest_kernel_rsp(%rip), %rsp
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbx
-	pop %rbp
+	pop_callee_saved
 	ret				/* from guest_enter */
 1:	mov %rsp, %rdi
 	call guest_kernel_trap		/* returns for the soft copy only */
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rax
-	pop %rcx
-	pop %rdx
-	pop %rsi
-	pop %rdi
-	add $16, %rsp
-	iretq
+	pop_preserved
+	pop_rest_iretq
 
 /* LSTAR. RCX = user RIP, R11 = user RFLAGS, RSP still the user's (SDM vol. 2, SYSCALL). */
 	.balign 16
@@ -103,34 +108,14 @@ guest_syscall:
 	.balign 16
 	.globl guest_enter
 guest_enter:
-	push %rbp
-	push %rbx
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	push_callee_saved
 	mov %rsp, guest_kernel_rsp(%rip)
 	mov %edi, %eax
 	mov $(0xffffffff80000000 + GUEST_PA_TRAP_TOP - 176), %rsp
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
+	pop_preserved
 	test %eax, %eax
 	jnz 2f
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rax
-	pop %rcx
-	pop %rdx
-	pop %rsi
-	pop %rdi
-	add $16, %rsp
-	iretq
+	pop_rest_iretq
 2:	add $8, %rsp			/* r11 is the flags */
 	pop %r10
 	pop %r9
@@ -149,21 +134,7 @@ guest_enter:
 	.balign 16
 	.globl guest_kctx_switch
 guest_kctx_switch:
-	push %rbp
-	push %rbx
-	push %r12
-	push %r13
-	push %r14
-	push %r15
-	mov %rsp, (%rdi)
-	mov %rsi, %rsp
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbx
-	pop %rbp
-	ret
+	kctx_switch
 
 /* A new context: r12 is the function, r13 its argument. */
 	.balign 16
