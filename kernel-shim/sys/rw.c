@@ -19,6 +19,13 @@ static s64 transfer(struct file *f, struct uio *u, s64 *pos, bool write)
 	return write ? vfs_write(f, u, pos) : vfs_read(f, u, pos);
 }
 
+static int file_allows(const struct file *f, const s64 *pos, bool write)
+{
+	if (pos && !f->ops->seek)
+		return -ESPIPE;
+	return (write ? file_writable(f) : file_readable(f)) ? 0 : -EBADF;
+}
+
 static s64 rw_buffer(s32 fd, u64 base, u64 len, s64 *pos, bool write)
 {
 	struct file *f = fd_get(fd);
@@ -27,11 +34,8 @@ static s64 rw_buffer(s32 fd, u64 base, u64 len, s64 *pos, bool write)
 
 	if (!f)
 		return -EBADF;
-	if (pos && !f->ops->seek)
-		r = -ESPIPE;
-	else if (!(write ? file_writable(f) : file_readable(f)))
-		r = -EBADF;
-	else
+	r = file_allows(f, pos, write);
+	if (!r)
 		r = range_ok(base, len);
 	if (!r) {
 		uio_user(&u, base, len);
@@ -101,14 +105,9 @@ static s64 rw_vector(s32 fd, u64 iov, u64 n, s64 *pos, bool write, u32 flags)
 
 	if (!f)
 		return -EBADF;
-	if (pos && !f->ops->seek)
-		r = -ESPIPE;
-	else if (!(write ? file_writable(f) : file_readable(f)))
-		r = -EBADF;
-	else if (n > 1024)
-		r = -EINVAL;
-	else
-		r = uio_user_iov(&u, iov, (u32)n);
+	r = file_allows(f, pos, write);
+	if (!r)
+		r = n > 1024 ? -EINVAL : uio_user_iov(&u, iov, (u32)n);
 	if (!r) {
 		r = u.left ? flags_ok(f, flags, write) : 0;
 		if (!r)
