@@ -34,7 +34,8 @@ struct vm_sregs {
 /*
  * Registers that the caller writes after an exit are what the guest goes on with. At IO_OUT, IO_IN
  * and MMIO rip may be at the instruction or behind it; unless rip is written, it is not executed
- * again.
+ * again. At INTR, while the guest's interrupts are on, no exception of the guest's is in flight:
+ * the registers may become another program's.
  */
 enum vm_exit_reason {
 	VM_EXIT_IO_OUT, /* io.port, io.value, io.size */

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/ucontext.h>
 
 static sigjmp_buf escape;
@@ -210,6 +211,84 @@ static void fault_handler_repairs_and_instruction_restarts(void)
 	V(restarts);
 }
 
+/* -- several programs at once, that change places every millisecond and now and then in the middle
+ * of an exception: each gets its own and no other's -- */
+
+enum { ROUNDS = 1500 };
+static volatile int own_signal, own_count, others_count;
+
+static void on_tick(int signal)
+{
+	(void)signal;
+}
+
+static void on_own_fault(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+	(void)info;
+	if (signal == own_signal)
+		own_count++;
+	else
+		others_count++;
+	if (signal == SIGILL || signal == SIGSEGV) /* past a ud2, past a mov of two bytes */
+		uc->uc_mcontext.gregs[REG_RIP] += 2;
+}
+
+static void copy_on_write(void)
+{
+	static char *pages;
+
+	if (!pages)
+		pages = mmap(NULL, 64 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
+	if (own_count++ % 64 == 0)
+		madvise(pages, 64 * 4096, MADV_DONTNEED);
+	others_count += pages[own_count % 64 * 4096]++;
+}
+
+static void nothing_there(void)
+{
+	__asm__ volatile("movb %%al, (%0)" ::"r"(16ul) : "memory");
+}
+
+static void compute(void)
+{
+	for (volatile int i = 0; i < 10000; i++)
+		;
+	own_count++;
+}
+
+static void start_faulting(void (*fault)(void), int signal)
+{
+	static const int signals[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE};
+	struct sigaction sa = {.sa_sigaction = on_own_fault, .sa_flags = SA_SIGINFO};
+	struct itimerval every = {{0, 1000}, {0, 1000}};
+
+	if (fork())
+		return;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &sa, NULL);
+	sa = (struct sigaction){.sa_handler = on_tick, .sa_flags = SA_RESTART};
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+	own_signal = signal;
+	for (int i = 0; i < ROUNDS; i++)
+		fault();
+	_exit(others_count ? 2 : own_count == ROUNDS ? 0 : 1);
+}
+
+static void faults_stay_with_their_program(void)
+{
+	start_faulting(copy_on_write, 0);
+	start_faulting(undefined_instruction, SIGILL);
+	start_faulting(breakpoint, SIGTRAP);
+	start_faulting(nothing_there, SIGSEGV);
+	start_faulting(compute, 0);
+	for (int i = 0; i < 5; i++)
+		reap("one of five", -1);
+}
+
 static void reset_and(void (*fn)(void))
 {
 	struct sigaction sa = {.sa_handler = SIG_DFL};
@@ -292,8 +371,9 @@ static void abort_ends_this_process(void)
 const struct behaviour behaviours[] = {BEHAVIOUR(fault_sigfpe_integer_divide),
 	BEHAVIOUR(fault_sigfpe_floating_point), BEHAVIOUR(fault_sigill_undefined_instruction),
 	BEHAVIOUR(fault_sigtrap_breakpoint), BEHAVIOUR(fault_sigtrap_single_step),
-	BEHAVIOUR(fault_sigsegv_privileged_instructions), BEHAVIOUR(fault_sigsegv_non_canonical),
-	BEHAVIOUR(fault_sigsegv_null_write), BEHAVIOUR(fault_sigsegv_misaligned_sse),
+	BEHAVIOUR(faults_stay_with_their_program), BEHAVIOUR(fault_sigsegv_privileged_instructions),
+	BEHAVIOUR(fault_sigsegv_non_canonical), BEHAVIOUR(fault_sigsegv_null_write),
+	BEHAVIOUR(fault_sigsegv_misaligned_sse),
 	BEHAVIOUR(fault_handler_repairs_and_instruction_restarts), BEHAVIOUR(death_by_each_fault),
 	BEHAVIOUR(death_when_fault_signal_is_blocked_or_ignored),
 	BEHAVIOUR(death_by_stack_overflow), BEHAVIOUR(fault_ends_this_process),

@@ -96,6 +96,9 @@ __asm__(
 	PIECE(guest_spin)
 	"	incq %rbx\n"
 	"	jmp guest_spin\n"
+	PIECE(guest_ud2_loop)
+	"	ud2\n"
+	"	jmp guest_ud2_loop\n"
 	PIECE(guest_syscall)
 	"	syscall\n"
 	"	ud2\n"

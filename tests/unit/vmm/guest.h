@@ -36,6 +36,7 @@ extern const char guest_loop0[]; /* ecx times; out */
 
 /* Ring 3 */
 extern const char guest_spin[];
+extern const char guest_ud2_loop[];
 extern const char guest_syscall[];
 extern const char guest_syscall_loop[];
 extern const char guest_read[];	  /* (rdi) to rax; ud2 */

@@ -132,29 +132,79 @@ static void on_alarm(int number)
 	vm_kvm_ops.vcpu_kick(alarmed);
 }
 
-/* From a signal handler of the thread that runs the vCPU. */
+struct alarm {
+	struct sigaction before;
+	timer_t timer;
+};
+
+/* Kicks from a signal handler of the thread that runs the vCPU. */
+static void alarm_start(struct alarm *a, struct vcpu *vcpu, long every_ns)
+{
+	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+	const struct itimerspec every = {{0, every_ns}, {0, every_ns}};
+
+	alarmed = vcpu;
+	assert_int_equal(sigaction(SIGUSR1, &action, &a->before), 0);
+	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &a->timer), 0);
+	assert_int_equal(timer_settime(a->timer, 0, &every, NULL), 0);
+}
+
+static void alarm_stop(struct alarm *a)
+{
+	timer_delete(a->timer);
+	sigaction(SIGUSR1, &a->before, NULL);
+}
+
 static void test_kick_from_handler(void **state)
 {
-	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART}, before;
-	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
-	const struct itimerspec every = {{0, 1000000}, {0, 1000000}};
 	struct machine m;
-	timer_t timer;
+	struct alarm a;
 
 	tests_need_kvm();
 	assert_int_equal(machine_begin(&m, true), 0);
 	assert_int_equal(machine_start(&m, guest_spin), 0);
-	alarmed = m.vcpu;
-	assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
-	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
-	assert_int_equal(timer_settime(timer, 0, &every, NULL), 0);
+	alarm_start(&a, m.vcpu, 1000000);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
 		assert_int_equal(m.exit.reason, VM_EXIT_INTR);
 	}
-	timer_delete(timer);
-	sigaction(SIGUSR1, &before, NULL);
+	alarm_stop(&a);
 	machine_end(&m);
+}
+
+/* Ring 3 faults all the time; once a kick finds it between two faults, another program gets the
+ * vCPU: it must not be given an exception that it did not raise. */
+static void exceptions_stay(const char *label)
+{
+	struct machine m;
+	struct alarm a;
+
+	assert_int_equal(machine_begin(&m, true), 0);
+	*machine_pte(&m, GUEST_DATA) = 0;
+	alarm_start(&a, m.vcpu, 300000);
+	for (int i = 0; i < 3000; i++) {
+		assert_int_equal(machine_start(&m, label), 0);
+		machine_regs(&m)->rdi = GUEST_DATA;
+		do
+			assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
+		while (m.exit.reason == VM_EXIT_IO_OUT || machine_regs(&m)->rip < GUEST_CODE3);
+		assert_int_equal(m.exit.reason, VM_EXIT_INTR);
+		assert_int_equal(machine_start(&m, guest_spin), 0);
+		assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
+		if (m.exit.reason != VM_EXIT_INTR)
+			fail_msg("round %d: exit %s, port %u", i, vm_exit_name(m.exit.reason),
+				m.exit.io.port);
+	}
+	alarm_stop(&a);
+	machine_end(&m);
+}
+
+static void test_kick_exception(void **state)
+{
+	tests_need_kvm();
+	exceptions_stay(guest_read);
+	exceptions_stay(guest_ud2_loop);
 }
 
 static void *run_once(void *arg)
@@ -290,6 +340,7 @@ int tests_kick(void)
 		cmocka_unit_test(test_kicks_exits),
 		cmocka_unit_test(test_kick_before),
 		cmocka_unit_test(test_kick_from_handler),
+		cmocka_unit_test(test_kick_exception),
 		cmocka_unit_test(test_kick_threads),
 		cmocka_unit_test(test_handler_kept),
 		cmocka_unit_test(test_interrupt_ring3),
