@@ -111,7 +111,6 @@ static void fault(struct task *t)
 		break;
 	case VEC_DB:
 		fault_signal(t, SIGTRAP, t->trap.error ? TRAP_BRKPT : TRAP_TRACE, t->regs.rip);
-		t->regs.rflags &= ~0x100ull;
 		break;
 	case VEC_BP:
 		fault_signal(t, SIGTRAP, SI_KERNEL, 0);

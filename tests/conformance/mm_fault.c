@@ -154,6 +154,35 @@ static void fault_sigtrap_single_step(void)
 	try_fault("trap flag", single_step);
 }
 
+static volatile int steps, stepped_out;
+
+static void on_step(int signal, siginfo_t *info, void *context)
+{
+	(void)signal, (void)context;
+	steps++;
+	stepped_out |= info->si_code != TRAP_TRACE;
+}
+
+/* The flag stays set when the handler has returned: every instruction is a step. */
+static void fault_sigtrap_steps_on(void)
+{
+	struct sigaction sa = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
+	long id = 39; /* getpid */
+
+	MUST(sigaction(SIGTRAP, &sa, NULL) == 0);
+	__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; nop; nop\n"
+			 "pushfq; andq $~0x100, (%%rsp); popfq" ::
+				 : "memory", "cc");
+	V(steps);
+	steps = 0;
+	__asm__ volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; syscall; nop; nop\n"
+			 "pushfq; andq $~0x100, (%%rsp); popfq"
+			 : "+a"(id)::"memory", "cc", "rcx", "r11");
+	V(steps);
+	T(id == getpid());
+	V(stepped_out);
+}
+
 static void fault_sigsegv_privileged_instructions(void)
 {
 	try_fault("hlt", privileged_instruction);
@@ -371,9 +400,9 @@ static void abort_ends_this_process(void)
 const struct behaviour behaviours[] = {BEHAVIOUR(fault_sigfpe_integer_divide),
 	BEHAVIOUR(fault_sigfpe_floating_point), BEHAVIOUR(fault_sigill_undefined_instruction),
 	BEHAVIOUR(fault_sigtrap_breakpoint), BEHAVIOUR(fault_sigtrap_single_step),
-	BEHAVIOUR(faults_stay_with_their_program), BEHAVIOUR(fault_sigsegv_privileged_instructions),
-	BEHAVIOUR(fault_sigsegv_non_canonical), BEHAVIOUR(fault_sigsegv_null_write),
-	BEHAVIOUR(fault_sigsegv_misaligned_sse),
+	BEHAVIOUR(fault_sigtrap_steps_on), BEHAVIOUR(faults_stay_with_their_program),
+	BEHAVIOUR(fault_sigsegv_privileged_instructions), BEHAVIOUR(fault_sigsegv_non_canonical),
+	BEHAVIOUR(fault_sigsegv_null_write), BEHAVIOUR(fault_sigsegv_misaligned_sse),
 	BEHAVIOUR(fault_handler_repairs_and_instruction_restarts), BEHAVIOUR(death_by_each_fault),
 	BEHAVIOUR(death_when_fault_signal_is_blocked_or_ignored),
 	BEHAVIOUR(death_by_stack_overflow), BEHAVIOUR(fault_ends_this_process),
