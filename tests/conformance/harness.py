@@ -88,7 +88,7 @@ def _limits():
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
 
 
-def _run(command, cwd, env, stdin, replace):
+def _run(command, cwd, env, stdin, replace, timeout):
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -101,7 +101,7 @@ def _run(command, cwd, env, stdin, replace):
         restore_signals=True,
     )
     try:
-        out, err = process.communicate(stdin, timeout=TIMEOUT)
+        out, err = process.communicate(stdin, timeout=timeout)
         code = process.returncode
         status = f"exit {128 - code if code < 0 else code}"
     except subprocess.TimeoutExpired:
@@ -110,7 +110,7 @@ def _run(command, cwd, env, stdin, replace):
             out, err = process.communicate(timeout=10)
         except subprocess.TimeoutExpired:
             out, err = b"", b""
-        status = f"no end within {TIMEOUT:.0f} s"
+        status = f"no end within {timeout:.0f} s"
 
     def text(data):
         data = data.decode("utf-8", "backslashreplace")
@@ -121,9 +121,9 @@ def _run(command, cwd, env, stdin, replace):
     return Outcome(text(out), text(err), status)
 
 
-def run_native(command, directory, env=None, stdin=None):
+def run_native(command, directory, env=None, stdin=None, timeout=TIMEOUT):
     replace = [(str(directory), "DIRECTORY")]
-    outcome = _run(command, directory, ENVIRONMENT | (env or {}), stdin, replace)
+    outcome = _run(command, directory, ENVIRONMENT | (env or {}), stdin, replace, timeout)
     outcome.tree = describe_tree(directory)
     return outcome
 
@@ -137,11 +137,11 @@ def sandbox_command(command, directory, env=None, readonly=()):
     return words + [*command]
 
 
-def run_sandbox(command, directory, env=None, stdin=None, readonly=()):
+def run_sandbox(command, directory, env=None, stdin=None, readonly=(), timeout=TIMEOUT):
     own = {name: os.environ[name] for name in PASSED if name in os.environ}
     words = sandbox_command(command, directory, env, readonly)
     replace = [(str(directory), "DIRECTORY")]
-    outcome = _run(words, directory, own, stdin, replace)
+    outcome = _run(words, directory, own, stdin, replace, timeout)
     outcome.tree = describe_tree(directory)
     return outcome
 
@@ -161,6 +161,14 @@ def difference(native, sandbox):
     return "\n".join(lines)
 
 
+def succeeds(outcome):
+    """A check for `same`: the native run is the model, so it has to be a good one."""
+    import pytest
+
+    if outcome.status != "exit 0" or not outcome.stdout:
+        pytest.fail("the native run is no model:\n" + "\n".join(outcome.lines()), pytrace=False)
+
+
 def fresh_directory(base, name):
     path = Path(base) / name
     path.mkdir()
@@ -178,7 +186,7 @@ def remove_tree(path):
     shutil.rmtree(path, ignore_errors=True)
 
 
-def same(command, base, env=None, stdin=None, setup=None, readonly=(), check=None):
+def same(command, base, env=None, stdin=None, setup=None, readonly=(), check=None, timeout=TIMEOUT):
     """Runs command in both worlds in fresh directories; fails the test when they differ."""
     import pytest
 
@@ -189,9 +197,9 @@ def same(command, base, env=None, stdin=None, setup=None, readonly=(), check=Non
         if setup:
             setup(directory)
         if world == "native":
-            outcomes.append(run_native(command, directory, env, stdin))
+            outcomes.append(run_native(command, directory, env, stdin, timeout))
         else:
-            outcomes.append(run_sandbox(command, directory, env, stdin, readonly))
+            outcomes.append(run_sandbox(command, directory, env, stdin, readonly, timeout))
         remove_tree(directory)
     if check:
         check(outcomes[0])
