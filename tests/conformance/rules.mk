@@ -67,7 +67,7 @@ conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES)
 
 # Every behaviour and program natively and in the sandbox, compared. PYTEST_ARGS adds to the command.
 .PHONY: conformance
-PYTEST_ARGS ?= -m "not slow"
+PYTEST_ARGS ?=
 conformance: $(B)/sandbox conformance-programs
 	$(Q)SANDBOX_BIN=$(abspath $(B))/sandbox /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
 		tests/conformance $(PYTEST_ARGS)
