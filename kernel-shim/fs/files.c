@@ -36,19 +36,31 @@ struct files *files_new(void)
 	return t;
 }
 
+/* As large as the open descriptors need: fork(2) gives back what they needed before (Linux dup_fd).
+ */
+static u32 copy_size(const struct files *old)
+{
+	u32 cap = FIRST_CAP;
+
+	for (u32 i = 0; i < old->cap; i++)
+		while (old->slot[i].file && cap <= i)
+			cap *= 2;
+	return cap;
+}
+
 struct files *files_copy(struct files *old)
 {
 	struct files *t = kzalloc(sizeof(*t));
 
 	if (!t)
 		return NULL;
-	t->slot = kalloc(old->cap * sizeof(*t->slot));
+	t->cap = copy_size(old);
+	t->slot = kalloc(t->cap * sizeof(*t->slot));
 	if (!t->slot) {
 		kfree(t);
 		return NULL;
 	}
-	memcpy(t->slot, old->slot, old->cap * sizeof(*t->slot));
-	t->cap = old->cap;
+	memcpy(t->slot, old->slot, t->cap * sizeof(*t->slot));
 	t->lowest = old->lowest;
 	t->refs = 1;
 	for (u32 i = 0; i < t->cap; i++) {
@@ -56,6 +68,11 @@ struct files *files_copy(struct files *old)
 			file_get(t->slot[i].file);
 	}
 	return t;
+}
+
+u32 files_size(const struct files *t)
+{
+	return t->cap;
 }
 
 void files_get(struct files *t)

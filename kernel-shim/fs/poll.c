@@ -73,13 +73,3 @@ long poll_slots(struct poll_slot *slots, u32 n, u64 deadline)
 		waitq_remove(&slots[i].wait);
 	return ready;
 }
-
-u32 fd_table_size(struct files *fs)
-{
-	u32 size = 256; /* what a child of a shell has: bash keeps a descriptor at 255 */
-
-	for (s32 fd = 0; files_each(fs, &fd); fd++)
-		while (size <= (u32)fd)
-			size *= 2;
-	return size;
-}

@@ -20,7 +20,5 @@ u32 file_poll(struct file *f, struct waitq **q);
 /* Waits until a file has an event that its slot wants; fills in revents. How many have; 0: the
  * deadline (CLOCK_MONOTONIC ns) passed; -EINTR. */
 long poll_slots(struct poll_slot *slots, u32 n, u64 deadline);
-/* Linux's size of a descriptor table that holds what fs holds now. */
-u32 fd_table_size(struct files *fs);
 
 #endif

@@ -295,6 +295,8 @@ struct file *fd_get_any(s32 fd);			  /* O_PATH allowed */
 struct file *files_lookup(struct files *fs, s32 fd);	  /* any table; a reference or NULL */
 s32 fd_install(struct file *f, bool cloexec, s32 lowest); /* takes the reference; fd or -EMFILE */
 int fd_install_at(struct files *fs, s32 fd, struct file *f, bool cloexec); /* boot */
+/* What there is room for before the table grows: programs see it in select(2), /proc/PID/status. */
+u32 files_size(const struct files *fs);
 u32 files_each(struct files *fs, s32 *fd); /* next open fd >= *fd: 1 and *fd, or 0 */
 bool files_cloexec(struct files *fs, s32 fd);
 /* For readdir: "." and ".." at positions 0 and 1. False: no room. And seek for such directories. */

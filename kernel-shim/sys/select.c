@@ -129,7 +129,7 @@ static void sets_free(struct select_sets *s)
 static long do_select(struct task *t, s32 n, const u64 *usets, u64 deadline)
 {
 	struct select_sets s = {.user = {usets[0], usets[1], usets[2]}};
-	u32 max = fd_table_size(t->files);
+	u32 max = files_size(t->files);
 	long r;
 
 	if (n < 0)

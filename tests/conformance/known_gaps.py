@@ -26,7 +26,6 @@ GAPS = {
 
 # The same, where the reason is the machine: may pass elsewhere.
 MACHINE_GAPS = {
-    "poll_select-select_pipe_states": "not diagnosed: EBADF where Linux gives 0; supposed: the size of the descriptor table",
     "mm_fault-fault_sigsegv_privileged_instructions": "a software KVM raises #UD for `int n` in ring 3, not #GP",
 }
 

@@ -171,12 +171,52 @@ static void select_pipe_states(void)
 	FD_SET(ends[0], &r);
 	R(select(ends[1] + 1, &r, &w, NULL, &now));
 	V(FD_ISSET(ends[0], &r) != 0);
-	FD_ZERO(&r);
-	FD_SET(99, &r);
-	R(select(100, &r, NULL, NULL, &now));
 	R(select(-1, NULL, NULL, NULL, &now));
 	now.tv_sec = -1;
 	R(select(0, NULL, NULL, NULL, &now));
+}
+
+static int size_of_table(void)
+{
+	static char text[4096];
+	int fd = open_file("/proc/self/status", O_RDONLY);
+
+	MUST(read(fd, text, sizeof(text) - 1) > 0);
+	MUST(close(fd) == 0);
+	return atoi(strstr(text, "FDSize:") + 7);
+}
+
+static void select_of_99(void)
+{
+	struct timeval now = {0, 0};
+	fd_set r;
+
+	V(size_of_table());
+	FD_ZERO(&r);
+	FD_SET(99, &r);
+	R(select(100, &r, NULL, NULL, &now));
+	V(FD_ISSET(99, &r) != 0);
+}
+
+static void select_past_the_table_in_child(void)
+{
+	select_of_99();
+	R(dup2(0, 64));
+	select_of_99();
+	R(dup2(0, 300));
+	R(close(300));
+	select_of_99();
+	in_child("a fork's table is as large as it needs", select_of_99);
+	R(close(64));
+	in_child("and smaller again", select_of_99);
+}
+
+/* What no table of this size can hold is ignored; within it, it is EBADF. A table's size is what
+ * its process has had open, so in a child, which starts with what is open now. */
+static void select_past_the_table(void)
+{
+	R(close_range(3, ~0u, 0)); /* whatever was inherited */
+	in_child("child", select_past_the_table_in_child);
 }
 
 static void select_writes_back_remaining_time(void)
@@ -250,5 +290,6 @@ const struct behaviour behaviours[] = {BEHAVIOUR(poll_pipe_states),
 	BEHAVIOUR(poll_is_woken_by_another_process), BEHAVIOUR(poll_is_woken_by_hangup),
 	BEHAVIOUR(poll_is_interrupted_by_signal), BEHAVIOUR(ppoll_unblocks_signal_during_wait),
 	BEHAVIOUR(poll_bad_arguments), BEHAVIOUR(select_pipe_states),
-	BEHAVIOUR(select_writes_back_remaining_time), BEHAVIOUR(pselect_mask_and_timeout),
-	BEHAVIOUR(poll_many_descriptors), BEHAVIOUR(poll_same_descriptor_twice), {0}};
+	BEHAVIOUR(select_past_the_table), BEHAVIOUR(select_writes_back_remaining_time),
+	BEHAVIOUR(pselect_mask_and_timeout), BEHAVIOUR(poll_many_descriptors),
+	BEHAVIOUR(poll_same_descriptor_twice), {0}};

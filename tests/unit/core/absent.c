@@ -70,7 +70,7 @@ WEAK int fs_boot(struct task *t)
 	return t->files && t->fs ? 0 : -ENOMEM;
 }
 
-WEAK u32 fd_table_size(struct files *f)
+WEAK u32 files_size(const struct files *f)
 {
 	return 64;
 }
