@@ -106,18 +106,25 @@ int pipe_wait_room(struct pipe *p, bool nonblock)
 
 /* -- reading and writing -- */
 
+/* A buffer's part of a transfer arrives whole or, where the caller's memory ends, counts as
+ * nothing: it stays in the pipe, or out of it (Linux fs/pipe.c). */
+static s64 whole(s64 moved, size_t want)
+{
+	return moved == (s64)want ? moved : -EFAULT;
+}
+
 /* Moves from the oldest buffer. Bytes, or -EFAULT. */
 static s64 read_buf(struct pipe *p, struct uio *u)
 {
 	struct pipe_buf *b = pipe_at(p, 0);
 	size_t want = min_u64(b->len, u->left);
-	s64 n = uio_put(u, (u8 *)phys_ptr(b->pa) + b->off, want);
+	s64 n = whole(uio_put(u, (u8 *)phys_ptr(b->pa) + b->off, want), want);
 
 	if (n < 0)
 		return n;
 	b->off += (u32)n;
 	b->len -= (u32)n;
-	if (!b->len || (b->packet && (size_t)n == want))
+	if (!b->len || b->packet)
 		pipe_pop(p);
 	return n;
 }
@@ -165,24 +172,25 @@ static s64 write_merge(struct pipe *p, struct uio *u)
 	b = pipe_at(p, p->count - 1);
 	if (!b->merge || b->off + b->len + n > PAGE_SIZE)
 		return 0;
-	r = uio_get(u, (u8 *)phys_ptr(b->pa) + b->off + b->len, n);
-	if (r > 0) {
-		b->len += (u32)r;
-		waitq_wake(&p->wait, READABLE);
-	}
+	r = whole(uio_get(u, (u8 *)phys_ptr(b->pa) + b->off + b->len, n), n);
+	if (r < 0)
+		return r;
+	b->len += n;
+	waitq_wake(&p->wait, READABLE);
 	return r;
 }
 
 static s64 write_page(struct pipe *p, struct uio *u, bool packet)
 {
 	struct pipe_buf b = {.merge = !packet, .packet = packet};
+	size_t want = min_u64(u->left, PAGE_SIZE);
 	s64 n;
 
 	b.pa = page_for_write(p);
 	if (!b.pa)
 		return -ENOMEM;
-	n = uio_get(u, phys_ptr(b.pa), min_u64(u->left, PAGE_SIZE));
-	if (n <= 0) {
+	n = whole(uio_get(u, phys_ptr(b.pa), want), want);
+	if (n < 0) {
 		buf_release(p, &b);
 		return n;
 	}
@@ -198,29 +206,20 @@ static s64 pipe_write(struct file *f, struct uio *u, s64 *pos)
 
 	if (!u->left)
 		return 0;
-	if (p->readers && !(f->flags & O_DIRECT)) {
-		u32 part = u->left & (PAGE_SIZE - 1);
-
+	if (p->readers) {
 		n = write_merge(p, u);
 		if (n < 0)
 			return n;
 		done = n;
-		if (n && (u32)n < part) /* the rest of the caller's buffer is not there */
-			return done;
 	}
 	while (u->left) {
-		size_t want;
-
 		n = pipe_wait_room(p, f->flags & O_NONBLOCK);
 		if (n)
 			break;
-		want = min_u64(u->left, PAGE_SIZE);
 		n = write_page(p, u, f->flags & O_DIRECT);
-		if (n <= 0)
+		if (n < 0)
 			break;
 		done += n;
-		if ((size_t)n < want)
-			break;
 	}
 	return done ? done : n;
 }

@@ -19,7 +19,6 @@ GAPS = {
     "errno_bad_pointer-non_canonical_pointer_is_efault": SOCKETS,
     "errno_bad_pointer-unmapped_pointer_is_efault": SOCKETS,
     "errno_bad_pointer-end_of_user_space_pointer_is_efault": SOCKETS,
-    "errno_bad_pointer-buffers_that_end_in_a_hole": "a pipe moves what is there and reports a short count, not EFAULT",
     "asyncio": SOCKETS,
     "selectors_socketpair": SOCKETS,
 }

@@ -3,6 +3,8 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 
 static int ends[2];
@@ -210,6 +212,66 @@ static void pipe_vectored_io(void)
 	S(b);
 }
 
+static int waiting_bytes(void)
+{
+	int n = -1;
+
+	MUST(ioctl(ends[0], FIONREAD, &n) == 0);
+	return n;
+}
+
+/* Page by page: a page that does not arrive whole is none. */
+static void pipe_buffers_that_end_in_a_hole(void)
+{
+	char *p = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *hole = p + 2 * 4096, text[16] = "";
+	struct iovec v[3] = {{"good", 4}, {hole - 2, 4}, {"more", 4}};
+
+	MUST(pipe(ends) == 0 && munmap(hole, 4096) == 0);
+	memset(p, 'w', 2 * 4096);
+	R(write(ends[1], p, 3 * 4096));
+	V(waiting_bytes());
+	R(write(ends[1], hole - 6000, 3 * 4096));
+	V(waiting_bytes());
+	R(read(ends[0], hole - 4096, 3 * 4096));
+	V(waiting_bytes());
+	R(read(ends[0], hole - 4000, 4096));
+	V(waiting_bytes());
+	R(read(ends[0], p, 2 * 4096));
+	V(waiting_bytes());
+	R(write(ends[1], "begin", 5));
+	R(write(ends[1], hole - 4, 8));
+	R(write(ends[1], hole - 4100, 4104));
+	R(writev(ends[1], v, 3));
+	V(waiting_bytes());
+	R(read(ends[0], hole - 4, 8));
+	R(read(ends[0], text, 15));
+	S(text);
+	R(writev(ends[1], v, 3));
+	V(waiting_bytes());
+}
+
+/* A packet is appended to what another write left open, if that fits. */
+static void pipe_packets_after_a_stream(void)
+{
+	char text[16] = "";
+
+	MUST(pipe(ends) == 0);
+	R(write(ends[1], "ab", 2));
+	R(fcntl(ends[1], F_SETFL, O_DIRECT));
+	R(write(ends[1], "cd", 2));
+	R(read(ends[0], text, 15));
+	S(text);
+	memset(text, 0, sizeof(text));
+	R(write(ends[1], "ef", 2));
+	R(write(ends[1], "gh", 2));
+	R(fcntl(ends[1], F_SETFL, 0));
+	R(write(ends[1], "ij", 2));
+	for (int i = 0; i < 3; i++)
+		R(read(ends[0], text + 4 * i, 2));
+	say_bytes("packets", text, sizeof(text));
+}
+
 static void pipe_chain_of_processes(void)
 {
 	enum { STAGES = 8 };
@@ -262,5 +324,6 @@ const struct behaviour behaviours[] = {BEHAVIOUR(pipe_carries_bytes_in_order),
 	BEHAVIOUR(pipe_small_writes_are_atomic_between_processes),
 	BEHAVIOUR(pipe_blocking_write_larger_than_capacity), BEHAVIOUR(pipe_capacity_can_be_set),
 	BEHAVIOUR(pipe_read_blocks_until_a_thread_writes), BEHAVIOUR(pipe_vectored_io),
+	BEHAVIOUR(pipe_buffers_that_end_in_a_hole), BEHAVIOUR(pipe_packets_after_a_stream),
 	BEHAVIOUR(pipe_chain_of_processes), BEHAVIOUR(pipe_reopened_through_proc),
 	BEHAVIOUR(sigpipe_ends_this_process), {0}};
