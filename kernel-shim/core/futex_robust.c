@@ -33,33 +33,37 @@ static int user_store_for(struct task *t, u64 uaddr, u32 v)
 	return r;
 }
 
+/* Is the page that a mapping shows, without the right to write, the file's own? */
+static bool shows_file(const struct vma *v, u64 pa)
+{
+	return v->file && !((v->vmflags & VMA_COPIES) && pa_is_ram(pa));
+}
+
 /* A private futex is (address space, address). A shared one in a shared mapping is the place in the
  * file, which all mappings have in common and which, unlike the frame, stays when pages come and
- * go. In a private mapping sharing means threads only, as in Linux's get_futex_key. */
+ * go. In a private mapping sharing means threads only: the page becomes our own copy; one that can
+ * only be read is the file's, or will never change and is no futex (Linux's get_futex_key). */
 static int user_key(struct task *t, u64 uaddr, bool shared, struct futex_key *k)
 {
 	struct vma *v;
+	bool writable;
 	u64 pa;
-	int r;
 
 	k->a = (u64)t->mm;
 	k->b = uaddr;
 	if (!shared)
 		return 0;
-	v = mm_find(t->mm, uaddr);
-	if (!v)
+	writable = !user_word_pa(uaddr, true, &pa);
+	if (!writable && user_word_pa(uaddr, false, &pa))
 		return -EFAULT;
-	if (!(v->flags & MAP_SHARED))
+	v = mm_find(t->mm, uaddr);
+	if (writable && !(v->flags & MAP_SHARED))
 		return 0;
-	if (v->file && v->file->inode) {
-		k->a = (u64)v->file->inode;
-		k->b = v->offset + (uaddr - v->start);
-		return 0;
-	}
-	r = user_word_pa(uaddr, false, &pa);
-	k->a = 1;
-	k->b = pa;
-	return r;
+	if (!shows_file(v, pa))
+		return -EFAULT;
+	k->a = (u64)v->file->inode;
+	k->b = v->offset + (uaddr - v->start);
+	return 0;
 }
 
 static const struct futex_target user_target = {

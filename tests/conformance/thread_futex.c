@@ -300,6 +300,85 @@ static void futex_private_and_shared_do_not_mix_in_results(void)
 	R(syscall(SYS_set_robust_list, head, 5L));
 }
 
+static void try_memory(const char *label, int prot, int flags, int fd, bool write_first)
+{
+	int now = write_first ? PROT_READ | PROT_WRITE : prot;
+	volatile uint32_t *p = mmap(NULL, 4096, now, flags, fd, 0);
+
+	MUST(p != MAP_FAILED);
+	if (write_first) {
+		*p = 1;
+		MUST(mprotect((void *)(uintptr_t)p, 4096, prot) == 0);
+	}
+	say("%s", label);
+	R(futex(p, WAKE, 1, NULL));
+	R(futex(p, WAKE | PRIVATE, 1, NULL));
+	R(futex(p, WAIT, 77, NULL));
+	R(futex(p, WAIT | PRIVATE, 77, NULL));
+	R(futex6(p, REQUEUE, 1, 1, &other, 0));
+	R(futex6(&other, REQUEUE, 1, 1, p, 0));
+	MUST(munmap((void *)(uintptr_t)p, 4096) == 0);
+}
+
+/* Without FUTEX_PRIVATE_FLAG the page is looked up, even for a wake that looks at no value. */
+static void futex_on_all_kinds_of_memory(void)
+{
+	const int anonymous = MAP_PRIVATE | MAP_ANONYMOUS, rw = PROT_READ | PROT_WRITE;
+	int fd, empty;
+
+	make_file("words", "0123");
+	make_file("empty", "");
+	fd = open_file("words", O_RDWR);
+	empty = open_file("empty", O_RDWR);
+	try_memory("no access", PROT_NONE, anonymous, -1, false);
+	try_memory("no access any more", PROT_NONE, anonymous, -1, true);
+	try_memory("read only", PROT_READ, anonymous, -1, false);
+	try_memory("read only now", PROT_READ, anonymous, -1, true);
+	try_memory("writable", rw, anonymous, -1, false);
+	try_memory("shared", rw, MAP_SHARED | MAP_ANONYMOUS, -1, false);
+	try_memory("shared, read only", PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, false);
+	try_memory("file", rw, MAP_SHARED, fd, false);
+	try_memory("file, read only", PROT_READ, MAP_SHARED, fd, false);
+	try_memory("file, private", rw, MAP_PRIVATE, fd, false);
+	try_memory("file, private, read only", PROT_READ, MAP_PRIVATE, fd, false);
+	try_memory("file, private, read only now", PROT_READ, MAP_PRIVATE, fd, true);
+	try_memory("past the end of a file", rw, MAP_SHARED, empty, false);
+	R(futex((void *)16, WAKE, 1, NULL));
+	R(futex((void *)16, WAKE | PRIVATE, 1, NULL));
+	R(futex((void *)(1ul << 63), WAKE, 1, NULL));
+	R(futex((void *)(1ul << 63), WAKE | PRIVATE, 1, NULL));
+}
+
+static void *wait_shared(void *p)
+{
+	struct timespec limit = {5, 0};
+
+	return (void *)futex(p, WAIT, 0, &limit);
+}
+
+/* What is only read from a file is the file, in a private mapping too. */
+static void futex_in_a_private_view_of_a_file(void)
+{
+	volatile uint32_t *shared, *view, *copy;
+	void *result = "none";
+	pthread_t thread;
+	int fd;
+
+	make_file("words", "");
+	fd = open_file("words", O_RDWR);
+	MUST(ftruncate(fd, 4096) == 0);
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	view = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	copy = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	MUST(pthread_create(&thread, NULL, wait_shared, (void *)(uintptr_t)shared) == 0);
+	sleep_ms(100);
+	R(futex(copy, WAKE, 1, NULL));
+	for (int i = 0; i < 400 && futex(view, WAKE, 1, NULL) == 0; i++)
+		sleep_ms(10);
+	pthread_join(thread, &result);
+	V(result == NULL);
+}
+
 const struct behaviour behaviours[] = {BEHAVIOUR(futex_wait_value_mismatch_is_eagain),
 	BEHAVIOUR(futex_wait_times_out), BEHAVIOUR(futex_refusals),
 	BEHAVIOUR(futex_wake_counts_waiters), BEHAVIOUR(futex_bitset_selects_waiters),
@@ -308,4 +387,5 @@ const struct behaviour behaviours[] = {BEHAVIOUR(futex_wait_value_mismatch_is_ea
 	BEHAVIOUR(futex_in_shared_file_at_two_addresses),
 	BEHAVIOUR(futex_wait_is_interrupted_by_signal), BEHAVIOUR(robust_mutex_reports_dead_owner),
 	BEHAVIOUR(robust_mutex_of_killed_process),
-	BEHAVIOUR(futex_private_and_shared_do_not_mix_in_results), {0}};
+	BEHAVIOUR(futex_private_and_shared_do_not_mix_in_results),
+	BEHAVIOUR(futex_on_all_kinds_of_memory), BEHAVIOUR(futex_in_a_private_view_of_a_file), {0}};
