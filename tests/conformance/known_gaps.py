@@ -24,9 +24,7 @@ GAPS = {
 }
 
 # The same, where the reason is the machine: may pass elsewhere.
-MACHINE_GAPS = {
-    "mm_fault-fault_sigsegv_privileged_instructions": "a software KVM raises #UD for `int n` in ring 3, not #GP",
-}
+MACHINE_GAPS = {}
 
 
 def reason(name):

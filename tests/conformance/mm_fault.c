@@ -10,7 +10,7 @@
 static sigjmp_buf escape;
 static volatile sig_atomic_t caught_signal;
 static siginfo_t caught;
-static uint64_t trap_number, fault_pc;
+static uint64_t trap_number, error_code, fault_pc;
 
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
@@ -19,6 +19,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 	caught_signal = signal;
 	caught = *info;
 	trap_number = (uint64_t)uc->uc_mcontext.gregs[REG_TRAPNO];
+	error_code = (uint64_t)uc->uc_mcontext.gregs[REG_ERR];
 	fault_pc = (uint64_t)uc->uc_mcontext.gregs[REG_RIP];
 	siglongjmp(escape, 1);
 }
@@ -82,6 +83,16 @@ static void control_register_write(void)
 static void software_interrupt(void)
 {
 	__asm__ volatile("int $0x33");
+}
+
+static void interrupt_of_page_fault(void)
+{
+	__asm__ volatile("int $14");
+}
+
+static void overflow_trap(void)
+{
+	__asm__ volatile("int $4");
 }
 
 static void non_canonical_access(void)
@@ -190,6 +201,11 @@ static void fault_sigsegv_privileged_instructions(void)
 	try_fault("mov to cr3", control_register_write);
 	try_fault("int 0x33", software_interrupt);
 	T(caught.si_addr == NULL);
+	V(error_code);
+	try_fault("int 14", interrupt_of_page_fault);
+	V(error_code);
+	try_fault("int 4", overflow_trap);
+	V(error_code);
 }
 
 static void fault_sigsegv_non_canonical(void)

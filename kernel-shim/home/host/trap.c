@@ -255,6 +255,19 @@ static u64 read_cr2(struct host_trap *e)
 	return s.cr2;
 }
 
+/* A software KVM answers `int n` in ring 3 with #UD. The processor refuses it for the gate's DPL,
+ * and names the gate (SDM vol. 2, INT n; vol. 3, 6.13); the two gates that let it pass, KVM does
+ * too. */
+static void make_refused_gate(struct task *t)
+{
+	u8 insn[2];
+
+	if (copy_from_mm(t->mm, insn, t->regs.rip, sizeof(insn)) || insn[0] != 0xcd)
+		return;
+	t->trap.vector = 13;
+	t->trap.error = insn[1] * 8u + 2;
+}
+
 static void take_exception(struct host_trap *e, struct task *t, struct vm_gprs *g, u32 vector)
 {
 	u64 words = sizeof(struct trap_frame) / 8 + vector_has_error(vector);
@@ -282,6 +295,8 @@ static void take_exception(struct host_trap *e, struct task *t, struct vm_gprs *
 		.error = error,
 		.addr = vector == 14 ? read_cr2(e) : 0,
 	};
+	if (vector == 6 && e->shadow)
+		make_refused_gate(t);
 }
 
 static void take_out(struct host_trap *e, struct task *t, struct vm_gprs *g, u32 port)
