@@ -29,6 +29,15 @@ static void core_channel(void *arg, struct chan_msg *m)
 		launch_clock_refresh(l);
 }
 
+/* A clock that falls behind the host's would let each kick come before its time, and be asked for
+ * again at once. */
+static void core_kicked(void *arg)
+{
+	struct host_core *h = arg;
+
+	launch_clock_refresh(h->l);
+}
+
 __attribute__((noreturn)) static void core_panic(void *arg, const char *why)
 {
 	struct host_core *h = arg;
@@ -53,6 +62,7 @@ int launch_core_run(struct launch *l, const struct host_engine_ops *engine, void
 		.engine = engine,
 		.engine_arg = engine_arg,
 		.channel = core_channel,
+		.kicked = core_kicked,
 		.channel_arg = h,
 		.panic = core_panic,
 	};

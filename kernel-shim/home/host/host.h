@@ -49,7 +49,10 @@ struct host_home_config {
 	void *engine_arg;
 	/* One request of the channel, performed at once: the service. `in` is the data area. */
 	void (*channel)(void *arg, struct chan_msg *m);
-	void *channel_arg;
+	/* User code was kicked: the one thing that is sure to happen to a program that only
+	 * computes. May be absent. */
+	void (*kicked)(void *arg);
+	void *channel_arg; /* for channel, kicked and panic */
 	__attribute__((noreturn)) void (*panic)(void *arg, const char *why);
 };
 

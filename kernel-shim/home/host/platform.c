@@ -78,6 +78,8 @@ void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
 void plat_user_run(struct task *t)
 {
 	host_home.c.engine->run(host_home.c.engine_arg, t);
+	if (t->trap.kind == TRAP_KICK && host_home.c.kicked)
+		host_home.c.kicked(host_home.c.channel_arg);
 }
 
 void plat_fpu_save(struct task *t)
