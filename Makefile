@@ -77,6 +77,7 @@ check: deps
 	@if command -v clang >/dev/null; then $(MAKE) --no-print-directory check-clang; fi
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory conformance-bare
 
 install: $(B)/sandbox
 	install -D -m 755 $(B)/sandbox $(DESTDIR)$(PREFIX)/bin/sandbox

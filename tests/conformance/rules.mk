@@ -65,9 +65,24 @@ conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES)
 .SECONDARY: $(CONF_BINARIES:=.o) $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.o)
 -include $(CONF_BINARIES:=.d) $(HELLO_BINARIES:=.d) $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.d)
 
-# Every behaviour and program natively and in the sandbox, compared. PYTEST_ARGS adds to the command.
-.PHONY: conformance
+# Every behaviour and program natively and in the sandbox, compared: with the backend that `auto` picks,
+# and with each other one that works here. PYTEST_ARGS adds to the command.
+.PHONY: conformance conformance-auto conformance-process conformance-kvm
 PYTEST_ARGS ?=
+CONFORMANCE := SANDBOX_BIN=$(abspath $(B))/sandbox /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
+	tests/conformance $(PYTEST_ARGS)
+
 conformance: $(B)/sandbox conformance-programs
-	$(Q)SANDBOX_BIN=$(abspath $(B))/sandbox /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
-		tests/conformance $(PYTEST_ARGS)
+	$(Q)for b in $$(tests/conformance/backends $(B)/sandbox); do \
+		$(MAKE) --no-print-directory conformance-$$b || exit 1; done
+
+conformance-auto conformance-process conformance-kvm: conformance-%: $(B)/sandbox conformance-programs
+	@echo "== conformance: backend $*"
+	$(Q)SANDBOX_BACKEND=$* $(CONFORMANCE)
+
+# A part of it where there is neither /dev/kvm nor a user namespace, as root and as an ordinary user.
+.PHONY: conformance-bare
+BARE_PART := fs_open or fs_stat or proc_fork_wait or sig_basic or thread_pthread or mm_mmap or bash or python
+conformance-bare: $(B)/sandbox conformance-programs
+	$(Q)for who in root user; do echo "== conformance: bare, $$who"; SANDBOX_OPTS=-q tests/conformance/bare $$who \
+		env $(subst $(PYTEST_ARGS),,$(CONFORMANCE)) -k '($(BARE_PART)) and not terminal' || exit 1; done
