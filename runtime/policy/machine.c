@@ -16,6 +16,7 @@
 
 static const struct vm_ops *const backends[] = {&vm_kvm_ops, &vm_process_ops};
 #define NBACKENDS (sizeof backends / sizeof *backends)
+#define WHY_MAX	  256
 
 static int check_backend_name(const char *name, struct policy_error *e)
 {
@@ -56,7 +57,7 @@ static int try_backend(const struct vm_ops *ops, struct vm_caps *caps, char *why
 
 static int use_named(const struct vm_ops *ops, struct policy_machine *m, struct policy_error *e)
 {
-	char why[160] = "";
+	char why[WHY_MAX] = "";
 
 	if (try_backend(ops, &m->caps, why, sizeof why)) {
 		say_why(m, "%s", why);
@@ -72,7 +73,7 @@ static int use_named(const struct vm_ops *ops, struct policy_machine *m, struct 
  * faster (docs/benchmarks.md), and VMs are what is left for who wants one. */
 static int use_best(bool require_vm, struct policy_machine *m, struct policy_error *e)
 {
-	char kvm_why[160] = "", why[160] = "";
+	char kvm_why[WHY_MAX] = "", why[WHY_MAX] = "";
 	struct vm_caps kvm, process;
 	bool have_kvm = !try_backend(&vm_kvm_ops, &kvm, kvm_why, sizeof kvm_why);
 

@@ -59,7 +59,7 @@ struct policy_machine {
 	const struct vm_ops *backend; /* NULL: none is usable, and backend_why says why */
 	struct vm_caps caps;
 	enum launch_home home;
-	char backend_why[256];
+	char backend_why[320];
 	char home_why[160];
 	bool fallback; /* `auto` took processes because no VM is good here: say so */
 };

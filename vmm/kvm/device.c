@@ -4,9 +4,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/kvm/kvm_internal.h"
@@ -33,6 +35,30 @@ int kvm_ioctl(int fd, unsigned long request, void *arg)
 	return result < 0 ? -errno : result;
 }
 
+/* What would help depends on who asks and on what the device's mode says. */
+static void explain_permission(const char *path, char *why, size_t why_size)
+{
+	struct stat st;
+	const struct group *g;
+
+	if (!geteuid() || stat(path, &st)) {
+		snprintf(why, why_size,
+			"%s: permission denied even to root: the container or the file system "
+			"forbids it",
+			path);
+		return;
+	}
+	g = getgrgid(st.st_gid);
+	if ((st.st_mode & 0060) == 0060)
+		snprintf(why, why_size, "%s: permission denied: add yourself to group %s", path,
+			g ? g->gr_name : "kvm");
+	else
+		snprintf(why, why_size,
+			"%s: permission denied: its mode is %04o; as root: chgrp kvm %s && chmod "
+			"660 %s, then add yourself to group kvm",
+			path, st.st_mode & 07777, path, path);
+}
+
 static int open_explained(const char *path, char *why, size_t why_size)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -49,7 +75,7 @@ static int open_explained(const char *path, char *why, size_t why_size)
 		break;
 	case EACCES:
 	case EPERM:
-		snprintf(why, why_size, "%s: permission denied: add yourself to group kvm", path);
+		explain_permission(path, why, why_size);
 		break;
 	case ENXIO:
 	case ENODEV:
