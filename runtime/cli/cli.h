@@ -34,6 +34,8 @@ void cli_overview(FILE *out);
 
 /* "sandbox: …\n" on stderr in one write; control characters are replaced. */
 __attribute__((format(printf, 1, 2))) void cli_say(const char *fmt, ...);
+/* The end of a verb that only prints: 0, or POLICY_FAILED when stdout took not all of it (said). */
+int cli_flush(void);
 /* Parses with argp so that every mistake is one line. 0, or non-zero: said already. */
 int cli_parse(const struct cli_verb *v, int argc, char **argv, unsigned flags, void *input);
 

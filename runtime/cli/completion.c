@@ -223,7 +223,7 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
 		if (!strcmp(shell, shells[i].name)) {
 			shells[i].print();
-			return fflush(stdout) ? POLICY_FAILED : 0;
+			return cli_flush();
 		}
 	cli_say("completion: no script for \"%s\"; there are bash, zsh and fish", shell);
 	return POLICY_FAILED;

@@ -138,8 +138,6 @@ static void print_kvm(const struct doctor *d)
 	snprintf(text, sizeof text, "%s (%s)", d->kvm_opens ? "can be opened" : "cannot be opened",
 		d->kvm_owner);
 	line(d->kvm_opens, "/dev/kvm", text);
-	if (!d->kvm_opens)
-		hint("join its group: usermod -aG kvm $USER, then log in again");
 }
 
 static void print_machine(const struct doctor *d)
@@ -147,11 +145,14 @@ static void print_machine(const struct doctor *d)
 	const struct policy_machine *m = &d->machine;
 	char text[512];
 
-	snprintf(text, sizeof text, "%s (%s)", m->backend ? m->backend->name : "none",
-		m->backend_why);
-	line(m->backend, "backend", text);
-	if (!m->backend)
+	if (!m->backend) {
+		line(false, "backend", "none");
+		if (d->kvm_exists) /* else the hint is above */
+			hint(m->backend_why);
 		return;
+	}
+	snprintf(text, sizeof text, "%s (%s)", m->backend->name, m->backend_why);
+	line(true, "backend", text);
 	if (*m->caps.note)
 		line(m->caps.hardware || m->backend->processes, m->backend->name, m->caps.note);
 	snprintf(text, sizeof text, "%s (%s)", report_home_name(m->home), m->home_why);
@@ -243,10 +244,9 @@ static json_t *machine_json(const struct policy_machine *m)
 	return o;
 }
 
-static int print_json(const struct doctor *d)
+static void print_json(const struct doctor *d)
 {
 	json_t *o = json_object(), *cpu = json_object(), *kvm = json_object();
-	int r;
 
 	json_object_set_new(cpu, "vendor", text_json(d->cpu_vendor));
 	json_object_set_new(cpu, "model", text_json(d->cpu_model));
@@ -262,10 +262,9 @@ static int print_json(const struct doctor *d)
 	json_object_set_new(o, "jail", jail_json(&d->jail));
 	json_object_set_new(o, "memory_bytes", json_integer((json_int_t)d->mem_total));
 	json_object_set_new(o, "nofile", json_integer((json_int_t)d->nofile.rlim_cur));
-	r = json_dumpf(o, stdout, JSON_INDENT(2));
+	json_dumpf(o, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(o);
-	return r;
 }
 
 /* -- the verb -- */
@@ -306,9 +305,11 @@ static int run(int argc, char **argv)
 	if (cli_parse(&cli_verb_doctor, argc, argv, 0, &json))
 		return POLICY_FAILED;
 	look(&d);
-	if (json ? print_json(&d) : (print_text(&d), 0))
-		return POLICY_FAILED;
-	if (fflush(stdout))
+	if (json)
+		print_json(&d);
+	else
+		print_text(&d);
+	if (cli_flush())
 		return POLICY_FAILED;
 	return d.backend_error ? 1 : 0;
 }

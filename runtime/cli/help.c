@@ -47,7 +47,7 @@ static int run(int argc, char **argv)
 		return POLICY_FAILED;
 	if (!name) {
 		cli_overview(stdout);
-		return 0;
+		return cli_flush();
 	}
 	v = cli_verb_find(name);
 	if (!v) {
@@ -55,7 +55,7 @@ static int run(int argc, char **argv)
 		return POLICY_FAILED;
 	}
 	cli_verb_help_text(v, stdout);
-	return 0;
+	return cli_flush();
 }
 
 const struct cli_verb cli_verb_help = {"help", "Explain a command", "sandbox help", &argp, run};

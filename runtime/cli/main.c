@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +34,14 @@ void cli_say(const char *fmt, ...)
 		return; /* nowhere left to say so */
 }
 
+int cli_flush(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	cli_say("cannot write to standard output: %s", strerror(errno));
+	return POLICY_FAILED;
+}
+
 /* The parser around a verb's own: answers --help, and keeps argp from adding its second line
  * ("Try …") to an error. */
 struct outer {
@@ -50,7 +60,7 @@ static error_t parse_outer(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'h':
 		cli_verb_help_text(o->verb, stdout);
-		exit(fflush(stdout) ? POLICY_FAILED : 0);
+		exit(cli_flush());
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -73,11 +83,25 @@ void cli_verb_help_text(const struct cli_verb *v, FILE *out)
 		(char *)v->title);
 }
 
+/* A closed standard stream's number must not go to a file that is opened later: it would be taken
+ * for the stream. What holds it can be neither read nor written, so it is as good as closed. */
+static void hold_closed_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	static char name[] = "sandbox";
 	const struct cli_verb *v;
 
+	hold_closed_streams();
 	argp_err_exit_status = POLICY_FAILED;
 	if (argc < 2) {
 		cli_say("no command given; `sandbox --help` lists them");
@@ -85,7 +109,7 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		cli_overview(stdout);
-		return 0;
+		return cli_flush();
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
 		argv[1] = (char *)"version";

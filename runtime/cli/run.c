@@ -120,6 +120,25 @@ static int launch(struct run *run)
 	return exit_code(result);
 }
 
+/* A report that was asked for and is not there is a failure of the sandbox, whatever the program's
+ * own code was. */
+static int finish_outputs(struct run *run)
+{
+	const struct run_options *o = &run->options;
+	bool ok = true;
+
+	if (run->json && !report_json(&run->report, run->json)) {
+		cli_say("--json %s: could not be written: %s", o->json_file, strerror(errno));
+		ok = false;
+	}
+	if (o->trace_file && (fflush(run->trace) || ferror(run->trace))) {
+		cli_say("--trace-file %s: not all could be written: %s", o->trace_file,
+			strerror(errno));
+		ok = false;
+	}
+	return ok ? run->report.code : POLICY_FAILED;
+}
+
 static int run_run(int argc, char **argv)
 {
 	struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -136,8 +155,7 @@ static int run_run(int argc, char **argv)
 		report_problems(&run.report, run.policy ? policy_note(run.policy) : "");
 	if (run.report.result && run.options.stats)
 		report_stats(&run.report, stderr);
-	if (run.json && !report_json(&run.report, run.json))
-		cli_say("--json %s: could not be written", run.options.json_file);
+	code = finish_outputs(&run);
 out:
 	report_clear(&run.report);
 	policy_free(run.policy);

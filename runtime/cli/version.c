@@ -20,7 +20,7 @@ static int run(int argc, char **argv)
 	if (cli_parse(&cli_verb_version, argc, argv, 0, NULL))
 		return POLICY_FAILED;
 	printf("sandbox %s (channel ABI %u)\n", SANDBOX_VERSION, CHAN_ABI_VERSION);
-	return fflush(stdout) ? POLICY_FAILED : 0;
+	return cli_flush();
 }
 
 const struct cli_verb cli_verb_version = {
