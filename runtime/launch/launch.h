@@ -11,12 +11,14 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "kernel-shim/abi/boot.h"
 #include "kernel-shim/abi/channel.h"
 #include "runtime/service/service.h"
 #include "vmm/process/process.h"
 #include "vmm/vm.h"
 
-#define LAUNCH_HAVE_GUEST 1 /* home guest is in this build */
+#define LAUNCH_HAVE_GUEST 1		  /* home guest is in this build */
+#define LAUNCH_MEM_MAX	  BOOT_WINDOW_GPA /* RAM ends where the file window begins */
 
 enum launch_home {
 	LAUNCH_HOME_AUTO,  /* guest where the host has real virtualization, else host */

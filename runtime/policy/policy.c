@@ -32,7 +32,7 @@ static int fail_errno(struct policy_error *e, const char *what, const char *path
 
 static int check_request(const struct policy_request *r, struct policy_error *e)
 {
-	char size[16];
+	char size[16], most[16];
 
 	if (r->cpus > 1)
 		return policy_fail(e, POLICY_FAILED,
@@ -42,9 +42,10 @@ static int check_request(const struct policy_request *r, struct policy_error *e)
 		return policy_fail(e, POLICY_FAILED,
 			"--mem: %s is too little; a sandbox needs at least 16 MiB (--mem 16M)",
 			size);
-	if (r->mem > 1ull << 40)
+	policy_format_size(most, LAUNCH_MEM_MAX);
+	if (r->mem > LAUNCH_MEM_MAX)
 		return policy_fail(
-			e, POLICY_FAILED, "--mem: %s is more than the largest, 1 TiB", size);
+			e, POLICY_FAILED, "--mem: %s is more than the largest, %s", size, most);
 	for (size_t i = 0; i < r->nenv; i++)
 		if (!*r->env[i] || *r->env[i] == '=')
 			return policy_fail(

@@ -75,11 +75,12 @@ static bool may_execute(int path_fd)
 	return !access(name, X_OK);
 }
 
-/* An interpreter of an ELF file or script must be in the view. */
+/* An interpreter of an ELF file or script must be in the view, and executable. */
 static int check_interpreter(const struct check *c, const char *what, const char *interp)
 {
 	char path[POLICY_PATH_MAX];
 	struct view_node node;
+	bool runnable;
 
 	if (path_normalise(path, c->cwd, interp) || view_lookup(c->view, path, &node)) {
 		bool host_has = *interp == '/' && !access(interp, X_OK);
@@ -89,9 +90,12 @@ static int check_interpreter(const struct check *c, const char *what, const char
 			host_has ? " (--ro " : "", host_has ? interp : "",
 			host_has ? " gives it)" : "");
 	}
+	runnable = node.fd >= 0 && S_ISREG(node.st.st_mode) && may_execute(node.fd);
 	if (node.fd >= 0)
 		close(node.fd);
-	return 0;
+	return runnable ? 0
+			: policy_fail(c->e, POLICY_NOT_RUNNABLE, "%s: its %s %s is not executable",
+				  c->name, what, interp);
 }
 
 static int check_elf(const struct check *c, const char *head, size_t n)
@@ -206,6 +210,19 @@ int program_check(const struct view *v, const char *name, const char *path, cons
 		name);
 }
 
+static bool is_program(const char *host_path)
+{
+	struct stat st;
+
+	return !stat(host_path, &st) && S_ISREG(st.st_mode) && !access(host_path, X_OK);
+}
+
+/* "." and ".." are looked up nowhere: they are directories, not names. */
+static bool is_path(const char *program)
+{
+	return strchr(program, '/') || !strcmp(program, ".") || !strcmp(program, "..");
+}
+
 /* The first file of that name in `dirs` that an execvp would try, seen through the view (v) or on
  * the host (v NULL). */
 static bool search_path(const struct view *v, const char *dirs, const char *cwd, const char *name,
@@ -223,7 +240,7 @@ static bool search_path(const struct view *v, const char *dirs, const char *cwd,
 			file[n] = 0;
 			if (!path_normalise(dir, cwd, file) && !path_normalise(file, dir, name)) {
 				if (!v) {
-					usable = !access(file, X_OK);
+					usable = is_program(file);
 				} else if (!view_lookup(v, file, &node)) {
 					usable = node.fd >= 0 && S_ISREG(node.st.st_mode) &&
 						 may_execute(node.fd);
@@ -310,7 +327,7 @@ int program_find(struct view *v, const struct policy_request *r, const char *hos
 {
 	int err;
 
-	if (!strchr(r->program, '/')) {
+	if (!is_path(r->program)) {
 		err = *r->program ? find_by_name(v, r, sandbox_cwd, path_env, config_path, e)
 				  : policy_fail(e, POLICY_NOT_FOUND, "PROGRAM is an empty name");
 		return err ? err : program_check(v, r->program, config_path, sandbox_cwd, 0, e);
