@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define BOOT_MAGIC   0x30746f6f42786253ull /* "SbxBoot0" */
-#define BOOT_VERSION 1u
+#define BOOT_VERSION 2u
 
 /* Guest-physical layout. RAM starts at 0; the file window is far above any RAM. */
 #define BOOT_WINDOW_GPA	 0x1000000000ull /* 64 GiB */
@@ -103,6 +103,8 @@ struct boot_block {
 	uint32_t pad1;
 	uint32_t os_release; /* offset: host's utsname release, and version */
 	uint32_t os_version;
+	/* Signals as the program finds them, handed on by who started it: bit N-1 is signal N. */
+	uint64_t sig_ignored, sig_blocked;
 };
 
 #define BOOT_F_VERBOSE 0x01u /* log what is absent, once each */

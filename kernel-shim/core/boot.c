@@ -105,9 +105,28 @@ static const char *boot_exec_error(long err)
 		return "too many symbolic links or nested interpreters";
 	case -EISDIR:
 		return "is a directory";
+	case -EINVAL:
+		return "its segments cannot be mapped";
+	case -EFAULT:
+	case -EIO:
+		return "damaged, or cut short: it lacks bytes that its headers promise";
+	case -EPERM:
+		return "its segments want addresses that no program gets";
 	default:
 		return NULL;
 	}
+}
+
+/* Says why there will be no program, and ends the sandbox. */
+static void boot_exec_failed(long err)
+{
+	const char *why = boot_exec_error(err);
+
+	if (why)
+		klog(CHAN_LOG_FATAL, "%s", why);
+	else
+		klog(CHAN_LOG_FATAL, "cannot be run: error %ld", -err);
+	kernel_exit((err == -ENOENT ? 127 : 126) << 8);
 }
 
 /* First code of the first task: becomes the program. */
@@ -125,16 +144,8 @@ static void boot_task(void *arg)
 		kernel_exit(125 << 8);
 	}
 	r = boot_exec(t, b);
-	if (r) {
-		const char *why = boot_exec_error(r);
-
-		if (why)
-			klog(CHAN_LOG_FATAL, "cannot run %s: %s", boot_string(b, b->path), why);
-		else
-			klog(CHAN_LOG_FATAL, "cannot run %s: error %ld", boot_string(b, b->path),
-				-r);
-		kernel_exit((r == -ENOENT ? 127 : 126) << 8);
-	}
+	if (r)
+		boot_exec_failed(r);
 	t->regs_replaced = false; /* no execve is waiting for its result to be left alone */
 	task_main(t);
 }

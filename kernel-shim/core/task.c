@@ -6,6 +6,7 @@
 #include <asm/signal.h>
 #include <linux/sched.h>
 
+#include "core/signal.h"
 #include "core/task_internal.h"
 #include "core/timers.h"
 #include "fs/vfs.h"
@@ -91,6 +92,16 @@ static void init_identity(struct task *t, const struct boot_block *b)
 	memcpy(c->groups, groups, c->ngroups * sizeof(c->groups[0]));
 }
 
+/* What a process finds after an exec: what its parent ignored and blocked. */
+static void init_signals(struct task *t, struct sighand *s, const struct boot_block *b)
+{
+	sigmask ignored = b->sig_ignored & ~SIG_KILL_STOP;
+
+	t->blocked = b->sig_blocked & ~SIG_KILL_STOP;
+	for (u32 i = 0; i < NSIG_MAX; i++)
+		s->action[i].handler = ignored >> i & 1;
+}
+
 struct task *task_new_init(const struct boot_block *b)
 {
 	struct task *t = task_alloc();
@@ -110,6 +121,7 @@ struct task *task_new_init(const struct boot_block *b)
 	task_link(t, p, PID_PROGRAM);
 	p->leader = t;
 	init_identity(t, b);
+	init_signals(t, s, b);
 	t->sched_affinity = cpus >= 64 ? ~0ull : (1ull << cpus) - 1;
 	plat_fpu_init(t);
 	return t;

@@ -103,6 +103,14 @@ static int add_mounts(struct launch *l, struct builder *b)
 	return 0;
 }
 
+/* O_PATH: a placeholder for a closed one, so that no other file gets its number (cli/main.c). */
+static bool is_open(int fd)
+{
+	int oflags = fcntl(fd, F_GETFL);
+
+	return oflags >= 0 && !(oflags & O_PATH);
+}
+
 /* stdin, stdout, stderr as far as they are open. */
 static int add_stdio(struct launch *l, struct builder *b)
 {
@@ -114,7 +122,7 @@ static int add_stdio(struct launch *l, struct builder *b)
 		int oflags = 0;
 		int64_t h;
 
-		if (fcntl(fd, F_GETFD) < 0)
+		if (!is_open(fd))
 			continue;
 		h = service_inherit(l->service, fd, &oflags);
 		if (h < 0) {
@@ -167,6 +175,8 @@ static int fill(struct launch *l, struct builder *b)
 	k->umask = c->umask;
 	k->pids_max = c->pids_max;
 	k->trace = c->trace ? add_string(b, c->trace) : 0;
+	k->sig_ignored = l->sig_ignored;
+	k->sig_blocked = l->sig_blocked;
 	add_limits(c, k);
 	k->hwcap = getauxval(AT_HWCAP);
 	/* HWCAP2 bit 1 would announce FSGSBASE, which the guest's CR4 does not enable; the same on

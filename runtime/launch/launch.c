@@ -14,15 +14,32 @@
 
 #define KILL_GRACE_NS 2000000000ull /* after the time limit: for the shim to end by itself */
 
+/* The first reason is the one that counts: the others follow from it. */
+static void explain(struct launch *l, const char *fmt, va_list ap)
+{
+	if (!atomic_exchange(&l->explained, true))
+		vsnprintf(l->res->error, sizeof(l->res->error), fmt, ap);
+}
+
 void launch_fail(struct launch *l, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (atomic_exchange(&l->failed, 1))
-		return;
 	va_start(ap, fmt);
-	vsnprintf(l->res->error, sizeof(l->res->error), fmt, ap);
+	explain(l, fmt, ap);
 	va_end(ap);
+	atomic_store(&l->failed, true);
+}
+
+/* The program did not start, and the shim says why before it ends. */
+static void not_started(struct launch *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	explain(l, fmt, ap);
+	va_end(ap);
+	l->res->could_not_start = true;
 }
 
 /* -- what the service calls -- */
@@ -53,8 +70,9 @@ static void on_log(void *arg, uint32_t kind, const char *text)
 	struct launch *l = arg;
 
 	if (kind == CHAN_LOG_FATAL)
-		l->res->could_not_start = true;
-	l->c->log(l->c->arg, kind, text);
+		not_started(l, "%s", text);
+	else
+		l->c->log(l->c->arg, kind, text);
 }
 
 static void on_denied(void *arg, const char *operation, const char *path, const char *flag_help)
@@ -110,13 +128,12 @@ static void *limiter_main(void *arg)
 {
 	struct launch *l = arg;
 	const struct chan_event ev = {.kind = CHAN_EV_KILL, .value = SIGKILL};
-	uint64_t deadline = launch_now_ns() + l->c->timeout_ns;
 
-	if (jail_thread(JAIL_WATCHER, NULL, 0) || ended_by(l, deadline))
+	if (jail_thread(JAIL_WATCHER, NULL, 0) || ended_by(l, l->deadline_ns))
 		return NULL;
 	atomic_store(&l->timed_out, true);
 	service_post_event(l->service, &ev);
-	if (ended_by(l, deadline + KILL_GRACE_NS))
+	if (ended_by(l, launch_now_ns() + KILL_GRACE_NS))
 		return NULL;
 	/* a shim that does not obey is not worth unwinding */
 	l->c->log(l->c->arg, CHAN_LOG_FATAL, "the time limit passed and the shim did not stop");
@@ -124,20 +141,40 @@ static void *limiter_main(void *arg)
 	_exit(124);
 }
 
+/* A program that stops itself stops this process (service/tty.c), the limiter's thread with it. The
+ * kernel's timer goes on, and its SIGCONT lets the limiter see that the time is over. */
+static int continue_at(uint64_t when_ns)
+{
+	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGCONT};
+	const struct itimerspec at = {
+		.it_value = {(time_t)(when_ns / 1000000000u), (long)(when_ns % 1000000000u)}};
+	timer_t timer;
+
+	if (timer_create(CLOCK_MONOTONIC, &ev, &timer) ||
+		timer_settime(timer, TIMER_ABSTIME, &at, NULL))
+		return -errno;
+	return 0;
+}
+
+static int start_limiter(struct launch *l)
+{
+	int r;
+
+	if (__builtin_add_overflow(launch_now_ns(), l->c->timeout_ns, &l->deadline_ns))
+		l->deadline_ns = UINT64_MAX;
+	r = continue_at(l->deadline_ns);
+	if (!r)
+		r = -pthread_create(&l->limiter, NULL, limiter_main, l);
+	l->limiter_runs = !r;
+	return r;
+}
+
 static int start_threads(struct launch *l)
 {
-	int r = pthread_create(&l->watcher, NULL, watcher_main, l);
+	int r = -pthread_create(&l->watcher, NULL, watcher_main, l);
 
-	if (r)
-		return -r;
-	l->watcher_runs = true;
-	if (l->c->timeout_ns) {
-		r = pthread_create(&l->limiter, NULL, limiter_main, l);
-		if (r)
-			return -r;
-		l->limiter_runs = true;
-	}
-	return 0;
+	l->watcher_runs = !r;
+	return r || !l->c->timeout_ns ? r : start_limiter(l);
 }
 
 static void stop_threads(struct launch *l)
@@ -155,6 +192,23 @@ static void stop_threads(struct launch *l)
 }
 
 /* -- steps -- */
+
+/* As exec would hand them on to the program: before anything of it is changed here. */
+static void note_signals(struct launch *l)
+{
+	struct sigaction sa;
+	sigset_t blocked;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	for (int n = 1; n <= 64; n++) {
+		uint64_t bit = 1ull << (n - 1);
+
+		if (sigismember(&blocked, n) == 1)
+			l->sig_blocked |= bit;
+		if (!sigaction(n, NULL, &sa) && sa.sa_handler == SIG_IGN)
+			l->sig_ignored |= bit;
+	}
+}
 
 /* Signals that go to the program are taken by the watcher alone. */
 static void block_signals(struct launch *l)
@@ -234,6 +288,7 @@ static int run(struct launch *l)
 	launch_clock_begin(l);
 	/* 1. what is forwarded is blocked before any thread exists, so that none takes it by
 	 * default */
+	note_signals(l);
 	block_signals(l);
 	/* 2. memory, 3. everything that the program may reach, opened and granted */
 	r = launch_memory_create(l);
@@ -311,6 +366,13 @@ static void take_down(struct launch *l)
 	launch_memory_destroy(l);
 }
 
+/* The shim ends with 125 when it has not come as far as the program, else with 126 or 127. */
+static bool boot_failed(const struct launch_result *res)
+{
+	return res->could_not_start && WIFEXITED(res->wait_status) &&
+	       WEXITSTATUS(res->wait_status) == 125;
+}
+
 int launch_run(const struct launch_config *c, struct launch_result *out)
 {
 	struct launch l = {.c = c, .res = out, .ram_fd = -1};
@@ -335,8 +397,8 @@ int launch_run(const struct launch_config *c, struct launch_result *out)
 	pthread_mutex_destroy(&l.lock);
 
 	out->wall_ns = launch_now_ns() - t0;
-	if (r || !ended) {
-		if (!atomic_load(&l.failed))
+	if (r || !ended || boot_failed(out)) {
+		if (!atomic_load(&l.explained))
 			snprintf(out->error, sizeof(out->error), "the shim stopped: %s",
 				r ? strerror(-r) : "without an exit status");
 		out->end = LAUNCH_FAILED;

@@ -32,12 +32,15 @@ struct launch {
 
 	pthread_t watcher, limiter;
 	bool watcher_runs, limiter_runs;
+	uint64_t deadline_ns; /* of the time limit, CLOCK_MONOTONIC */
 	sigset_t forwarded;
-	pthread_mutex_t lock; /* guards the two below */
+	uint64_t sig_ignored, sig_blocked; /* as they were inherited (boot.h) */
+	pthread_mutex_t lock;		   /* guards the two below */
 	pthread_cond_t ended_cond;
 	bool ended;
 	atomic_bool timed_out;
-	atomic_int failed; /* a home could not go on: res->error says why */
+	atomic_bool failed;    /* a home could not go on */
+	atomic_bool explained; /* res->error says why it did not go well */
 };
 
 /* Where the shim lives. Called in this order on the thread that called launch_run. */
