@@ -99,7 +99,9 @@ CHAN_OP(DISCARD, "discard", NONE, U64, LEN, NONE, NIL, NIL, NOSEG,
 	"guest-physical range a1, a2 is free: give its host memory back; reads as zero afterwards")
 CHAN_OP(LOG, "log", FLAGS, NONE, NONE, NONE, VAR, NIL, NOSEG,
 	"a line for the launcher: a0 is CHAN_LOG_*")
-CHAN_OP(STOP, "stop", NONE, NONE, NONE, NONE, NIL, NIL, NOSEG,
-	"every process is stopped (SIGTSTP and the like): stop the launcher until SIGCONT")
+CHAN_OP(STOP, "stop", FLAGS, NONE, NONE, NONE, NIL, NIL, NOSEG,
+	"every process is stopped: stop the launcher until SIGCONT; a0: the signal, SIGSTOP or one "
+	"of SIGTSTP, SIGTTIN, SIGTTOU, which the host does not obey where no shell could continue "
+	"it")
 CHAN_OP(EXIT, "exit", U32, NONE, NONE, NONE, VAR, NIL, NOSEG,
 	"the first program ended; a0: wait status as wait(2); in: struct chan_report")

@@ -162,9 +162,13 @@ struct chan_dirent {
 
 enum chan_event_kind {
 	CHAN_EV_READY = 1, /* tag: of WATCH; value: poll events */
-	CHAN_EV_SIGNAL,	   /* value: a host signal for the program: SIGINT, SIGTERM, … */
+	CHAN_EV_SIGNAL,	   /* value: a host signal: SIGINT, SIGTERM, …; tag: chan_signal_from */
 	CHAN_EV_WINCH,	   /* the terminal's size changed */
 	CHAN_EV_KILL,	   /* end now (time limit); value: signal number to report */
+};
+enum chan_signal_from {
+	CHAN_SIGNAL_PROCESS, /* kill(2): for the program alone */
+	CHAN_SIGNAL_KERNEL,  /* a terminal's key or its end: for all in the foreground */
 };
 struct chan_event {
 	uint32_t kind;

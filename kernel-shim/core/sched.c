@@ -3,6 +3,7 @@
  * runs. Tasks switch directly to each other; the scheduler's own context runs only to idle.
  */
 #include <asm/errno.h>
+#include <asm/signal.h>
 
 #include "core/task.h"
 #include "fs/vfs.h"
@@ -260,11 +261,10 @@ static void take_event(struct kernel *k, const struct chan_event *ev)
 		hostfs_event(ev->tag, ev->value);
 		break;
 	case CHAN_EV_SIGNAL:
-		signal_from_host(ev->value);
+		signal_from_host(ev->value, ev->tag == CHAN_SIGNAL_KERNEL);
 		break;
 	case CHAN_EV_WINCH:
-		if (k->console)
-			tty_winch(k->console);
+		signal_from_host(SIGWINCH, true);
 		break;
 	case CHAN_EV_KILL: {
 		struct sig_info si;

@@ -406,14 +406,21 @@ static void continue_all(void)
 		signal_send_process(list_entry(pos, struct process, all_link), &si);
 }
 
-/* A signal that the launcher got. What a terminal's keys make goes to the foreground group of the
- * sandbox's own terminal, if it has one; the rest to the program. */
-void signal_from_host(u32 signo)
+/* What a terminal's keys, its size and its end make goes to its foreground group; without a
+ * terminal of the sandbox's own, to the group that the program began with. 0 when somebody was
+ * there. */
+static int send_foreground(const struct sig_info *si)
 {
-	const sigmask keys = sig_bit(SIGINT) | sig_bit(SIGQUIT) | sig_bit(SIGTSTP) |
-			     sig_bit(SIGTTIN) | sig_bit(SIGTTOU) | sig_bit(SIGWINCH);
+	s32 pgrp = kern->console ? tty_foreground_pgrp(kern->console) : PID_PROGRAM;
+	int r = pgrp > 0 ? signal_send_pgrp(pgrp, si) : -ESRCH;
+
+	/* a hang-up is for the session's leader too (__tty_hangup, drivers/tty/tty_io.c) */
+	return !r && si->signo == SIGHUP && kern->init->pgrp != pgrp ? -ESRCH : r;
+}
+
+void signal_from_host(u32 signo, bool by_terminal)
+{
 	struct sig_info si;
-	s32 pgrp;
 
 	if (!signo || signo > NSIG_MAX || !kern->init)
 		return;
@@ -421,11 +428,7 @@ void signal_from_host(u32 signo)
 		continue_all();
 		return;
 	}
-	signal_simple(&si, (s32)signo, sig_bit(signo) & keys ? SI_KERNEL : SI_USER);
-	if ((sig_bit(signo) & keys) && kern->console) {
-		pgrp = tty_foreground_pgrp(kern->console);
-		if (pgrp > 0 && signal_send_pgrp(pgrp, &si) == 0)
-			return;
-	}
-	signal_send_process(kern->init, &si);
+	signal_simple(&si, (s32)signo, by_terminal ? SI_KERNEL : SI_USER);
+	if (!by_terminal || send_foreground(&si))
+		signal_send_process(kern->init, &si);
 }

@@ -26,13 +26,13 @@ static bool everything_stopped(void)
 
 /* The sandbox as a whole is a job of the user's shell: stop the launcher with it. The call comes
  * back when the shell continued the launcher. */
-static void stop_launcher(void)
+static void stop_launcher(s32 signo)
 {
-	struct chan_msg m = {.op = CHAN_OP_STOP};
+	struct chan_msg m = {.op = CHAN_OP_STOP, .a = {(u32)signo}};
 
 	plat_channel(&m);
 	if (m.result >= 0)
-		signal_from_host(SIGCONT);
+		signal_from_host(SIGCONT, false);
 }
 
 static void stop_complete(struct process *p)
@@ -65,8 +65,8 @@ void sigstop_wait(struct task *t)
 	p->nstopped++;
 	if (p->nstopped == p->nthreads && !p->stopped) {
 		stop_complete(p);
-		if (kern->console && everything_stopped())
-			stop_launcher();
+		if (everything_stopped())
+			stop_launcher(p->stop_signo);
 	}
 	/* the launcher may have come back already, or a signal from the parent's wake-up */
 	if (p->stop_pending && !t->group_exiting)

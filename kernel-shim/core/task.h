@@ -385,7 +385,8 @@ void sighand_reset_for_exec(struct sighand *s);
 bool signal_dequeue(struct task *t, sigmask mask, struct sig_info *out);
 sigmask signal_pending_set(struct task *t); /* pending for t or its process, blocked or not */
 struct waitq *signal_waitq(struct task *t); /* woken when a signal is queued for t or its process */
-void signal_from_host(u32 signo);
+/* A signal that the launcher got; by_terminal: not from kill(2). */
+void signal_from_host(u32 signo, bool by_terminal);
 /* sigsuspend, ppoll, epoll_pwait: mask until the call returns and a handler has seen it. */
 void signal_set_temp_mask(struct task *t, sigmask mask);
 /* The call ends without -ERESTARTNOHAND or -EINTR: put the mask back at once. */

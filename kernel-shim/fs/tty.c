@@ -97,16 +97,6 @@ s32 tty_foreground_pgrp(struct tty *t)
 	return t->pgrp;
 }
 
-void tty_winch(struct tty *t)
-{
-	struct sig_info si;
-
-	if (t->pgrp <= 0)
-		return;
-	signal_simple(&si, SIGWINCH, SI_KERNEL);
-	signal_send_pgrp(t->pgrp, &si);
-}
-
 static bool in_background(const struct tty *t)
 {
 	const struct process *p = current->proc;

@@ -337,8 +337,7 @@ u32 dcache_shrink(u32 n);
 int pipe_make(struct file *ends[2], u32 flags);
 /* A watched host file became ready (CHAN_EV_READY). */
 void hostfs_event(u64 tag, u32 events);
-/* Window size change, and signals that the host terminal sends to the foreground group. */
-void tty_winch(struct tty *t);
+/* The foreground group: whom signals of the host's terminal are for. */
 s32 tty_foreground_pgrp(struct tty *t);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -320,6 +321,8 @@ static int decode_op(const struct chan_msg *m, const uint8_t *in, uint64_t ram_s
 		return decode_discard(m, ram_size);
 	case CHAN_OP_LOG:
 		return m->a[0] > CHAN_LOG_FATAL ? -EINVAL : 0;
+	case CHAN_OP_STOP:
+		return m->a[0] >= SIGSTOP && m->a[0] <= SIGTTOU ? 0 : -EINVAL;
 	case CHAN_OP_EXIT:
 		return m->in_len > sizeof(struct chan_report) ? -EINVAL : 0;
 	}

@@ -108,18 +108,38 @@ void tty_resume(struct service *s)
 	pthread_mutex_unlock(&s->ttys.lock);
 }
 
+/* As the signal would have stopped the program. All but SIGSTOP is left to the kernel to refuse: a
+ * job that nobody could continue goes on (POSIX 2.4.3, orphaned process groups). */
+static int stop_self(uint64_t signo)
+{
+	sigset_t tstp, old;
+	int r;
+
+	if (signo == SIGSTOP)
+		return kill(getpid(), SIGSTOP) ? -errno : 0;
+	sigemptyset(&tstp);
+	sigaddset(&tstp, SIGTSTP);
+	/* to this thread: one for the process would be the watcher's to read */
+	r = tgkill(getpid(), gettid(), SIGTSTP) ? -errno : 0;
+	pthread_sigmask(SIG_UNBLOCK, &tstp, &old);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
 /* Every process of the guest is stopped: so is this one, for the shell's job control to see. */
 int64_t stop_op(struct request *rq)
 {
 	struct service *s = rq->s;
+	int r;
 
 	pthread_mutex_lock(&s->ttys.lock);
 	for (uint32_t i = 0; i < s->ttys.count; i++)
 		s->ttys.tty[i].reapply = s->ttys.tty[i].changed;
 	pthread_mutex_unlock(&s->ttys.lock);
 	service_restore_tty(s);
-	if (kill(getpid(), SIGSTOP))
-		return -errno;
+	r = stop_self(rq->msg->a[0]);
+	if (r)
+		return r;
 	tty_resume(s);
 	service_post_event(s, &(struct chan_event){.kind = CHAN_EV_SIGNAL, .value = SIGCONT});
 	service_post_event(s, &(struct chan_event){.kind = CHAN_EV_WINCH});

@@ -50,6 +50,8 @@ bool events_push_locked(struct events *e, const struct chan_event *ev)
 	if (same) {
 		if (ev->kind == CHAN_EV_READY)
 			same->value |= ev->value;
+		if (ev->kind == CHAN_EV_SIGNAL)
+			same->tag |= ev->tag; /* for all, if one of them was */
 		return false;
 	}
 	if (ev->kind == CHAN_EV_READY) {

@@ -186,9 +186,14 @@ static void signals_read(struct service *s, int fd)
 	ssize_t n = read(fd, si, sizeof(si));
 
 	for (ssize_t i = 0; i < n / (ssize_t)sizeof(si[0]); i++) {
-		struct chan_event ev = {.kind = CHAN_EV_SIGNAL, .value = si[i].ssi_signo};
+		bool kernel = si[i].ssi_code == SI_KERNEL;
+		struct chan_event ev = {
+			.kind = CHAN_EV_SIGNAL,
+			.value = si[i].ssi_signo,
+			.tag = kernel ? CHAN_SIGNAL_KERNEL : CHAN_SIGNAL_PROCESS,
+		};
 
-		if (ev.value == SIGWINCH)
+		if (ev.value == SIGWINCH && kernel)
 			ev = (struct chan_event){.kind = CHAN_EV_WINCH};
 		if (ev.value == SIGCONT)
 			tty_resume(s);

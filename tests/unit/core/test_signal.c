@@ -6,6 +6,7 @@
 #include <asm/signal.h>
 #include <asm-generic/siginfo.h>
 #include <linux/time_types.h>
+#include <linux/wait.h>
 
 #define A    U_BASE
 #define INFO (A + 256)
@@ -252,6 +253,33 @@ static void test_signal_of_the_host_reaches_the_program(void **state)
 	run_program(gets_a_host_signal, EXITED(0));
 }
 
+static void waits_for_SIGINT(void *arg)
+{
+	u_expect(u_sigaction(SIGINT, counts, 0, 0), 0);
+	u_expect(u_syscall(__NR_pause), -EINTR);
+	u_exit(7);
+}
+
+/* A key is for the whole group that the program began with, kill(2) for the program alone. */
+static void shares_a_key(void *arg)
+{
+	u_expect(u_fork(waits_for_SIGINT, NULL), 3);
+	u_expect(u_sigaction(SIGINT, counts, 0, 0), 0);
+	u_sleep(10 * MSEC);
+	host_event(CHAN_EV_SIGNAL, SIGINT, CHAN_SIGNAL_PROCESS);
+	u_expect(u_syscall(__NR_wait4, 3, A, 0, 0), -EINTR);
+	u_expect(u_syscall(__NR_wait4, 3, A, WNOHANG, 0), 0);
+	host_event(CHAN_EV_SIGNAL, SIGINT, CHAN_SIGNAL_KERNEL);
+	u_expect(u_syscall(__NR_wait4, 3, A, 0, 0), -EINTR);
+	u_expect(u_syscall(__NR_wait4, 3, A, 0, 0), 3);
+	u_expect(u_get32(A), EXITED(7));
+}
+
+static void test_key_reaches_the_group_and_kill_the_program(void **state)
+{
+	run_program(shares_a_key, EXITED(0));
+}
+
 static void spins(void *arg)
 {
 	host_event(CHAN_EV_KILL, 9, 0);
@@ -287,5 +315,6 @@ TESTS(signal, cmocka_unit_test(test_handler_gets_siginfo_and_registers_come_back
 	cmocka_unit_test(test_kill_refuses_what_is_not_there_or_not_allowed),
 	cmocka_unit_test(test_SIGKILL_is_neither_caught_nor_blocked),
 	cmocka_unit_test(test_signal_of_the_host_reaches_the_program),
+	cmocka_unit_test(test_key_reaches_the_group_and_kill_the_program),
 	cmocka_unit_test(test_kill_event_ends_a_program_that_never_calls),
 	cmocka_unit_test(test_SA_RESETHAND_handles_once));

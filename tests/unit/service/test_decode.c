@@ -3,6 +3,7 @@
  * Decode alone: what is malformed is refused, with the errno that says why.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,6 +68,15 @@ static void test_names(void **state)
 	}
 }
 
+static void test_stop_signals(void **state)
+{
+	for (uint64_t n = 0; n < 70; n++) {
+		bool stops = n == SIGSTOP || n == SIGTSTP || n == SIGTTIN || n == SIGTTOU;
+
+		assert_int_equal(decode(CHAN_OP_STOP, "", 0, n, 0, 0, 0), stops ? 0 : -EINVAL);
+	}
+}
+
 static void test_lengths(void **state)
 {
 	char big[5000];
@@ -82,7 +92,7 @@ static void test_lengths(void **state)
 	assert_int_equal(decode(CHAN_OP_SYMLINK, big, 2, 1, 0, 0, 0), -EINVAL);
 	big[100] = 0;
 	assert_int_equal(decode(CHAN_OP_SYMLINK, big, 200, 1, 0, 0, 0), -EINVAL);
-	assert_int_equal(decode(CHAN_OP_STOP, big, 1, 0, 0, 0, 0), -EINVAL);
+	assert_int_equal(decode(CHAN_OP_STOP, big, 1, SIGSTOP, 0, 0, 0), -EINVAL);
 	/* in_len beyond the ring's data: refused before a byte is looked at */
 	assert_int_equal(
 		service_decode(&(struct chan_msg){.op = CHAN_OP_LOG, .in_len = CHAN_DATA_SIZE + 1},
@@ -219,7 +229,7 @@ static void test_xattr(void **state)
 }
 
 TESTS(decode, cmocka_unit_test(test_op), cmocka_unit_test(test_names),
-	cmocka_unit_test(test_lengths), cmocka_unit_test(test_two_names),
-	cmocka_unit_test(test_arguments), cmocka_unit_test(test_reserved),
-	cmocka_unit_test(test_segments), cmocka_unit_test(test_setattr),
-	cmocka_unit_test(test_xattr));
+	cmocka_unit_test(test_lengths), cmocka_unit_test(test_stop_signals),
+	cmocka_unit_test(test_two_names), cmocka_unit_test(test_arguments),
+	cmocka_unit_test(test_reserved), cmocka_unit_test(test_segments),
+	cmocka_unit_test(test_setattr), cmocka_unit_test(test_xattr));

@@ -139,7 +139,7 @@ static void test_stop(void **state)
 	echo_off(w, h, 0);
 	child = fork();
 	if (!child) {
-		bool ok = call(w, STOP, 0) == 0 && !has_echo() &&
+		bool ok = call(w, STOP, SIGSTOP) == 0 && !has_echo() &&
 			  call(w, WAIT, 0) == 2 * sizeof(ev[0]);
 
 		memcpy(ev, w->out, sizeof(ev));
@@ -157,5 +157,40 @@ static void test_stop(void **state)
 	tty_close();
 }
 
-TESTS(tty, WORLD_TEST(test_mode), WORLD_TEST(test_size_and_queues), WORLD_TEST(test_io),
-	WORLD_TEST(test_stop));
+/* Status of a child that asks for a stop by SIGTSTP, after `leave` took it out of our group. */
+static int tstp_status(struct world *w, int (*leave)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(leave() < 0 || call(w, STOP, SIGTSTP));
+	assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+	if (WIFSTOPPED(status)) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	return status;
+}
+
+static int leave_group(void)
+{
+	return setpgid(0, 0);
+}
+
+static int leave_session(void)
+{
+	return setsid() < 0 ? -1 : 0;
+}
+
+/* Where nobody could continue it, SIGTSTP does not stop: the host's kernel knows. */
+static void test_stop_of_orphans(void **state)
+{
+	int job = tstp_status(*state, leave_group), orphan = tstp_status(*state, leave_session);
+
+	assert_true(WIFSTOPPED(job) && WSTOPSIG(job) == SIGTSTP);
+	assert_true(WIFEXITED(orphan) && !WEXITSTATUS(orphan));
+}
+
+TESTS(tty, WORLD_TEST(test_stop_of_orphans), WORLD_TEST(test_mode),
+	WORLD_TEST(test_size_and_queues), WORLD_TEST(test_io), WORLD_TEST(test_stop));
