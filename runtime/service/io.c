@@ -86,6 +86,8 @@ static ssize_t polled_io(struct handle *h, struct vec *v, bool write)
 		return -1;
 	}
 	if (!ready) {
+		if (!write && (h->flags & HANDLE_TTY))
+			tty_check_reader(h->fd);
 		errno = EAGAIN;
 		return -1;
 	}

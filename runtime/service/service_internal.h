@@ -239,6 +239,7 @@ int ttys_init(struct service *s);
 void ttys_destroy(struct service *s);
 void tty_note(struct service *s, int fd); /* remember the original mode of an inherited terminal */
 void tty_resume(struct service *s);
+void tty_check_reader(int fd);
 
 /* -- the service -- */
 

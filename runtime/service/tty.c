@@ -92,6 +92,14 @@ static bool in_foreground(int fd)
 	return ioctl(fd, TIOCGPGRP, &group) || group == getpgrp();
 }
 
+/* Stops a background job that reads, as read(2) would: where the terminal could not be opened anew
+ * (another user's) it is read only when something is there, so the kernel is never asked. */
+void tty_check_reader(int fd)
+{
+	if (!in_foreground(fd))
+		tgkill(getpid(), gettid(), SIGTTIN); /* no effect where nobody could continue us */
+}
+
 /* Gives the terminal the guest's mode again after a stop, once it is ours again. */
 void tty_resume(struct service *s)
 {
