@@ -30,7 +30,7 @@ extern const struct cli_verb cli_verb_run, cli_verb_doctor, cli_verb_version, cl
 extern const struct cli_verb *const cli_verbs[];
 const struct cli_verb *cli_verb_find(const char *name);
 void cli_verb_help_text(const struct cli_verb *v, FILE *out);
-void cli_overview(FILE *out);
+void cli_overview(void);
 
 /* "sandbox: …\n" on stderr in one write; control characters are replaced. */
 __attribute__((format(printf, 1, 2))) void cli_say(const char *fmt, ...);

@@ -14,9 +14,11 @@
 #include <unistd.h>
 
 #include "runtime/cli/report.h"
+#include "runtime/cli/text.h"
 #include "runtime/jail/jail.h"
 
 #define NOFILE_WANTED 1024u
+#define TEXT_COLUMN   17 /* of what is said of a thing, behind mark and name */
 
 /* All that is found out; then printed one way or the other. */
 struct doctor {
@@ -110,17 +112,23 @@ static const char *mark(bool good)
 	const char *cs = nl_langinfo(CODESET);
 	bool utf8 = isatty(STDOUT_FILENO) && !strcmp(cs, "UTF-8");
 
-	return utf8 ? good ? "✓" : "✗" : good ? "ok" : "--";
+	return utf8 ? good ? "✓ " : "✗ " : good ? "ok" : "--";
 }
 
 static void line(bool good, const char *what, const char *text)
 {
-	printf("%-2s  %-12s %s\n", mark(good), what, text);
+	char head[64];
+
+	snprintf(head, sizeof head, "%s  %-12s", mark(good), what);
+	text_row(head, TEXT_COLUMN, TEXT_COLUMN - 1, text);
 }
 
 static void hint(const char *text)
 {
-	printf("%-4s%-12s -> %s\n", "", "", text);
+	char head[64];
+
+	snprintf(head, sizeof head, "%*s->", TEXT_COLUMN, "");
+	text_row(head, TEXT_COLUMN + 3, TEXT_COLUMN + 2, text);
 }
 
 static void print_kvm(const struct doctor *d)
@@ -205,8 +213,10 @@ static void print_text(const struct doctor *d)
 	print_kvm(d);
 	print_machine(d);
 	print_jail(d);
-	puts(d->backend_error ? "\nNo backend can be used: `sandbox run` cannot work here."
-			      : "\n`sandbox run` works here.");
+	putchar('\n');
+	text_row("", 0, 0,
+		d->backend_error ? "No backend can be used: `sandbox run` cannot work here."
+				 : "`sandbox run` works here.");
 }
 
 /* -- for programs -- */

@@ -3,6 +3,7 @@
  * sandbox help [COMMAND]
  */
 #include "runtime/cli/cli.h"
+#include "runtime/cli/text.h"
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -21,21 +22,34 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {NULL, parse, "[COMMAND]",
 	"Show what a command does and its options; without COMMAND, list them.", NULL, NULL, NULL};
 
-void cli_overview(FILE *out)
+static const struct {
+	const char *command, *what;
+} examples[] = {
+	{"sandbox run ./a.out", "run a program that cannot change anything here"},
+	{"sandbox run --rw . make", "let it write to the current directory"},
+	{"sandbox doctor", "what this machine can do"},
+};
+
+static void row(const char *left, unsigned width, const char *right)
 {
-	fputs("Usage: sandbox COMMAND [OPTION...] [ARG...]\n"
-	      "Runs one unmodified Linux program in a micro-VM of its own.\n\n"
-	      "Commands:\n",
-		out);
+	char head[64];
+	int n = snprintf(head, sizeof head, "  %s", left);
+
+	text_row(head, width, (unsigned)n, right);
+}
+
+void cli_overview(void)
+{
+	text_row("", 0, 0, "Usage: sandbox COMMAND [OPTION...] [ARG...]");
+	text_row("", 0, 0, "Runs one unmodified Linux program in a micro-VM of its own.");
+	puts("\nCommands:");
 	for (const struct cli_verb *const *v = cli_verbs; *v; v++)
-		fprintf(out, "  %-12s %s\n", (*v)->name, (*v)->summary);
-	fputs("\n"
-	      "Examples:\n"
-	      "  sandbox run ./a.out           run a program that cannot change anything here\n"
-	      "  sandbox run --rw . make       let it write to the current directory\n"
-	      "  sandbox doctor                what this machine can do\n\n"
-	      "`sandbox COMMAND --help` says more of each.\n",
-		out);
+		row((*v)->name, 15, (*v)->summary);
+	puts("\nExamples:");
+	for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+		row(examples[i].command, 32, examples[i].what);
+	putchar('\n');
+	text_row("", 0, 0, "`sandbox COMMAND --help` says more of each.");
 }
 
 static int run(int argc, char **argv)
@@ -46,7 +60,7 @@ static int run(int argc, char **argv)
 	if (cli_parse(&cli_verb_help, argc, argv, 0, &name))
 		return POLICY_FAILED;
 	if (!name) {
-		cli_overview(stdout);
+		cli_overview();
 		return cli_flush();
 	}
 	v = cli_verb_find(name);

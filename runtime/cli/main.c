@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "runtime/cli/cli.h"
+#include "runtime/cli/text.h"
 
 const struct cli_verb *const cli_verbs[] = {&cli_verb_run, &cli_verb_doctor, &cli_verb_version,
 	&cli_verb_help, &cli_verb_completion, NULL};
@@ -78,6 +79,11 @@ int cli_parse(const struct cli_verb *v, int argc, char **argv, unsigned flags, v
 
 void cli_verb_help_text(const struct cli_verb *v, FILE *out)
 {
+	char fmt[TEXT_ARGP_SIZE];
+
+	text_for_argp(fmt);
+	if (*fmt)
+		setenv("ARGP_HELP_FMT", fmt, 0); /* the user's own has the last word */
 	argp_help(v->argp, out,
 		ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG | ARGP_HELP_POST_DOC,
 		(char *)v->title);
@@ -108,7 +114,7 @@ int main(int argc, char **argv)
 		return POLICY_FAILED;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-		cli_overview(stdout);
+		cli_overview();
 		return cli_flush();
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
