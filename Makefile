@@ -66,7 +66,7 @@ deps:
 help:
 	@echo "make            build $(B)/sandbox"
 	@echo "make demo       install what is missing, build, run a real program"
-	@echo "make check      install what is missing, lint, build, unit tests, conformance"
+	@echo "make check      install what is missing, lint, build, unit tests, conformance, command line"
 	@echo "make lint       style and static checks; make check-clang: clang's warnings"
 	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
 	@echo "make bench      ratios against native and other sandboxes"
@@ -78,6 +78,7 @@ check: deps
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory conformance-bare
+	@$(MAKE) --no-print-directory cli
 
 install: $(B)/sandbox
 	install -D -m 755 $(B)/sandbox $(DESTDIR)$(PREFIX)/bin/sandbox

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# The launcher as strangers use it: bad input, options, signals, terminals, the jail. CLI_ARGS adds to pytest's command.
+.PHONY: cli
+CLI_ARGS ?=
+cli: $(B)/sandbox conformance-programs
+	$(Q)SANDBOX_BIN=$(abspath $(B))/sandbox /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
+		tests/cli $(CLI_ARGS)
