@@ -269,8 +269,11 @@ static int make_service(struct launch *l)
 static int fork_children(void *arg, bool pid_namespace)
 {
 	struct launch *l = arg;
+	int r = l->home->fork(l, pid_namespace);
 
-	return l->home->fork(l, pid_namespace);
+	if (r && !pid_namespace) /* the last try */
+		launch_fail(l, "cannot fork the process that programs come from: %s", strerror(-r));
+	return r;
 }
 
 static const struct launch_home_ops *home_of(const struct launch_config *c)
@@ -313,7 +316,7 @@ static int run(struct launch *l)
 	/* 5. nothing more is opened: close the jail while there is one thread */
 	r = jail_enter(l->c, &l->res->jail, l->home->fork ? &children : NULL);
 	if (r == -ECHILD) {
-		launch_fail(l, "cannot fork the process that programs come from");
+		launch_fail(l, "no_new_privs cannot be had, and without it nothing traps programs");
 		return r;
 	}
 	if (r) {

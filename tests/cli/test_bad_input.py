@@ -236,8 +236,10 @@ def test_no_processes_left(root):
     def one():
         resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
 
-    got = root.elsewhere("--kvm", "666", "--uid", str(launcher.ORDINARY + 1)).run("/bin/true", preexec_fn=one)
-    assert got.code == 125 and "Resource temporarily unavailable" in got.line()
+    user = root.elsewhere("--kvm", "666", "--uid", str(launcher.ORDINARY + 1))
+    for backend in ("kvm", "process"):
+        line = user.refused(125, "--backend", backend, "/bin/true", preexec_fn=one)
+        assert line.endswith("Resource temporarily unavailable")
 
 
 # --- full disks and closed pipes
