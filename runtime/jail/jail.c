@@ -104,17 +104,39 @@ static void enter_namespaces(struct launch_jail_state *st)
 
 /* -- empty root -- */
 
-/* A read-only tmpfs with nothing in it; the old tree is detached, held only by the granted
- * descriptors. pivot_root(".", ".") stacks the new root on the old one (pivot_root(2), NOTES). */
+/* On any directory that every system has. */
+static int mount_nothing(void)
+{
+	static const char *const places[] = {"/tmp", "/proc", "/dev", "/usr"};
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		if (!mount("sandbox", places[i], "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+			    "size=4k,mode=0500"))
+			return chdir(places[i]) ? -errno : 0;
+	return -errno;
+}
+
+/* The new root is the current directory. pivot_root(".", ".") stacks it on the old one, which then
+ * goes (pivot_root(2), NOTES); in a chroot whose "/" is no mount, a chroot has to do. */
+static int leave_old_root(void)
+{
+	if (!syscall(SYS_pivot_root, ".", "."))
+		return umount2(".", MNT_DETACH) ? -errno : 0;
+	return errno == EINVAL && !chroot(".") ? 0 : -errno;
+}
+
+/* A read-only tmpfs with nothing in it; the old tree is held only by the granted descriptors. */
 static int empty_root(void)
 {
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+	int r;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) && errno != EINVAL)
 		return -errno;
-	if (mount("sandbox", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		    "size=4k,mode=0500"))
-		return -errno;
-	if (chdir("/tmp") || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH))
-		return -errno;
+	r = mount_nothing();
+	if (!r)
+		r = leave_old_root();
+	if (r)
+		return r;
 	if (mount(NULL, "/", NULL,
 		    MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
 		return -errno;

@@ -35,6 +35,10 @@ int jail_enter(const struct launch_config *c, struct launch_jail_state *state,
 /* Each thread, last of all: its seccomp filter. ioctls: what its vCPU needs. 0 or -errno. */
 int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls);
 
+/* For the process that trapped processes are forked from (vmm/process); they inherit it and each
+ * closes a narrower one behind it. What is not listed gives SIGSYS, which is how those trap. */
+int jail_zygote(void);
+
 /* What can be had here, without entering it (for doctor). Forks a child to try. */
 void jail_probe(struct launch_jail_state *state);
 

@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -75,6 +77,27 @@ static const int calls_watcher[] = {
 
 /* What a vCPU thread does besides its ioctls: hands a doorbell to the service. */
 static const int calls_vcpu[] = {CALL(read), CALL(write), CALL(timer_settime), CALL(timer_delete)};
+
+/* What the zygote does: receives requests, forks, hands descriptors on; and what its children may
+ * do as their own, narrower filter says (vmm/process/filter.c). */
+static const int calls_zygote[] = {
+	CALL(recvmsg),
+	CALL(sendmsg),
+	CALL(close),
+	CALL(getpid),
+	CALL(getppid),
+	CALL(exit_group),
+	CALL(rt_sigaction),
+	CALL(rt_sigprocmask),
+	CALL(sigaltstack),
+	CALL(mmap),
+	CALL(munmap),
+	CALL(mprotect),
+	CALL(futex),
+	CALL(arch_prctl),
+	CALL(seccomp),
+	CALL(brk),
+};
 
 /* tty_ioctl(2): what the channel's TTY operation performs. */
 static const unsigned long ioctls_tty[] = {
@@ -177,6 +200,26 @@ int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls
 		f.err = -EINVAL;
 	}
 	allow_ioctls(&f, ioctls, nioctls);
+	if (!f.err)
+		f.err = seccomp_load(f.ctx);
+	seccomp_release(f.ctx);
+	return f.err;
+}
+
+int jail_zygote(void)
+{
+	struct filter f = {.ctx = seccomp_init(SCMP_ACT_TRAP)};
+	const scmp_datum_t forks = CLONE_FILES | CLONE_PIDFD | SIGCHLD;
+
+	if (!f.ctx)
+		return -ENOMEM;
+	ALLOW(&f, calls_zygote);
+	if (!f.err)
+		f.err = seccomp_rule_add(
+			f.ctx, SCMP_ACT_ALLOW, CALL(clone), 1, SCMP_A0(SCMP_CMP_EQ, forks));
+	if (!f.err)
+		f.err = seccomp_rule_add(f.ctx, SCMP_ACT_ALLOW, CALL(prctl), 1,
+			SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG));
 	if (!f.err)
 		f.err = seccomp_load(f.ctx);
 	seccomp_release(f.ctx);

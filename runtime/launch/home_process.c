@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "kernel-shim/home/host/process.h"
+#include "runtime/jail/jail.h"
 #include "runtime/launch/host_core.h"
 
 #define PAGE	  4096ull
@@ -52,7 +53,7 @@ static int process_fork(struct launch *l, bool pid_namespace)
 {
 	struct home_process *h = l->home_state;
 
-	return process_vm_start(h->vm, pid_namespace);
+	return process_vm_start(h->vm, pid_namespace, jail_zygote);
 }
 
 static int process_run_core(struct launch *l)

@@ -83,9 +83,9 @@ int process_vm_create(struct process_vm **out, const struct process_caps *caps, 
 	return 0;
 }
 
-int process_vm_start(struct process_vm *vm, bool pid_namespace)
+int process_vm_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void))
 {
-	return process_zygote_start(vm, pid_namespace);
+	return process_zygote_start(vm, pid_namespace, limit);
 }
 
 /* The zygote ends when its socket does, and the kernel ends the spaces with it (PR_SET_PDEATHSIG).

@@ -5,8 +5,9 @@
  *   1. it dies with the launcher (PR_SET_PDEATHSIG), and cannot be dumped or traced by the user;
  *   2. a session of its own: the terminal's signals are not for it;
  *   3. no capabilities; its descriptors become 0, 1, 2 (layout.h), all others are closed;
- *   4. off the launcher's stack; the stub's pages are mapped where layout.h says, rseq is left;
- *   5. the stub's code unmaps everything else (stub_zygote.c).
+ *   4. its own system calls are limited, and with them its children's;
+ *   5. off the launcher's stack; the stub's pages are mapped where layout.h says, rseq is left;
+ *   6. the stub's code unmaps everything else (stub_zygote.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -90,7 +91,7 @@ static void enter_stub(void)
 	__builtin_unreachable();
 }
 
-static _Noreturn void become_zygote(const struct process_vm *vm, int socket)
+static _Noreturn void become_zygote(const struct process_vm *vm, int socket, int (*limit)(void))
 {
 	uint8_t *stack;
 
@@ -103,6 +104,8 @@ static _Noreturn void become_zygote(const struct process_vm *vm, int socket)
 	limit_resources();
 	drop_capabilities();
 	leave_rseq();
+	if (limit && limit())
+		_exit(1);
 	stack = mmap(
 		NULL, BOOT_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (stack == MAP_FAILED)
@@ -122,7 +125,7 @@ static pid_t fork_with(unsigned long flags)
 	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
 }
 
-int process_zygote_start(struct process_vm *vm, bool pid_namespace)
+int process_zygote_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void))
 {
 	int pair[2];
 	pid_t pid;
@@ -138,7 +141,7 @@ int process_zygote_start(struct process_vm *vm, bool pid_namespace)
 		return -err;
 	}
 	if (!pid)
-		become_zygote(vm, pair[1]);
+		become_zygote(vm, pair[1], limit);
 	close(pair[1]);
 	vm->socket = pair[0];
 	vm->zygote_pid = pid;

@@ -33,7 +33,7 @@ int rig_setup(void **state)
 	assert_int_equal(process_probe(&r->caps, why, sizeof(why)), 0);
 	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	assert_int_equal(process_vm_create(&r->vm, &r->caps, r->ram_fd), 0);
-	assert_int_equal(process_vm_start(r->vm, false), 0);
+	assert_int_equal(process_vm_start(r->vm, false, NULL), 0);
 	r->space = rig_space(r);
 	*state = r;
 	return 0;
