@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a command on a machine that differs from this one: another /dev/kvm, another user, small file systems.
 
-    elsewhere.py [--kvm 600|660|666|missing|nodev|file] [--tmpfs DIR[:SIZE]]... [--own-pids] [--uid N] COMMAND...
+    elsewhere.py [--kvm 600|660|666|missing|nodev|file] [--bind FROM:TO]... [--tmpfs DIR[:SIZE]]...
+        [--own-pids] [--uid N] COMMAND...
 
 All of it is in private namespaces and gone when the command ends. Only root may."""
 
@@ -81,6 +82,7 @@ def become(uid):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--kvm", choices=("600", "660", "666", "missing", "nodev", "file"))
+    p.add_argument("--bind", action="append", default=[])
     p.add_argument("--tmpfs", action="append", default=[])
     p.add_argument("--own-pids", action="store_true")
     p.add_argument("--uid", type=int)
@@ -90,6 +92,8 @@ def main():
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     if options.kvm:
         other_kvm(options.kvm)
+    for spec in options.bind:
+        mount(*spec.split(":"), None, MS_BIND)
     for spec in options.tmpfs:
         directory, _, size = spec.partition(":")
         mount("tmpfs", directory, "tmpfs", 0, f"mode=1777,size={size or '64m'}")
