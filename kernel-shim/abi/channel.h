@@ -187,6 +187,8 @@ enum chan_tty_op {
 	CHAN_TTY_OUTQ, /* out: int */
 };
 
+/* DENIED: "--ro PATH" or "--rw PATH", what would give the program what it missed. FATAL: why it
+ * could not be started. */
 enum chan_log_kind { CHAN_LOG_VERBOSE, CHAN_LOG_TRACE, CHAN_LOG_DENIED, CHAN_LOG_FATAL };
 
 /* What EXIT reports: counters for --stats and --json. */

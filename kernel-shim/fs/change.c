@@ -25,6 +25,8 @@ static int create_start(struct namei *n, s32 dfd, const char *name, bool dir, st
 		r = -ENOENT;
 	else
 		r = mount_writable(n->path.mnt);
+	if (r == -EROFS)
+		denial_tell(n, "--rw");
 	if (r)
 		dentry_put(d);
 	else

@@ -103,6 +103,10 @@ int namei_follow(struct namei *n, struct dentry *link);
 /* All of it: path is the result. */
 int namei_walk(struct namei *n);
 
+/* -- denial.c -- */
+/* The last component is not there, or may not be made, and the option ("--ro") would change that. */
+void denial_tell(const struct namei *n, const char *option);
+
 /* -- open.c -- */
 struct open_request {
 	u32 flags; /* O_* */

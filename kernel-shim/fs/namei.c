@@ -317,6 +317,12 @@ static int may_search(struct namei *n)
 	return n->kernel ? 0 : inode_permission(i, MAY_EXEC);
 }
 
+static int missing(const struct namei *n)
+{
+	denial_tell(n, "--ro");
+	return -ENOENT;
+}
+
 /* A component that is not the last. */
 static int step(struct namei *n)
 {
@@ -331,7 +337,7 @@ static int step(struct namei *n)
 	if (r)
 		return r;
 	if (!d->inode)
-		r = -ENOENT;
+		r = missing(n);
 	else if (S_ISLNK(d->inode->mode))
 		r = namei_follow(n, d);
 	else
@@ -378,7 +384,7 @@ static int walk_last(struct namei *n)
 	if (r)
 		return r;
 	if (!d->inode) {
-		r = -ENOENT;
+		r = missing(n);
 	} else if (S_ISLNK(d->inode->mode) && ((n->flags & LOOKUP_FOLLOW) || n->trailing)) {
 		r = namei_follow(n, d);
 		if (!r)

@@ -172,7 +172,9 @@ static struct file *open_missing(struct namei *n, struct dentry *d, const struct
 	if (n->path.dentry->unhashed)
 		return err_ptr(-ENOENT);
 	r = mount_writable(n->path.mnt);
-	if (!r)
+	if (r)
+		denial_tell(n, "--rw");
+	else
 		r = may_create(n->path.dentry);
 	return r ? err_ptr(r) : create_and_open(n, d, rq);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # the VFS, tmpfs, hostfs, and the calls on files and names
-CORE_SRCS += $(addprefix kernel-shim/fs/,attr.c boot.c change.c dcache.c file.c files.c inode.c \
+CORE_SRCS += $(addprefix kernel-shim/fs/,attr.c boot.c change.c dcache.c denial.c file.c files.c inode.c \
 	locks.c mount.c namei.c open.c path.c perm.c rename.c) \
 	$(addprefix kernel-shim/fs/,tmpfs.c tmpfs_dir.c tmpfs_file.c tmpfs_pages.c tmpfs_xattr.c) \
 	$(addprefix kernel-shim/fs/,hostfs.c hostfs_call.c hostfs_change.c hostfs_dir.c hostfs_file.c \

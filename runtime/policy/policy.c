@@ -261,6 +261,9 @@ int policy_build(const struct policy_request *r, struct policy **out, struct pol
 	if (!err)
 		err = program_find(&p->view, r, p->host_cwd, p->cwd, environ_get(p->env, "PATH"),
 			p->program, e);
+	if (!err && !r->root && !*p->note)
+		arguments_note(&p->view, r->argv, strcmp(p->cwd, p->host_cwd) ? "" : p->cwd,
+			p->note, sizeof p->note);
 	if (!err) /* last: it makes a trial VM */
 		err = policy_machine_choose(r->backend, r->home, r->require_vm, &p->machine, e);
 	if (err) {

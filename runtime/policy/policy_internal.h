@@ -69,6 +69,11 @@ int program_find(struct view *v, const struct policy_request *r, const char *hos
 int program_check(const struct view *v, const char *name, const char *path, const char *cwd,
 	unsigned depth, struct policy_error *e);
 
+/* -- arguments.c -- */
+/* A remark in note, if argv names a file that the host has and the view has not. cwd: where relative
+ * names are looked up, "" if that cannot be told. */
+void arguments_note(const struct view *v, char **argv, const char *cwd, char *note, size_t size);
+
 /* -- machine.c -- */
 /* The words of --backend and --home alone, before anything is tried. */
 int machine_check_names(const char *backend, const char *home, struct policy_error *e);

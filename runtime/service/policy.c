@@ -167,3 +167,22 @@ int policy_refuse(struct request *rq, const struct handle *h, const char *name)
 	tell(rq, h, name, "", NULL);
 	return -EACCES;
 }
+
+void policy_unseen(struct service *s, const char *text)
+{
+	bool create = !strncmp(text, "--rw /", 6);
+	const char *path = text + 5, *operation = create ? "create" : "look up";
+	char help[PATH_MAX];
+
+	if (!create && strncmp(text, "--ro /", 6))
+		return;
+	snprintf(help, sizeof(help), "%s", text);
+	if (create) { /* what must be there to be granted is the directory; "/" is nobody's to give
+		       */
+		char *slash = strrchr(help, '/');
+
+		help[slash == help + 5 ? 0 : slash - help] = 0;
+	}
+	if (s->cb.denied && first_time(&s->policy, operation, path))
+		s->cb.denied(s->cb.arg, operation, path, help);
+}

@@ -153,6 +153,8 @@ uint8_t policy_inert(struct service *s, int fd, const struct statx *stx);
 /* 0, or tells of the denial and returns -EROFS: may h (or name in it) be changed? */
 int policy_mutate(struct request *rq, const struct handle *h, const char *name, uint8_t rights,
 	uint32_t grant);
+/* What the shim says that it has no mount for: "--ro PATH" or "--rw PATH". */
+void policy_unseen(struct service *s, const char *text);
 /* Tells of a denial that no flag would lift; returns -EACCES. */
 int policy_refuse(struct request *rq, const struct handle *h, const char *name);
 

@@ -100,7 +100,9 @@ int64_t log_op(struct request *rq)
 		size_t len = nl ? (size_t)(nl - p) : left;
 
 		text_clean(line, sizeof(line), p, len);
-		if (rq->s->cb.log)
+		if (rq->msg->a[0] == CHAN_LOG_DENIED)
+			policy_unseen(rq->s, line);
+		else if (rq->s->cb.log)
 			rq->s->cb.log(rq->s->cb.arg, (uint32_t)rq->msg->a[0], line);
 		len += nl != NULL;
 		p += len;

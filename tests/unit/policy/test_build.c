@@ -185,6 +185,27 @@ static void test_home_is_hidden(void **state)
 	setenv("HOME", "/root", 1);
 }
 
+/* A host file that is named but will not be there is worth a remark. */
+static void test_named_files(void **state)
+{
+	char *argv[] = {(char *)"true", (char *)"--in=/etc/shadow", (char *)"/proc/self/status",
+		(char *)"/etc/passwd", (char *)"here", (char *)"nowhere", NULL};
+	struct policy_request r = request();
+	struct policy *p;
+
+	fclose(fopen("here", "w"));
+	r.argv = argv;
+	p = build(&r);
+	assert_string_equal(policy_note(p),
+		"the program did not see /etc/shadow, which its command "
+		"line names: --ro /etc/shadow gives it");
+	policy_free(p);
+	argv[1] = (char *)"--in=/etc/passwd";
+	p = build(&r);
+	assert_string_equal(policy_note(p), "");
+	policy_free(p);
+}
+
 static void test_program_outside(void **state)
 {
 	char path[POLICY_PATH_MAX + 16];
@@ -251,6 +272,7 @@ int run_build_tests(void)
 		cmocka_unit_test_setup_teardown(test_grants, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_root, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_home_is_hidden, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(test_named_files, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_program_outside, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_refused, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_user, scratch_enter, scratch_leave),

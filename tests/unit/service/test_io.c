@@ -317,6 +317,30 @@ static void test_log(void **state)
 	assert_true(strlen(w->log) > 1000);
 }
 
+/* What the shim has no mount for, told as a denial; nothing else passes for one. */
+static void test_log_of_denials(void **state)
+{
+	struct world *w = *state;
+
+	call_name(w, LOG, "--ro /opt/x\033", CHAN_LOG_DENIED);
+	assert_int_equal(w->denied, 1);
+	assert_string_equal(w->denied_op, "look up");
+	assert_string_equal(w->denied_path, "/opt/x?");
+	assert_string_equal(w->denied_flag, "--ro /opt/x?");
+	call_name(w, LOG, "--ro /opt/x\033", CHAN_LOG_DENIED); /* once is enough */
+	call_name(w, LOG, "--root /", CHAN_LOG_DENIED);
+	call_name(w, LOG, "--rw", CHAN_LOG_DENIED);
+	call_name(w, LOG, "", CHAN_LOG_DENIED);
+	assert_int_equal(w->denied, 1);
+	call_name(w, LOG, "--rw /etc/x", CHAN_LOG_DENIED);
+	assert_string_equal(w->denied_op, "create");
+	assert_string_equal(w->denied_flag, "--rw /etc");
+	call_name(w, LOG, "--rw /x", CHAN_LOG_DENIED);
+	assert_string_equal(w->denied_path, "/x");
+	assert_string_equal(w->denied_flag, "");
+	assert_int_equal(w->logs, 0);
+}
+
 static void test_exit(void **state)
 {
 	struct world *w = *state;
@@ -351,5 +375,5 @@ static void test_stats(void **state)
 TESTS(io, WORLD_TEST(test_segments), WORLD_TEST(test_write), WORLD_TEST(test_file_ops),
 	WORLD_TEST(test_file_size_limit), WORLD_TEST(test_streams), WORLD_TEST(test_stream_ends),
 	WORLD_TEST(test_append_inherited), WORLD_TEST(test_window), WORLD_TEST(test_discard),
-	WORLD_TEST(test_random), WORLD_TEST(test_log), WORLD_TEST(test_exit),
-	WORLD_TEST(test_stats));
+	WORLD_TEST(test_random), WORLD_TEST(test_log), WORLD_TEST(test_log_of_denials),
+	WORLD_TEST(test_exit), WORLD_TEST(test_stats));
