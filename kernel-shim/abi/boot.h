@@ -105,6 +105,9 @@ struct boot_block {
 	uint32_t os_version;
 	/* Signals as the program finds them, handed on by who started it: bit N-1 is signal N. */
 	uint64_t sig_ignored, sig_blocked;
+	uint32_t
+		execfn; /* offset: what the program is told that it was called by (AT_EXECFN, $0) */
+	uint32_t pad2;
 };
 
 #define BOOT_F_VERBOSE 0x01u /* log what is absent, once each */

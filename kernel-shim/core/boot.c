@@ -81,7 +81,7 @@ static long boot_exec(struct task *t, const struct boot_block *b)
 		file_put(f);
 		return -ENOMEM;
 	}
-	r = exec_load(t, f, path, &args);
+	r = exec_load(t, f, boot_string(b, b->execfn), &args);
 	file_put(f);
 	return r;
 }

@@ -164,6 +164,7 @@ static int fill(struct launch *l, struct builder *b)
 	k->flags = (c->verbose ? BOOT_F_VERBOSE : 0) | (c->trace ? BOOT_F_TRACE : 0) |
 		   (c->stats ? BOOT_F_STATS : 0);
 	k->path = add_string(b, c->program);
+	k->execfn = add_string(b, c->execfn);
 	k->argv = add_strings(b, c->argv, &k->argc);
 	k->envp = add_strings(b, c->envp, &k->envc);
 	k->cwd = add_string(b, c->cwd);

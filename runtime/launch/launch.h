@@ -52,6 +52,7 @@ struct launch_config {
 	enum launch_home home;
 
 	const char *program; /* absolute path inside the sandbox */
+	const char *execfn; /* the same file as execve(2) would have been given it: AT_EXECFN, $0 */
 	char **argv, **envp; /* NULL-terminated */
 	const char *cwd;
 	const char *hostname;

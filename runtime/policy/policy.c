@@ -213,6 +213,16 @@ static int choose_cwd(struct policy *p, const struct policy_request *r, struct p
 	return 0;
 }
 
+/* A path that means the same inside stays as it was given: scripts see it as $0. */
+static const char *choose_execfn(const struct policy *p, const struct policy_request *r)
+{
+	bool relative = *r->program != '/';
+
+	if (!strchr(r->program, '/') || (relative && !r->root && strcmp(p->cwd, p->host_cwd)))
+		return p->program;
+	return r->program;
+}
+
 static void fill_config(struct policy *p, const struct policy_request *r)
 {
 	struct launch_config *c = &p->config;
@@ -223,6 +233,7 @@ static void fill_config(struct policy *p, const struct policy_request *r)
 	c->caps = p->machine.caps;
 	c->home = p->machine.home;
 	c->program = p->program;
+	c->execfn = choose_execfn(p, r);
 	c->argv = r->argv;
 	c->envp = p->env;
 	c->cwd = p->cwd;

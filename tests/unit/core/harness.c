@@ -209,7 +209,7 @@ static void boot_block_make(struct boot_block *b)
 	b->user_va_start = BOOT_USER_VA_START;
 	b->user_va_end = USER_VA_END;
 	b->ncpus = 1;
-	b->path = boot_text(b, "/program");
+	b->path = b->execfn = boot_text(b, "/program");
 	b->cwd = boot_text(b, "/");
 	b->hostname = boot_text(b, "box");
 	b->os_release = boot_text(b, "6.1.0");
