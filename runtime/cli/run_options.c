@@ -3,6 +3,7 @@
  * `sandbox run`: the option table, its help, and the request made of it.
  */
 #include <errno.h>
+#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +157,24 @@ static error_t parse_limit(struct policy_request *q, int key, const char *arg)
 	}
 }
 
+/* Names that no call has would silently show nothing. */
+static error_t parse_trace(struct run_options *o, const char *names)
+{
+	o->trace = names ? names : "";
+	for (const char *s = o->trace; *s; s += *s == ',') {
+		char name[64];
+		size_t n = strcspn(s, ",");
+
+		snprintf(name, sizeof name, "%.*s", (int)n, s);
+		if (n && seccomp_syscall_resolve_name_arch(SCMP_ARCH_X86_64, name) < 0) {
+			cli_say("--trace: no system call \"%s\"", name);
+			return EINVAL;
+		}
+		s += n;
+	}
+	return 0;
+}
+
 static error_t parse_report(struct run_options *o, int key, char *arg)
 {
 	switch (key) {
@@ -166,8 +185,7 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 		o->verbose = true;
 		return 0;
 	case KEY_TRACE:
-		o->trace = arg ? arg : "";
-		return 0;
+		return parse_trace(o, arg);
 	case KEY_TRACE_FILE:
 		o->trace_file = arg;
 		return 0;
