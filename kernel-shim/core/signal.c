@@ -407,15 +407,15 @@ static void continue_all(void)
 }
 
 /* What a terminal's keys, its size and its end make goes to its foreground group; without a
- * terminal of the sandbox's own, to the group that the program began with. 0 when somebody was
- * there. */
-static int send_foreground(const struct sig_info *si)
+ * terminal of the sandbox's own, to the group that the program began with. True when somebody
+ * was there. */
+static bool send_foreground(const struct sig_info *si)
 {
 	s32 pgrp = kern->console ? tty_foreground_pgrp(kern->console) : PID_PROGRAM;
-	int r = pgrp > 0 ? signal_send_pgrp(pgrp, si) : -ESRCH;
+	bool reached = pgrp > 0 && !signal_send_pgrp(pgrp, si);
 
 	/* a hang-up is for the session's leader too (__tty_hangup, drivers/tty/tty_io.c) */
-	return !r && si->signo == SIGHUP && kern->init->pgrp != pgrp ? -ESRCH : r;
+	return reached && (si->signo != SIGHUP || kern->init->pgrp == pgrp);
 }
 
 void signal_from_host(u32 signo, bool by_terminal)
@@ -429,6 +429,6 @@ void signal_from_host(u32 signo, bool by_terminal)
 		return;
 	}
 	signal_simple(&si, (s32)signo, by_terminal ? SI_KERNEL : SI_USER);
-	if (!by_terminal || send_foreground(&si))
+	if (!by_terminal || !send_foreground(&si))
 		signal_send_process(kern->init, &si);
 }

@@ -104,7 +104,8 @@ int namei_follow(struct namei *n, struct dentry *link);
 int namei_walk(struct namei *n);
 
 /* -- denial.c -- */
-/* The last component is not there, or may not be made, and the option ("--ro") would change that. */
+/* The last component is not there, or may not be made, and the option ("--ro") would change that.
+ */
 void denial_tell(const struct namei *n, const char *option);
 
 /* -- open.c -- */

@@ -70,8 +70,8 @@ int program_check(const struct view *v, const char *name, const char *path, cons
 	unsigned depth, struct policy_error *e);
 
 /* -- arguments.c -- */
-/* A remark in note, if argv names a file that the host has and the view has not. cwd: where relative
- * names are looked up, "" if that cannot be told. */
+/* A remark in note, if argv names a file that the host has and the view has not. cwd: where
+ * relative names are looked up, "" if that cannot be told. */
 void arguments_note(const struct view *v, char **argv, const char *cwd, char *note, size_t size);
 
 /* -- machine.c -- */

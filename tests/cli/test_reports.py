@@ -142,7 +142,7 @@ def test_stats(who):
 
 def test_json(who):
     found, got = report(who, "/bin/true")
-    assert got.code == 0 and got.err == "" and set(found) == OPS
+    assert got.code == 0 and got.err == "" and set(found) - {"processes"} == OPS
     assert found["exit"] == {"kind": "exited", "code": 0, "signal": None, "out_of_memory": False, "error": None}
     assert found["program"] == "/bin/true" and found["syscalls"]["total"] > 5
     assert found["times_ns"]["wall"] > found["times_ns"]["start"] > 0

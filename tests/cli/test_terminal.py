@@ -2,9 +2,9 @@
 """A person at a terminal: sizes, keys, job control, hang-up; what is printed for people fits their window."""
 
 import os
-import signal
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -148,7 +148,7 @@ def test_stop_without_a_terminal_inside(who):
         t = jobs.terminal
         jobs.type(f"{jobs.run} /bin/sh -c 'echo x >/tmp/x; sleep 2; exit 9' </dev/null >out 2>&1")
         assert launcher.until(lambda: _state_of_child(t.pid) == "S", 20)
-        terminal.time.sleep(0.5)
+        time.sleep(0.5)
         t.send(b"\x1a")
         t.expect(b"Stopped")
         jobs.type("fg; echo code $?")
