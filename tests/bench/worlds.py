@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a program can be run: natively, in the sandbox, in the peers that are installed."""
 
+import ctypes
 import json
 import os
 import shutil
@@ -15,8 +16,9 @@ HELLO = BENCH / "hello"
 SCRATCH = BENCH / "scratch"
 SANDBOX = os.environ.get("SANDBOX_BIN", str(BUILD / "sandbox"))
 HELLO_SAYS = "hello, world\n"
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x00020000, 16384, 1 << 18
 # (backend, home), in the order of the table.
-HOMES = (("kvm", "host"), ("kvm", "guest"))
+HOMES = (("kvm", "host"), ("kvm", "guest"), ("process", "host"))
 
 
 class World:
@@ -94,14 +96,28 @@ class Bubblewrap(World):
 
 
 class Crun(World):
-    """A bundle with the host's root, read-only, and the few namespaces and mounts that it takes."""
+    """A bundle with the system's directories in an empty root, and the namespaces that a container has."""
 
     def __init__(self):
         super().__init__("crun", "crun")
         self.bundle = BENCH / "crun"
 
-    def words(self, command):
-        bind = ["bind", "rbind"]
+    @staticmethod
+    def mounts():
+        yield {"destination": "/proc", "type": "proc", "source": "proc"}
+        for path in ("/dev", "/tmp"):
+            yield {"destination": path, "type": "tmpfs", "source": "tmpfs"}
+        # The scratch directory lies in the other, and must be mounted after it.
+        for path in ("/usr", "/etc", str(BENCH)):
+            yield {"destination": path, "source": path, "options": ["rbind", "ro"]}
+        yield {"destination": str(SCRATCH), "source": str(SCRATCH), "options": ["rbind", "rw"]}
+
+    def make_bundle(self, command):
+        root = self.bundle / "rootfs"
+        root.mkdir(parents=True, exist_ok=True)
+        for name in ("bin", "lib", "lib64"):
+            if os.path.islink(f"/{name}") and not (root / name).is_symlink():
+                (root / name).symlink_to(f"usr/{name}")
         config = {
             "ociVersion": "1.0.0",
             "process": {
@@ -111,20 +127,14 @@ class Crun(World):
                 "env": ["PATH=/usr/bin:/bin"],
                 "cwd": str(SCRATCH),
             },
-            "root": {"path": "/", "readonly": True},
-            "mounts": [
-                {"destination": "/proc", "type": "proc", "source": "proc"},
-                {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"},
-                {"destination": str(SCRATCH), "source": str(SCRATCH), "options": bind},
-            ],
-            "linux": {
-                "namespaces": [
-                    {"type": kind} for kind in ("pid", "ipc", "uts", "mount", "network")
-                ]
-            },
+            "root": {"path": "rootfs"},
+            "mounts": list(self.mounts()),
+            "linux": {"namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "network")]},
         }
-        self.bundle.mkdir(exist_ok=True)
         (self.bundle / "config.json").write_text(json.dumps(config))
+
+    def words(self, command):
+        self.make_bundle(command)
         name = f"bench-{os.getpid()}"
         return ["crun", "--cgroup-manager=disabled", "run", "-b", str(self.bundle), name]
 
@@ -136,6 +146,17 @@ class Runsc(World):
     def words(self, command):
         options = ["--rootless", "--network=none", "--platform=ptrace", "--ignore-cgroups"]
         return ["runsc", *options, "do", "--cwd", str(SCRATCH), *command]
+
+
+def hide_mixed_cgroups():
+    """crun takes either kind of cgroups but not both at once. In a mount namespace of our own we show it one: of
+    the other peers and of the sandbox none looks at them."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    mixed = os.path.isdir("/sys/fs/cgroup/unified") and shutil.which("crun")
+    if not mixed or os.getuid() != 0 or libc.unshare(CLONE_NEWNS):
+        return
+    if libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None) == 0:
+        libc.mount(b"none", b"/sys/fs/cgroup", b"cgroup2", 0, None)
 
 
 def sandboxes():
