@@ -29,7 +29,7 @@ GUEST_CFLAGS := $(CORE_CFLAGS) -DHOME_GUEST -mgeneral-regs-only -mno-red-zone -m
 	-fcf-protection=none -U_FORTIFY_SOURCE
 HOSTHOME_CFLAGS := $(CORE_CFLAGS) -fvisibility=hidden -DHOME_HOST -fPIE
 
-.PHONY: all clean install check conformance unit check-emulated deps help
+.PHONY: all clean install check conformance unit security check-emulated deps help
 all: $(B)/sandbox
 
 # Lists that the folders fill.
@@ -66,7 +66,7 @@ deps:
 help:
 	@echo "make            build $(B)/sandbox"
 	@echo "make demo       install what is missing, build, run a real program"
-	@echo "make check      install what is missing, lint, build, unit tests, conformance, command line"
+	@echo "make check      install what is missing, lint, build, all tests that need no emulation"
 	@echo "make lint       style and static checks; make check-clang: clang's warnings"
 	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
 	@echo "make bench      ratios against native and other sandboxes"
@@ -76,6 +76,7 @@ check: deps
 	@$(MAKE) --no-print-directory lint
 	@if command -v clang >/dev/null; then $(MAKE) --no-print-directory check-clang; fi
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory security
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory conformance-bare
 	@$(MAKE) --no-print-directory cli

@@ -21,7 +21,7 @@ struct process_space *rig_space(struct rig *r)
 	return s;
 }
 
-int rig_setup(void **state)
+static struct rig *make(bool fsgsbase)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	char why[160];
@@ -31,11 +31,23 @@ int rig_setup(void **state)
 	r->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, r->ram_fd, 0);
 	assert_ptr_not_equal(r->ram, MAP_FAILED);
 	assert_int_equal(process_probe(&r->caps, why, sizeof(why)), 0);
+	r->caps.fsgsbase &= fsgsbase;
 	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	assert_int_equal(process_vm_create(&r->vm, &r->caps, r->ram_fd), 0);
 	assert_int_equal(process_vm_start(r->vm, false, NULL), 0);
 	r->space = rig_space(r);
-	*state = r;
+	return r;
+}
+
+int rig_setup(void **state)
+{
+	*state = make(true);
+	return 0;
+}
+
+int rig_setup_no_fsgsbase(void **state)
+{
+	*state = make(false);
 	return 0;
 }
 

@@ -25,6 +25,8 @@ struct rig {
 };
 
 int rig_setup(void **state);
+/* As on a processor without FSGSBASE. */
+int rig_setup_no_fsgsbase(void **state);
 int rig_teardown(void **state);
 /* Another address space with the same two pages. */
 struct process_space *rig_space(struct rig *r);
