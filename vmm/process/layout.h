@@ -44,6 +44,9 @@
 #define STUB_CTX_KICKED 16
 #define STUB_CTX_REGS	88
 
+#define TURN_LAUNCHER 0
+#define TURN_STUB     1
+
 #ifndef __ASSEMBLER__
 #include <linux/filter.h>
 #include <stdint.h>
@@ -93,9 +96,6 @@ struct stub_event {
 	uint32_t index;
 };
 
-#define TURN_LAUNCHER 0u
-#define TURN_STUB     1u
-
 struct stub_ctx {
 	/* one cache line that both sides look at */
 	uint32_t turn;
@@ -120,8 +120,9 @@ _Static_assert(__builtin_offsetof(struct stub_ctx, kicked) == STUB_CTX_KICKED, "
 _Static_assert(__builtin_offsetof(struct stub_ctx, regs) == STUB_CTX_REGS, "for assembly");
 
 struct stub_const {
-	uint64_t xcr0;	   /* state components that move with a program; 0: FXSAVE */
-	uint32_t fsgsbase; /* RDFSBASE and friends work in user mode */
+	uint64_t address_limit; /* RLIMIT_AS */
+	uint64_t xcr0;		/* state components that move with a program; 0: FXSAVE */
+	uint32_t fsgsbase;	/* RDFSBASE and friends work in user mode */
 	uint32_t nfilter;
 	struct sock_filter filter[128];
 };

@@ -28,8 +28,8 @@ void process_patch_bytes(uint32_t index, uint8_t out[PROCESS_PATCH_LEN])
 	memcpy(out + 3, &entry, sizeof(entry));
 }
 
-/* mov $ret,%rcx; mov $nr,%eax; jmp stub_call_entry. The program can read both, and write neither.
- */
+/* mov $ret,%rcx; mov $nr,%eax; jmp stub_call_entry. The program sees both through private mappings:
+ * here nobody else writes. */
 void process_patch_set(struct process_space *s, uint32_t index, uint64_t ret, uint32_t nr)
 {
 	uint8_t *table = slot_of(s), *code = table + STUB_TABLE_SIZE + index * STUB_PATCH_SIZE;

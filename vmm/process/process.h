@@ -52,8 +52,8 @@ void process_space_destroy(struct process_space *s);
 
 /* Queues an operation for before the next run. */
 int process_space_op(struct process_space *s, const struct stub_op *op);
-/* Queues that nothing is mapped any more. */
-int process_space_unmap_all(struct process_space *s);
+/* Queues that nothing is mapped any more, and forgets what was queued before. */
+void process_space_unmap_all(struct process_space *s);
 /* Registers for the next run, and after it those that user code had; cs and ss are set by the run.
  */
 struct stub_regs *process_regs(struct process_space *s);
@@ -87,7 +87,8 @@ enum process_exit_kind {
 	PROCESS_KICK,	   /* process_kick, or nothing at all */
 	PROCESS_NOT_RUN,   /* the same, before user code was entered: registers are as they were */
 	PROCESS_OP_FAILED, /* op, error (-errno): operations before it were done, those after not */
-	PROCESS_DIED,	   /* the process is gone or was tampered with: destroy the space */
+	PROCESS_DIED,	   /* the process is gone, was tampered with or does not answer: destroy the
+			      space */
 	PROCESS_EXIT_KINDS
 };
 struct process_exit {

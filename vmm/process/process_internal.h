@@ -25,7 +25,7 @@ struct process_space {
 	uint64_t frame_fpu; /* offset in ctx */
 	bool starting;	    /* has not taken its first turn yet */
 	bool dead;
-	struct process_space *next; /* idle list */
+	struct process_space *next; /* idle or dying */
 };
 
 struct process_vm {
@@ -36,10 +36,12 @@ struct process_vm {
 	uint64_t free[SPACES_MAX / 64]; /* contexts that no space has: a bit each */
 	struct process_space *idle;
 	uint32_t nidle;
-	_Atomic int running; /* pidfd of the space that runs user code, or -1 */
-	_Atomic bool kicked; /* a kick that no run has answered */
-	uint32_t spin_turns; /* how long looking for the turn pays, learned */
-	bool may_spin;	     /* more than one processor */
+	struct process_space *dying; /* killed, and perhaps not gone yet */
+	_Atomic int running;	     /* pidfd of the space that runs user code, or -1 */
+	_Atomic bool kicked;	     /* a kick that no run has answered */
+	uint32_t spin_turns;	     /* how long looking for the turn pays, learned */
+	bool may_spin;		     /* more than one processor */
+	uint32_t patience; /* looks at a space that does not give its turn back, 20 ms each */
 	struct process_stats stats;
 };
 
@@ -49,8 +51,18 @@ int process_filter_build(struct stub_const *c);
 int process_zygote_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void));
 /* One request and its reply. fd: sent along, or -1; *got: descriptor that came back, or -1. */
 int process_zygote_call(struct process_vm *vm, uint32_t kind, uint32_t arg, int fd, int *got);
-/* turn.c: the turn goes to the space; waits until it is back: 0, or -ESRCH: the process is gone. */
+/* context.c */
+struct stub_ctx *process_context(struct process_vm *vm, uint32_t number);
+/* The number of a context that no living process has, or -errno. */
+int process_context_take(struct process_vm *vm);
+void process_context_unused(struct process_vm *vm, uint32_t number); /* no process got it */
+/* Ends the process; its context is free when it is gone. Frees s. */
+void process_space_kill(struct process_space *s);
+bool process_is_gone(int pidfd, int wait_ms);
+/* turn.c: the turn goes to the space; waits until it is back: 0, or -ESRCH: the process is gone, or
+ * keeps the turn for longer than an honest one would. user: user code may run, for any time if no
+ * kick is pending. */
 void process_give_turn(struct process_space *s);
-int process_wait_turn(struct process_space *s);
+int process_wait_turn(struct process_space *s, bool user);
 
 #endif

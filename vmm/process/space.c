@@ -13,60 +13,26 @@
 #define USER_CS 0x33
 #define USER_SS 0x2b
 
-/* -- contexts -- */
-
-static int context_take(struct process_vm *vm)
-{
-	for (uint32_t i = 0; i < SPACES_MAX / 64; i++) {
-		int bit;
-
-		if (!vm->free[i])
-			continue;
-		bit = __builtin_ctzll(vm->free[i]);
-		vm->free[i] &= vm->free[i] - 1;
-		return (int)i * 64 + bit;
-	}
-	return -EAGAIN;
-}
-
-static struct stub_ctx *context_at(struct process_vm *vm, uint32_t number)
-{
-	return (struct stub_ctx *)(vm->control + STUB_FILE_CTX + (size_t)number * STUB_SLOT_SIZE);
-}
-
-static void context_give(struct process_vm *vm, uint32_t number)
-{
-	vm->free[number / 64] |= 1ull << (number % 64);
-}
-
 /* -- spaces -- */
 
 static int spawn(struct process_vm *vm, struct process_space *s)
 {
-	int number = context_take(vm), r;
+	int number = process_context_take(vm), r;
 
 	if (number < 0)
 		return number;
 	s->number = (uint32_t)number;
-	s->ctx = context_at(vm, s->number);
+	s->ctx = process_context(vm, s->number);
 	memset(s->ctx, 0, offsetof(struct stub_ctx, ops));
 	s->ctx->turn = TURN_STUB; /* until it is ready */
 	s->starting = true;
 	r = process_zygote_call(vm, ZYGOTE_SPAWN, s->number, -1, &s->pidfd);
 	if (r || s->pidfd < 0) {
-		context_give(vm, s->number);
+		process_context_unused(vm, s->number);
 		return r ? r : -EPIPE;
 	}
 	vm->stats.spawned++;
 	return 0;
-}
-
-static void space_kill(struct process_space *s)
-{
-	syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
-	close(s->pidfd);
-	context_give(s->vm, s->number);
-	free(s);
 }
 
 int process_space_create(struct process_vm *vm, struct process_space **out)
@@ -94,22 +60,17 @@ int process_space_create(struct process_vm *vm, struct process_space **out)
 	return 0;
 }
 
-/* All of it goes but what is the stub's; what was queued does not matter any more. */
-static int space_clear(struct process_space *s)
-{
-	s->nops = 0;
-	s->fpu = FPU_NONE;
-	return process_space_unmap_all(s);
-}
-
 void process_space_destroy(struct process_space *s)
 {
 	struct process_vm *vm = s->vm;
 
-	if (s->dead || vm->nidle >= IDLE_MAX || space_clear(s)) {
-		space_kill(s);
+	if (s->dead || vm->nidle >= IDLE_MAX) {
+		process_space_kill(s);
 		return;
 	}
+	process_space_unmap_all(s);
+	s->fpu = FPU_NONE;
+	s->bases_dirty = true; /* the last program may have said what was not true */
 	s->next = vm->idle;
 	vm->idle = s;
 	vm->nidle++;
@@ -175,7 +136,7 @@ static void note_frame(struct process_space *s, uint64_t va)
 /* Before it has taken its first turn a signal would find no stack, and kill it. */
 static int wait_started(struct process_space *s)
 {
-	int r = s->starting ? process_wait_turn(s) : 0;
+	int r = s->starting ? process_wait_turn(s, false) : 0;
 
 	s->starting = false;
 	s->dead |= r != 0;
@@ -185,7 +146,7 @@ static int wait_started(struct process_space *s)
 static int do_turn(struct process_space *s, uint32_t flags, struct stub_event *ev)
 {
 	struct stub_ctx *c = s->ctx;
-	int r = wait_started(s);
+	int r = s->dead ? -ESRCH : wait_started(s);
 
 	if (r)
 		return r;
@@ -194,7 +155,7 @@ static int do_turn(struct process_space *s, uint32_t flags, struct stub_event *e
 	s->vm->stats.ops += s->nops;
 	s->nops = 0;
 	process_give_turn(s);
-	r = process_wait_turn(s);
+	r = process_wait_turn(s, flags & STUB_RUN);
 	if (r) {
 		s->dead = true;
 		return r;
@@ -203,16 +164,26 @@ static int do_turn(struct process_space *s, uint32_t flags, struct stub_event *e
 	return 0;
 }
 
+/* Out of the registers, into the context. What is queued stays so: should it fail, that is for the
+ * next run to say, and the state would be lost with it. */
+static void fpu_bring(struct process_space *s)
+{
+	uint32_t queued = s->nops;
+	struct stub_event ev;
+
+	s->nops = 0;
+	do_turn(s, STUB_FPU_SAVE, &ev); /* should it fail, the next run says so */
+	s->nops = queued;
+	s->fpu = FPU_CTX;
+}
+
 void process_fpu_get(struct process_space *s, void *buf)
 {
 	const struct process_caps *caps = &s->vm->caps;
 	const uint8_t *from = s->ctx->fpu;
-	struct stub_event ev;
 
-	if (s->fpu == FPU_LIVE) {
-		do_turn(s, STUB_FPU_SAVE, &ev); /* should it fail, the next run says so */
-		s->fpu = FPU_CTX;
-	}
+	if (s->fpu == FPU_LIVE)
+		fpu_bring(s);
 	if (s->fpu == FPU_FRAME)
 		from = (const uint8_t *)s->ctx + s->frame_fpu;
 	memcpy(buf, from, caps->fpu_size);
@@ -245,14 +216,16 @@ int process_space_op(struct process_space *s, const struct stub_op *op)
 	return 0;
 }
 
-int process_space_unmap_all(struct process_space *s)
+/* All but what is the stub's; there is room for two, and no turn that could go wrong. */
+void process_space_unmap_all(struct process_space *s)
 {
 	const struct stub_op low = {.kind = STUB_OP_UNMAP, .addr = 0, .len = STUB_PATCH_TABLE};
 	const struct stub_op high = {
 		.kind = STUB_OP_UNMAP, .addr = STUB_LOW_END, .len = STUB_BASE - STUB_LOW_END};
-	int r = process_space_op(s, &low);
 
-	return r ? r : process_space_op(s, &high);
+	s->nops = 0;
+	process_space_op(s, &low);
+	process_space_op(s, &high);
 }
 
 static uint32_t run_flags(struct process_space *s)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -53,14 +54,25 @@ static void take_signals(void)
 	stack_t ss = {.ss_sp = (void *)(STUB_CTX + offsetof(struct stub_ctx, stack)),
 		.ss_size = sizeof(CTX->stack)};
 	struct kernel_sigaction ignore = {(void (*)(void))(uintptr_t)1, 0, NULL, 0};
-	uint64_t none = 0;
+	uint64_t kick = 1ull << (STUB_KICK_SIGNAL - 1);
 
 	for (uint32_t i = 0; i < sizeof(traps); i++)
 		take_signal(traps[i]);
 	/* children that end are reaped by the kernel (wait(2), NOTES) */
 	call6(__NR_rt_sigaction, SIGCHLD, (long)&ignore, 0, 8, 0, 0);
+	/* kicks wait until a child has the stack that they are taken on */
 	if (call3(__NR_sigaltstack, (long)&ss, 0, 0) ||
-		call6(__NR_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, 8, 0, 0))
+		call6(__NR_rt_sigprocmask, SIG_SETMASK, (long)&kick, 0, 8, 0, 0))
+		die();
+}
+
+/* Page tables are the host's memory, and a program that maps the same pages everywhere would fill
+ * it with them. The launcher's memory may be more than this: it must be gone. */
+static void limit_addresses(void)
+{
+	const struct rlimit limit = {CONSTANTS->address_limit, CONSTANTS->address_limit};
+
+	if (call6(__NR_prlimit64, 0, RLIMIT_AS, (long)&limit, 0, 0, 0))
 		die();
 }
 
@@ -75,9 +87,9 @@ static void drop_the_rest(void)
 
 /* -- a trapped process begins -- */
 
-static void map_control(long va, long size, long prot, long file)
+static void map_control(long va, long size, long prot, long flags, long file)
 {
-	if (call6(__NR_mmap, va, size, prot, MAP_SHARED | MAP_FIXED, STUB_FD_CONTROL, file) != va)
+	if (call6(__NR_mmap, va, size, prot, flags | MAP_FIXED, STUB_FD_CONTROL, file) != va)
 		die();
 }
 
@@ -86,13 +98,16 @@ _Noreturn static void become_stub(uint32_t number, long zygote)
 	struct sock_fprog prog = {
 		(unsigned short)CONSTANTS->nfilter, (struct sock_filter *)CONSTANTS->filter};
 	long file = STUB_FILE_CTX + (long)number * STUB_SLOT_SIZE;
+	uint64_t none = 0;
 
-	map_control(STUB_CTX, STUB_CTX_SIZE, PROT_READ | PROT_WRITE, file);
+	map_control(STUB_CTX, STUB_CTX_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file);
 	file += STUB_CTX_SIZE;
-	map_control(STUB_PATCH_TABLE, STUB_TABLE_SIZE, PROT_READ, file);
+	/* mprotect is allowed: should the program write to these, it writes to its own copy */
+	map_control(STUB_PATCH_TABLE, STUB_TABLE_SIZE, PROT_READ, MAP_PRIVATE, file);
 	file += STUB_TABLE_SIZE;
-	map_control(STUB_PATCH_CODE, STUB_CODE_SIZE, PROT_READ | PROT_EXEC, file);
-	if (call6(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0) ||
+	map_control(STUB_PATCH_CODE, STUB_CODE_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE, file);
+	if (call6(__NR_rt_sigprocmask, SIG_SETMASK, (long)&none, 0, 8, 0, 0) ||
+		call6(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0) ||
 		call3(__NR_getppid, 0, 0, 0) != zygote)
 		die();
 	if (call3(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&prog))
@@ -173,6 +188,7 @@ static void handle(const struct zygote_request *rq, int fd)
 void zygote_main(void)
 {
 	drop_the_rest();
+	limit_addresses();
 	take_signals();
 	for (;;) {
 		struct zygote_request rq;

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
-#include <poll.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,7 +12,7 @@
 
 #define SPIN_MAX    2048u /* looks; some 20 ns each */
 #define SPIN_MIN    64u
-#define LIVENESS_NS 20000000 /* a space that is gone is noticed after this time */
+#define LIVENESS_NS 20000000u /* a space that is gone is noticed after this time */
 
 static long futex(uint32_t *word, int op, uint32_t value, const struct timespec *limit)
 {
@@ -54,33 +53,53 @@ static bool look(struct process_space *s)
 	return false;
 }
 
-static bool is_gone(int pidfd)
+static uint64_t now_ns(void)
 {
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	struct timespec ts;
 
-	return poll(&p, 1, 0) > 0;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-static int sleep_for_turn(struct process_space *s)
+/* Looks after the process while its turn does not come back. By the clock, and not by how often the
+ * wait ended: signals and the process itself can end it. But a look counts once however long ago
+ * the last was: the whole machine may have stood still. */
+struct watch {
+	uint64_t last_ns;
+	uint32_t waited; /* looks since the process had no reason to keep the turn */
+};
+
+static bool given_up(struct watch *w, struct process_space *s, bool user)
+{
+	uint64_t now = now_ns();
+
+	if (now - w->last_ns < LIVENESS_NS)
+		return false;
+	w->last_ns = now;
+	if (!user || atomic_load(&s->vm->kicked))
+		w->waited++;
+	return w->waited > s->vm->patience || process_is_gone(s->pidfd, 0);
+}
+
+static int sleep_for_turn(struct process_space *s, bool user)
 {
 	const struct timespec limit = {0, LIVENESS_NS};
+	struct watch w = {.last_ns = now_ns()};
 	struct stub_ctx *c = s->ctx;
 
 	s->vm->stats.slept++;
 	while (!turn_is_back(c)) {
-		long r = 0;
-
 		__atomic_exchange_n(&c->launcher_sleeps, 1, __ATOMIC_SEQ_CST);
 		if (!turn_is_back(c))
-			r = futex(&c->turn, FUTEX_WAIT, TURN_STUB, &limit);
+			futex(&c->turn, FUTEX_WAIT, TURN_STUB, &limit);
 		__atomic_store_n(&c->launcher_sleeps, 0, __ATOMIC_RELAXED);
-		if (r && errno == ETIMEDOUT && !turn_is_back(c) && is_gone(s->pidfd))
+		if (!turn_is_back(c) && given_up(&w, s, user))
 			return -ESRCH;
 	}
 	return 0;
 }
 
-int process_wait_turn(struct process_space *s)
+int process_wait_turn(struct process_space *s, bool user)
 {
-	return look(s) ? 0 : sleep_for_turn(s);
+	return look(s) ? 0 : sleep_for_turn(s, user);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,12 @@
 
 #define CONTROL_SIZE (STUB_FILE_CTX + (size_t)SPACES_MAX * STUB_SLOT_SIZE)
 #define SPIN_FIRST   1024u
+#define PATIENCE     250u /* 5 s */
+
+/* Addresses that a process may have mapped: so many for each byte of RAM, and some anyway. Page
+ * tables for them take a quarter of RAM at most, as the shim's own do. */
+#define ADDRESSES_PER_BYTE 128u
+#define ADDRESSES_MIN	   (16ull << 30)
 
 extern const uint8_t process_stub[], process_stub_end[] __attribute__((visibility("hidden")));
 
@@ -41,10 +48,16 @@ static int control_fill(struct process_vm *vm)
 {
 	size_t size = (uintptr_t)process_stub_end - (uintptr_t)process_stub;
 	struct stub_const *c = (struct stub_const *)(vm->control + STUB_FILE_CONST);
+	struct stat st;
 
 	_Static_assert(sizeof(*c) <= 4096, "one page");
 	if (size > STUB_TEXT_SIZE)
 		return -E2BIG;
+	if (fstat(vm->ram_fd, &st))
+		return -errno;
+	c->address_limit = (uint64_t)st.st_size * ADDRESSES_PER_BYTE;
+	if (c->address_limit < ADDRESSES_MIN)
+		c->address_limit = ADDRESSES_MIN;
 	memcpy(vm->control + STUB_FILE_TEXT, process_stub, size);
 	c->xcr0 = vm->caps.xcr0;
 	c->fsgsbase = vm->caps.fsgsbase;
@@ -71,6 +84,7 @@ int process_vm_create(struct process_vm **out, const struct process_caps *caps, 
 	vm->running = -1;
 	vm->may_spin = several_processors();
 	vm->spin_turns = SPIN_FIRST;
+	vm->patience = PATIENCE;
 	memset(vm->free, 0xff, sizeof(vm->free));
 	r = control_create(vm);
 	if (!r)
@@ -88,6 +102,15 @@ int process_vm_start(struct process_vm *vm, bool pid_namespace, int (*limit)(voi
 	return process_zygote_start(vm, pid_namespace, limit);
 }
 
+static void spaces_free(struct process_space *s)
+{
+	for (struct process_space *next; s; s = next) {
+		next = s->next;
+		close(s->pidfd);
+		free(s);
+	}
+}
+
 /* The zygote ends when its socket does, and the kernel ends the spaces with it (PR_SET_PDEATHSIG).
  */
 void process_vm_destroy(struct process_vm *vm)
@@ -96,11 +119,8 @@ void process_vm_destroy(struct process_vm *vm)
 		close(vm->socket);
 	if (vm->zygote_pid)
 		waitpid(vm->zygote_pid, NULL, 0);
-	for (struct process_space *s = vm->idle, *next; s; s = next) {
-		next = s->next;
-		close(s->pidfd);
-		free(s);
-	}
+	spaces_free(vm->idle);
+	spaces_free(vm->dying);
 	if (vm->control)
 		munmap(vm->control, CONTROL_SIZE);
 	if (vm->control_fd >= 0)

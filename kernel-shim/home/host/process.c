@@ -195,8 +195,7 @@ static bool take_failure(struct host_space *s, struct task *t, const struct proc
 	bool again = (s64)x->error == -ENOMEM && !s->retried;
 
 	s->retried = true;
-	if (space_reset(s))
-		plat_panic("a trapped process cannot be emptied");
+	space_reset(s);
 	if (!again)
 		t->trap = (struct trap){.kind = TRAP_BUS, .addr = x->op.addr};
 	return !again;
@@ -256,8 +255,8 @@ static void process_run_task(void *engine, struct task *t)
 			fault(t, VEC_GP, 0, 0);
 			return;
 		}
-		if (space_sync(e, s, t->mm) && space_reset(s))
-			plat_panic("a trapped process cannot be emptied");
+		if (space_sync(e, s, t->mm))
+			space_reset(s);
 		enter(s, t);
 		process_run(s->space, &x);
 	} while (!take_exit(s, t, &x));

@@ -78,7 +78,7 @@ void space_stale(struct host_space *s, u64 lo, u64 hi);
  */
 int space_sync(struct host_process *e, struct host_space *s, struct mm *mm);
 /* Forgets all that is mapped, and queues that it goes. */
-int space_reset(struct host_space *s);
+void space_reset(struct host_space *s);
 
 /* process_patch.c */
 /* A system call of t trapped: after some times its place is patched. */

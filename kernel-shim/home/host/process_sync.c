@@ -35,11 +35,11 @@ void space_stale(struct host_space *s, u64 lo, u64 hi)
 	space_stale(s, lo, hi);
 }
 
-int space_reset(struct host_space *s)
+void space_reset(struct host_space *s)
 {
 	mirror_clear(&s->mirror);
 	s->nstale = 0;
-	return process_space_unmap_all(s->space);
+	process_space_unmap_all(s->space);
 }
 
 /* -- runs -- */
