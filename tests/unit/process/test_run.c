@@ -355,6 +355,32 @@ static void vector_registers_live_through_a_patched_call(void **state)
 	assert_memory_equal(back + 160 + 7 * 16, fpu + 160 + 7 * 16, 16);
 }
 
+/* Another thread of the program runs next, and new mappings were queued for it: the state is
+ * brought before them, and a failure of theirs is not lost. */
+static void bringing_the_state_leaves_the_queue_alone(void **state)
+{
+	const struct stub_op bad = {STUB_OP_PROTECT, PROT_READ, 0x30000000, 4096, 0, 0, 0};
+	struct rig *r = *state;
+	uint8_t fpu[4096] = {0}, back[4096];
+	struct process_exit x;
+	const uint32_t mxcsr = 0x1f80;
+	const uint64_t bv = 3;
+
+	memcpy(fpu + 24, &mxcsr, 4);
+	memcpy(fpu + 512, &bv, 8);
+	memset(fpu + 160 + 7 * 16, 0x5a, 16);
+	process_fpu_set(r->space, fpu);
+	put_patched(r, 0);
+	rig_go(r, &x);
+	assert_int_equal(x.kind, PROCESS_CALL);
+	process_space_op(r->space, &bad);
+	process_fpu_get(r->space, back);
+	assert_memory_equal(back + 160 + 7 * 16, fpu + 160 + 7 * 16, 16);
+	rig_go(r, &x);
+	assert_int_equal(x.kind, PROCESS_OP_FAILED);
+	assert_int_equal(x.op.addr, bad.addr);
+}
+
 static void a_jump_to_where_the_syscall_was_is_sigill(void **state)
 {
 	struct rig *r = *state;
@@ -396,6 +422,7 @@ const struct CMUnitTest run_tests[] = {
 	TEST(a_space_that_is_killed_is_noticed),
 	TEST(a_patched_call_comes_without_a_signal),
 	TEST(vector_registers_live_through_a_patched_call),
+	TEST(bringing_the_state_leaves_the_queue_alone),
 	TEST(a_jump_to_where_the_syscall_was_is_sigill),
 	TEST(a_step_over_a_patched_call_stops_at_its_code),
 };
