@@ -278,6 +278,7 @@ struct kernel {
 	void *mm_state; /* struct mm_state (mm/) */
 	void *futex_state;
 	void *io_state;	     /* struct io_state (fs/anon.h) */
+	void *net_state;     /* struct net_state (net/state.h) */
 	struct tty *console; /* the terminal behind stdin, or NULL */
 	char hostname[65], domainname[65];
 	u64 user_va_start, user_va_end; /* what a program may map; the first is vm.mmap_min_addr */

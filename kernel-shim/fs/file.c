@@ -112,7 +112,8 @@ s64 vfs_write(struct file *f, struct uio *u, s64 *pos)
 	r = u->left ? write_limit(f, u, pos) : 0;
 	if (!r)
 		r = f->ops->write(f, u, pos);
-	if (r == -EPIPE && current) {
+	/* a socket raises it itself, or not, as MSG_NOSIGNAL and its type want */
+	if (r == -EPIPE && current && !(f->inode && S_ISSOCK(f->inode->mode))) {
 		struct sig_info si;
 
 		signal_simple(&si, SIGPIPE, 0);

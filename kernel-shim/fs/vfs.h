@@ -21,6 +21,7 @@ struct task;
 struct uio;
 struct cred;
 struct tty;
+struct socket;
 
 /* Attributes as stat(2) sees them. */
 struct kstat {
@@ -74,8 +75,9 @@ struct inode {
 	u32 atime_ns, mtime_ns, ctime_ns, btime_ns;
 	struct list aliases; /* dentries of this inode, by alias_link */
 	void *priv;
-	void *locks;	   /* struct lock_state (POSIX, flock) or NULL */
-	struct pipe *fifo; /* FIFO opened inside, or NULL */
+	void *locks;	      /* struct lock_state (POSIX, flock) or NULL */
+	struct pipe *fifo;    /* FIFO opened inside, or NULL */
+	struct socket *bound; /* local socket that has this name, or NULL */
 };
 
 struct inode_ops {
@@ -179,6 +181,7 @@ struct file {
 #define POLL_NVAL   0x020u
 #define POLL_RDNORM 0x040u
 #define POLL_WRNORM 0x100u
+#define POLL_WRBAND 0x200u
 #define POLL_RDHUP  0x2000u
 
 /* Takes a directory entry; false: no room, stop. */

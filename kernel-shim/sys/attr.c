@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Changing attributes: mode, owner, times, size.
  */
+#include "fs/anon.h"
 #include "fs/fs_internal.h"
 #include "sys/sys.h"
 #include "sys/uapi.h"
@@ -26,7 +27,8 @@ static int resolve(s32 dfd, u64 uname, u32 flags, struct path *out)
 	return r;
 }
 
-/* The same for a call on a descriptor. A file that has no path cannot be changed. */
+/* The same for a call on a descriptor. Pipes and sockets have no path but an inode of their own;
+ * what has neither cannot be changed. */
 static int resolve_fd(s32 fd, struct path *out)
 {
 	struct file *f = fd_get(fd);
@@ -38,7 +40,7 @@ static int resolve_fd(s32 fd, struct path *out)
 		*out = f->path;
 		path_get(out);
 	} else {
-		r = -EINVAL;
+		r = f->inode ? anon_file_path(f, out) : -EINVAL;
 	}
 	file_put(f);
 	return r;

@@ -13,7 +13,8 @@ CONF_PROGRAMS := \
 	thread_futex thread_pthread thread_tls \
 	sig_basic sig_context sig_restart sig_altstack \
 	time_clock time_sleep tty_ioctl procfs devfs elf_auxv \
-	errno_bad_fd errno_bad_pointer errno_nosys env_args
+	errno_bad_fd errno_bad_pointer errno_nosys env_args \
+	sock_unix sock_dgram sock_msg sock_file
 
 CONF_VARIED := \
 	fs_open mm_mmap mm_brk_mprotect_mremap mm_fault proc_exec proc_exit thread_tls \
@@ -59,10 +60,12 @@ $(filter $(CONF_OUT)/$1/%,$(CONF_BINARIES)): $(CONF_OUT)/$1/%: $(CONF_OUT)/$1/%.
 endef
 $(foreach v,$(HELLO_VARIANTS),$(eval $(call conf_variant,$v)))
 
+$(filter $(CONF_OUT)/dynamic/sock_%,$(CONF_BINARIES)): $(CONF_OUT)/dynamic/sockets.o
+
 .PHONY: conformance-programs
 conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES)
 
-.SECONDARY: $(CONF_BINARIES:=.o) $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.o)
+.SECONDARY: $(CONF_BINARIES:=.o) $(CONF_OUT)/dynamic/sockets.o $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.o)
 -include $(CONF_BINARIES:=.d) $(HELLO_BINARIES:=.d) $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.d)
 
 # Every behaviour and program natively and in the sandbox, compared: with the backend that `auto` picks,

@@ -21,6 +21,8 @@ ON_TMPFS = {
     "fs_rw",
     "fs_lock",
     "mm_mmap",
+    "sock_unix",
+    "sock_dgram",
 }
 
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The state of the network: names, ports, what is in flight (kernel.net_state).
+ */
+#ifndef NET_STATE_H
+#define NET_STATE_H
+
+#include "core/types.h"
+
+#define UNIX_BUCKETS 64u
+
+struct net_state {
+	struct list unix_sockets;	      /* open, by unix_sock.all_link */
+	struct list unix_names[UNIX_BUCKETS]; /* abstract names, by unix_sock.name_link */
+	u32 next_auto_name;
+	struct list in_flight; /* unix_sock that are in queues, by unix_sock.flight_link */
+	u32 files_in_flight, collect_at;
+	struct list dying; /* struct rights whose files are to be closed */
+	bool draining, collecting;
+};
+/* Made with the first socket; NULL: memory is out. Never NULL where there is a socket. */
+struct net_state *net_state(void);
+
+#endif
