@@ -10,5 +10,8 @@
 struct socket;
 
 int unix_create(s32 type, s32 protocol, struct socket **out);
+int inet_create(s32 type, s32 protocol, struct socket **out);
+int inet6_create(s32 type, s32 protocol, struct socket **out);
+int netlink_create(s32 type, s32 protocol, struct socket **out);
 
 #endif

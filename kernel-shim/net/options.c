@@ -231,7 +231,7 @@ static int get_peer_name(struct socket *s, u64 uval, u64 ulen)
 {
 	struct sock_addr a;
 
-	if (s->ops->name(s, true, &a))
+	if (s->ops->name(s, SIDE_PEER, &a))
 		return -ENOTCONN;
 	return opt_put(uval, ulen, a.raw, a.len);
 }

@@ -91,16 +91,18 @@ static u8 *packet_at(struct packet *p, u32 at, u32 *rest)
 
 int packet_fill(struct packet *p, struct uio *u, u32 n)
 {
-	while (n) {
-		u32 part;
-		u8 *to = packet_at(p, p->len, &part);
+	u32 at = p->len, end = at + n;
 
-		part = (u32)min_u64(part, n);
+	while (at < end) {
+		u32 part;
+		u8 *to = packet_at(p, at, &part);
+
+		part = (u32)min_u64(part, end - at);
 		if (uio_get(u, to, part) != part)
 			return -EFAULT;
-		p->len += part;
-		n -= part;
+		at += part;
 	}
+	p->len = end;
 	return 0;
 }
 
@@ -140,6 +142,16 @@ void queue_push(struct packet_queue *q, struct packet *p)
 struct packet *queue_first(struct packet_queue *q)
 {
 	return list_empty(&q->packets) ? NULL : list_entry(q->packets.next, struct packet, link);
+}
+
+struct packet *queue_last(struct packet_queue *q)
+{
+	return list_empty(&q->packets) ? NULL : list_entry(q->packets.prev, struct packet, link);
+}
+
+void queue_grown(struct packet_queue *q, u32 n)
+{
+	q->bytes += n;
 }
 
 struct packet *queue_next(struct packet_queue *q, struct packet *p)

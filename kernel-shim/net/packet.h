@@ -20,6 +20,7 @@ struct packet {
 	struct socket *payer;	/* it counts against this one's send buffer; a reference, or NULL */
 	struct sock_name *from; /* a reference, or NULL */
 	struct scm scm;
+	u8 to[16];  /* UDP: the address it was sent to */
 	u32 npages; /* 0: the bytes follow the struct */
 	u64 page[];
 };
@@ -37,7 +38,7 @@ struct packet *packet_new(u32 n);
 u32 packet_cost(u32 n);
 void packet_charge(struct packet *p, struct socket *payer);
 void packet_free(struct packet *p);
-/* Appends n bytes of u: all of them, or -EFAULT. */
+/* Appends n bytes of u: all of them, or -EFAULT and none. */
 int packet_fill(struct packet *p, struct uio *u, u32 n);
 /* Copies n bytes from `off` on to u: all of them, or -EFAULT. */
 int packet_copy(struct packet *p, struct uio *u, u32 n);
@@ -51,6 +52,9 @@ void queue_push(struct packet_queue *q, struct packet *p);
 struct packet *queue_first(struct packet_queue *q); /* NULL: empty */
 struct packet *queue_next(struct packet_queue *q, struct packet *p);
 void queue_remove(struct packet_queue *q, struct packet *p); /* the caller's now */
+struct packet *queue_last(struct packet_queue *q);
+/* n bytes were appended to a packet in q. */
+void queue_grown(struct packet_queue *q, u32 n);
 void queue_purge(struct packet_queue *q);
 /* n bytes of the first packet were taken; frees it when none is left. */
 void queue_taken(struct packet_queue *q, u32 n);

@@ -172,7 +172,7 @@ static void put_rights(struct control *c, const struct rights *r, bool cloexec)
 	c->room -= h.len;
 }
 
-void scm_deliver(struct control *c, const struct sock_msg *m)
+void scm_deliver(struct socket *s, struct control *c, const struct sock_msg *m)
 {
 	struct user_ucred u = {0, NOBODY, NOBODY};
 

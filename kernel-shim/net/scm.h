@@ -10,6 +10,7 @@
 
 struct file;
 struct sock_msg;
+struct socket;
 
 /* Files in flight. */
 struct rights {
@@ -47,8 +48,8 @@ struct control {
 	u32 flags;	/* MSG_CTRUNC when something had no room */
 };
 void control_put(struct control *c, s32 level, s32 type, const void *data, u32 len);
-/* Gives what came to the program: credentials if wanted, then descriptors. */
-void scm_deliver(struct control *c, const struct sock_msg *m);
+/* sock_ops.control of local sockets: credentials if wanted, then descriptors. */
+void scm_deliver(struct socket *s, struct control *c, const struct sock_msg *m);
 
 /* -- rights.c: files in flight -- */
 struct rights *rights_new(u32 n); /* without files yet */

@@ -24,6 +24,11 @@ struct net_state *net_state(void)
 		list_init(&n->unix_names[i]);
 	list_init(&n->in_flight);
 	list_init(&n->dying);
+	list_init(&n->netlink);
+	for (u32 i = 0; i < PORT_BUCKETS; i++) {
+		list_init(&n->ports[0][i]);
+		list_init(&n->ports[1][i]);
+	}
 	kern->net_state = n;
 	return n;
 }
@@ -165,6 +170,9 @@ static const struct {
 	int (*create)(s32 type, s32 protocol, struct socket **out);
 } families[] = {
 	{AF_UNIX, unix_create},
+	{AF_INET, inet_create},
+	{AF_INET6, inet6_create},
+	{AF_NETLINK, netlink_create},
 };
 
 int socket_create(s32 family, s32 type, s32 protocol, struct socket **out)

@@ -47,8 +47,14 @@ struct sock_msg {
 	size_t control_len;
 	struct scm scm;
 	bool cred_wanted; /* SO_PASSCRED of the receiving socket */
+	bool discard;	  /* bytes are taken, not copied */
+	u8 to[16];	  /* received by UDP: the address it was sent to */
 	u32 out_flags;	  /* MSG_TRUNC… for msg_flags */
 };
+
+/* Whose name: its own, its peer's, or the peer's of a connection just accepted, which may be over
+ * already. */
+enum sock_side { SIDE_OWN, SIDE_PEER, SIDE_ACCEPTED };
 
 struct sock_ops {
 	u16 type; /* SOCK_* */
@@ -60,10 +66,12 @@ struct sock_ops {
 	/* The next connection, a reference; waits for one. */
 	int (*accept)(struct socket *s, bool nonblock, struct socket **out);
 	int (*pair)(struct socket *a, struct socket *b);
-	int (*name)(struct socket *s, bool peer, struct sock_addr *out);
+	int (*name)(struct socket *s, enum sock_side side, struct sock_addr *out);
 	int (*shutdown)(struct socket *s, u32 how); /* SHUT_* bits of socket.shutdown */
 	s64 (*send)(struct socket *s, struct sock_msg *m);
 	s64 (*recv)(struct socket *s, struct sock_msg *m);
+	/* Tells the program what came beside the bytes. Optional. */
+	void (*control)(struct socket *s, struct control *c, const struct sock_msg *m);
 	long (*ioctl)(struct socket *s, u32 cmd, u64 arg); /* -ENOTTY: ask elsewhere */
 	int (*setopt)(struct socket *s, s32 level, s32 name, u64 uval, u32 len);
 	int (*getopt)(struct socket *s, s32 level, s32 name, u64 uval, u64 ulen);

@@ -9,6 +9,7 @@
 #include "core/task.h"
 #include "fs/anon.h"
 #include "mm/mm.h"
+#include "net/netdev.h"
 #include "net/socket.h"
 
 static const struct file_ops socket_file_ops;
@@ -63,6 +64,7 @@ static long set_owner(struct file *f, u64 arg)
 static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 {
 	struct socket *s = f->priv;
+	long r;
 
 	switch (cmd) {
 	case FIOSETOWN:
@@ -74,7 +76,8 @@ static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 	case SIOCATMARK:
 		return put_user_u32(arg, 0);
 	default:
-		return s->ops->ioctl(s, cmd, arg);
+		r = s->ops->ioctl(s, cmd, arg);
+		return r == -ENOTTY ? netdev_ioctl(cmd, arg) : r;
 	}
 }
 

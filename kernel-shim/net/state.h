@@ -7,6 +7,7 @@
 #include "core/types.h"
 
 #define UNIX_BUCKETS 64u
+#define PORT_BUCKETS 256u
 
 struct net_state {
 	struct list unix_sockets;	      /* open, by unix_sock.all_link */
@@ -16,6 +17,11 @@ struct net_state {
 	u32 files_in_flight, collect_at;
 	struct list dying; /* struct rights whose files are to be closed */
 	bool draining, collecting;
+	struct list ports[2][PORT_BUCKETS]; /* by enum inet_proto: inet_sock.port_link */
+	u32 turn;			    /* whose it is among those that share a port */
+	u8 denied_ip[16];		    /* the last address that -v told of */
+	u16 denied_port;
+	struct list netlink; /* bound netlink sockets, by netlink_sock.link */
 };
 /* Made with the first socket; NULL: memory is out. Never NULL where there is a socket. */
 struct net_state *net_state(void);

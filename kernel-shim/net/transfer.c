@@ -65,7 +65,9 @@ static s64 take(struct socket *s, struct sock_msg *m, s64 done)
 
 		if (!first && !may_join(m, p))
 			break;
-		if (packet_copy(p, m->u, n))
+		if (m->discard)
+			uio_advance(m->u, n);
+		else if (packet_copy(p, m->u, n))
 			return done ? done : -EFAULT;
 		if (first)
 			sock_name_show(p->from, m->name);
@@ -154,6 +156,7 @@ static s64 copy_out(struct sock_msg *m, struct packet *p)
 	sock_name_show(p->from, m->name);
 	m->scm = p->scm;
 	rights_get(m->scm.rights);
+	memcpy(m->to, p->to, sizeof(m->to));
 	return m->flags & MSG_TRUNC ? p->len : n;
 }
 

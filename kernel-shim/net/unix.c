@@ -55,9 +55,9 @@ struct user_ucred ucred_current(void)
 	return (struct user_ucred){current->proc->pid, current->cred.euid, current->cred.egid};
 }
 
-int unix_name(struct socket *s, bool peer, struct sock_addr *out)
+int unix_name(struct socket *s, enum sock_side side, struct sock_addr *out)
 {
-	struct socket *of = peer ? s->peer : s;
+	struct socket *of = side == SIDE_OWN ? s : s->peer;
 
 	if (!of)
 		return -ENOTCONN;

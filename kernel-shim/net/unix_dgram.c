@@ -277,6 +277,7 @@ const struct sock_ops unix_dgram_ops = {
 	.shutdown = unix_shutdown,
 	.send = unix_dgram_send,
 	.recv = unix_dgram_recv,
+	.control = scm_deliver,
 	.ioctl = unix_ioctl,
 	.close = unix_close,
 	.free = unix_free,

@@ -37,7 +37,7 @@ extern const struct sock_ops unix_stream_ops, unix_dgram_ops, unix_seqpacket_ops
 /* -- unix.c -- */
 struct socket *unix_new(const struct sock_ops *ops); /* NULL: memory is out */
 struct user_ucred ucred_current(void);
-int unix_name(struct socket *s, bool peer, struct sock_addr *out);
+int unix_name(struct socket *s, enum sock_side side, struct sock_addr *out);
 bool unix_writable(const struct socket *s);
 long unix_ioctl(struct socket *s, u32 cmd, u64 arg);
 int unix_shutdown(struct socket *s, u32 how);

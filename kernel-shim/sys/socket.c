@@ -176,7 +176,7 @@ static long accept_from(struct file *f, u64 uaddr, u64 ulen, u32 flags)
 	if (r)
 		return r;
 	if (uaddr) {
-		r = c->ops->name(c, true, &addr) ? -ECONNABORTED : 0;
+		r = c->ops->name(c, SIDE_ACCEPTED, &addr) ? -ECONNABORTED : 0;
 		if (!r)
 			r = sock_addr_put(&addr, uaddr, ulen);
 	}
@@ -212,7 +212,7 @@ long sys_accept4(struct task *t, const u64 *a)
 	return do_accept((s32)a[0], a[1], a[2], (u32)a[3]);
 }
 
-static long get_name(const u64 *a, bool peer)
+static long get_name(const u64 *a, enum sock_side side)
 {
 	struct file *f = sock_get((s32)a[0]);
 	struct sock_addr addr;
@@ -222,7 +222,7 @@ static long get_name(const u64 *a, bool peer)
 	if (is_err(f))
 		return ptr_err(f);
 	s = file_socket(f);
-	r = s->ops->name(s, peer, &addr);
+	r = s->ops->name(s, side, &addr);
 	if (!r)
 		r = sock_addr_put(&addr, a[1], a[2]);
 	file_put(f);
@@ -231,12 +231,12 @@ static long get_name(const u64 *a, bool peer)
 
 long sys_getsockname(struct task *t, const u64 *a)
 {
-	return get_name(a, false);
+	return get_name(a, SIDE_OWN);
 }
 
 long sys_getpeername(struct task *t, const u64 *a)
 {
-	return get_name(a, true);
+	return get_name(a, SIDE_PEER);
 }
 
 long sys_shutdown(struct task *t, const u64 *a)

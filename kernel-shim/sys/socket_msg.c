@@ -223,7 +223,8 @@ static long recv_one(struct file *f, u64 uhdr, u32 flags)
 		int err;
 
 		c = (struct control){h.control, h.control ? h.controllen : 0, 0};
-		scm_deliver(&c, &m);
+		if (s->ops->control)
+			s->ops->control(s, &c, &m);
 		err = header_put(uhdr, &h, &m, &c);
 		r = err ? err : r;
 	}

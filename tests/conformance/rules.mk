@@ -14,7 +14,7 @@ CONF_PROGRAMS := \
 	sig_basic sig_context sig_restart sig_altstack \
 	time_clock time_sleep tty_ioctl procfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
-	sock_unix sock_dgram sock_msg sock_file
+	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet
 
 CONF_VARIED := \
 	fs_open mm_mmap mm_brk_mprotect_mremap mm_fault proc_exec proc_exit thread_tls \

@@ -146,6 +146,63 @@ int unix_listener(int type, const char *path, int backlog)
 	return fd;
 }
 
+socklen_t inet_address(struct sockaddr_storage *a, const char *host, int port)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)a;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)a;
+
+	memset(a, 0, sizeof(*a));
+	if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons((uint16_t)port);
+		return sizeof(*in);
+	}
+	MUST(inet_pton(AF_INET6, host, &in6->sin6_addr) == 1);
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons((uint16_t)port);
+	return sizeof(*in6);
+}
+
+int inet_bound(int type, const char *host, int port)
+{
+	struct sockaddr_storage a;
+	socklen_t n = inet_address(&a, host, port);
+	int fd = socket(a.ss_family, type, 0);
+
+	MUST(fd >= 0);
+	MUST(bind(fd, (struct sockaddr *)&a, n) == 0);
+	return fd;
+}
+
+int inet_port(int fd)
+{
+	struct sockaddr_storage a;
+	socklen_t n = sizeof(a);
+
+	MUST(getsockname(fd, (struct sockaddr *)&a, &n) == 0);
+	return ntohs(((struct sockaddr_in *)&a)->sin_port);
+}
+
+int inet_listener(const char *host, int backlog, int *port)
+{
+	int fd = inet_bound(SOCK_STREAM, host, 0);
+
+	MUST(listen(fd, backlog) == 0);
+	*port = inet_port(fd);
+	return fd;
+}
+
+int inet_connected(int type, const char *host, int port)
+{
+	struct sockaddr_storage a;
+	socklen_t n = inet_address(&a, host, port);
+	int fd = socket(a.ss_family, type, 0);
+
+	MUST(fd >= 0);
+	MUST(connect(fd, (struct sockaddr *)&a, n) == 0);
+	return fd;
+}
+
 void set_nonblocking(int fd)
 {
 	MUST(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0);

@@ -29,6 +29,13 @@ int unix_bound(int type, const char *path); /* a socket with that name, or the e
 int unix_connected(int type, const char *path);
 int unix_listener(int type, const char *path, int backlog);
 
+/* An address of AF_INET or AF_INET6 from text. */
+socklen_t inet_address(struct sockaddr_storage *a, const char *host, int port);
+int inet_bound(int type, const char *host, int port);
+int inet_port(int fd); /* of its own name */
+int inet_listener(const char *host, int backlog, int *port);
+int inet_connected(int type, const char *host, int port);
+
 void set_nonblocking(int fd);
 /* Receives at most size bytes and shows them; flags as recv. */
 long say_recv(const char *label, int fd, size_t size, int flags);
