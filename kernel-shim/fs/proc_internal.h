@@ -53,7 +53,8 @@ void proc_dirent(struct pseudo_dirent *e, const struct pseudo_def *def, s32 id);
 /* -- the tables -- */
 extern const struct pseudo_def proc_pid_dir;
 extern const struct pseudo_def proc_task_dir; /* one thread, below task/ */
-extern const struct pseudo_def proc_sys_entries[];
+extern const struct pseudo_def proc_sys_entries[], proc_sys_net_entries[];
+extern const struct pseudo_def proc_net_entries[]; /* of every process: there is one network */
 
 /* -- proc_fd.c -- */
 bool proc_is_fd(const struct pseudo_node *n); /* of fd/ or fdinfo/ */

@@ -364,6 +364,7 @@ static const struct pseudo_def entries[] = {
 	{.name = "mem", .mode = S_IFREG | 0600, .fops = &mem_ops, .open = proc_may_look},
 	PROC_FILE("mountinfo", 0444, proc_show_mountinfo),
 	PROC_FILE("mounts", 0444, proc_show_mounts),
+	PROC_DIR("net", 0555, .children = proc_net_entries),
 	PROC_TEXT("oom_score", 0444, "0"),
 	{.name = "oom_score_adj",
 		.mode = S_IFREG | 0644,

@@ -210,6 +210,7 @@ static const struct pseudo_def fs_entries[] = {
 const struct pseudo_def proc_sys_entries[] = {
 	PROC_DIR("fs", 0555, .children = fs_entries),
 	PROC_DIR("kernel", 0555, .children = kernel_entries),
+	PROC_DIR("net", 0555, .children = proc_sys_net_entries),
 	PROC_DIR("vm", 0555, .children = vm_entries),
 	PROC_END,
 };

@@ -174,6 +174,7 @@ static const struct pseudo_def root_entries[] = {
 	PROC_FILE("loadavg", 0444, proc_show_loadavg),
 	PROC_FILE("meminfo", 0444, proc_show_meminfo),
 	PROC_LINK("mounts", .target = "self/mounts"),
+	PROC_LINK("net", .target = "self/net"),
 	PROC_FILE("stat", 0444, proc_show_stat),
 	PROC_TEXT("swaps", 0444, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"),
 	PROC_DIR("sys", 0555, .children = proc_sys_entries),

@@ -14,6 +14,8 @@
 #define PORT_FIRST_FREE 1024u /* below: only root may bind */
 #define LOOPBACK_INDEX	1
 #define HOPS		64
+#define TCP_SNDBUF	16384u /* until it is connected */
+#define TCP_RCVBUF	131072u
 
 /* -- making -- */
 
@@ -30,6 +32,10 @@ struct inet_sock *inet_new(const struct sock_ops *ops, u16 family)
 	list_init(&i->tcp.waiting);
 	list_init(&i->tcp.wait_link);
 	inet_options_init(i);
+	if (ops == &tcp_ops) {
+		i->s.opt.sndbuf = TCP_SNDBUF;
+		i->s.opt.rcvbuf = TCP_RCVBUF;
+	}
 	memcpy(i->local.ip, family == AF_INET ? ip_any4 : ip_any, sizeof(i->local.ip));
 	memcpy(i->remote.ip, i->local.ip, sizeof(i->remote.ip));
 	return i;

@@ -98,6 +98,7 @@ struct inet_sock *port_receiver(const struct inet_end *to, const struct inet_end
 /* It is over: by the other side's reset, or because there is no other side. */
 void tcp_reset(struct inet_sock *i, s32 err);
 void tcp_fin(struct inet_sock *from);
+u8 tcp_state_number(const struct inet_sock *i);
 static inline bool tcp_peer_gone(const struct socket *s)
 {
 	return !s->peer || s->peer->dead;

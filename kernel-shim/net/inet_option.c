@@ -88,8 +88,6 @@ void inet_options_init(struct inet_sock *i)
 {
 	for (u32 n = 0; n < ARRAY_SIZE(options); n++)
 		i->value[n] = options[n].initial;
-	if (i->s.ops == &tcp_ops)
-		i->s.opt.sndbuf = 16384, i->s.opt.rcvbuf = 131072;
 }
 
 /* Has a socket options of that level? A version 6 one has those of version 4 too. */
@@ -209,34 +207,10 @@ int inet_setopt(struct socket *s, s32 level, s32 name, u64 uval, u32 len)
 
 /* -- showing -- */
 
-/* The numbers of TCP_INFO's states (Linux include/net/tcp_states.h). */
-static u8 state_number(const struct inet_sock *i)
-{
-	enum {
-		ESTABLISHED = 1,
-		SYN_SENT = 2,
-		FIN_WAIT2 = 5,
-		CLOSE = 7,
-		CLOSE_WAIT = 8,
-		LISTEN = 10
-	};
-
-	switch (i->s.state) {
-	case SK_LISTENING:
-		return LISTEN;
-	case SK_CONNECTING:
-		return SYN_SENT;
-	case SK_CONNECTED:
-		return i->tcp.fin_got ? CLOSE_WAIT : i->tcp.fin_sent ? FIN_WAIT2 : ESTABLISHED;
-	default:
-		return CLOSE;
-	}
-}
-
 static int get_info(const struct inet_sock *i, u64 uval, u64 ulen)
 {
 	struct tcp_info info = {
-		.tcpi_state = state_number(i),
+		.tcpi_state = tcp_state_number(i),
 		.tcpi_snd_mss = 65483, /* lo's, less the headers */
 		.tcpi_rcv_mss = 65483,
 		.tcpi_rto = 200000,

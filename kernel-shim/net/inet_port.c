@@ -72,14 +72,29 @@ bool port_can_listen(struct inet_sock *i)
 
 /* -- taking and giving up -- */
 
+/* A bit for each port that somebody has: looking for a free one must not walk every bucket. */
+static u64 *used_word(enum inet_proto proto, u16 port)
+{
+	return &net_state()->ports_used[proto][port / 64];
+}
+
 static bool in_use(enum inet_proto proto, u16 port)
 {
+	return *used_word(proto, port) >> port % 64 & 1;
+}
+
+static void find_use(enum inet_proto proto, u16 port)
+{
+	u64 *word = used_word(proto, port);
+
+	*word &= ~(1ull << port % 64);
 	list_for_each(l, bucket(proto, port))
 	{
-		if (list_entry(l, struct inet_sock, port_link)->local.port == port)
-			return true;
+		if (list_entry(l, struct inet_sock, port_link)->local.port == port) {
+			*word |= 1ull << port % 64;
+			return;
+		}
 	}
-	return false;
 }
 
 /* A port that nobody has; 0: there is none. */
@@ -101,6 +116,7 @@ void port_share(struct inet_sock *i)
 {
 	/* in front: among equals the newest gets what is sent */
 	list_add(bucket(inet_proto(&i->s), i->local.port), &i->port_link);
+	*used_word(inet_proto(&i->s), i->local.port) |= 1ull << i->local.port % 64;
 	i->has_port = true;
 }
 
@@ -121,8 +137,11 @@ int port_take(struct inet_sock *i)
 
 void port_release(struct inet_sock *i)
 {
+	if (!i->has_port)
+		return;
 	list_del(&i->port_link);
 	i->has_port = false;
+	find_use(inet_proto(&i->s), i->local.port);
 }
 
 /* -- who gets it -- */

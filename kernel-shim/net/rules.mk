@@ -6,5 +6,5 @@ CORE_SRCS += $(addprefix kernel-shim/net/,scm.c rights.c unix.c unix_name.c unix
 	unix_dgram.c)
 # TCP and UDP over loopback, the interface
 CORE_SRCS += $(addprefix kernel-shim/net/,inet.c inet_addr.c inet_port.c inet_option.c tcp.c \
-	tcp_io.c udp.c netdev.c netlink.c rtnetlink.c)
+	tcp_io.c udp.c netdev.c netlink.c rtnetlink.c show.c)
 CORE_SRCS += $(addprefix kernel-shim/sys/,socket.c socket_msg.c)

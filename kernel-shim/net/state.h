@@ -18,8 +18,9 @@ struct net_state {
 	struct list dying; /* struct rights whose files are to be closed */
 	bool draining, collecting;
 	struct list ports[2][PORT_BUCKETS]; /* by enum inet_proto: inet_sock.port_link */
-	u32 turn;			    /* whose it is among those that share a port */
-	u8 denied_ip[16];		    /* the last address that -v told of */
+	u64 ports_used[2][65536 / 64];
+	u32 turn;	  /* whose it is among those that share a port */
+	u8 denied_ip[16]; /* the last address that -v told of */
 	u16 denied_port;
 	struct list netlink; /* bound netlink sockets, by netlink_sock.link */
 };

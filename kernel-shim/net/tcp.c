@@ -8,7 +8,6 @@
 #include "core/task.h"
 #include "net/inet_internal.h"
 
-#define SNDBUF_FRESH	 16384u	  /* net.ipv4.tcp_wmem */
 #define SNDBUF_CONNECTED 2626560u /* what Linux makes of it over loopback */
 
 /* -- states -- */
@@ -59,6 +58,30 @@ static void reset_peer(struct inet_sock *i)
 		tcp_reset(inet_of(i->s.peer), ECONNRESET);
 }
 
+/* As programs see a state (Linux include/net/tcp_states.h). */
+u8 tcp_state_number(const struct inet_sock *i)
+{
+	enum {
+		ESTABLISHED = 1,
+		SYN_SENT = 2,
+		FIN_WAIT2 = 5,
+		CLOSE = 7,
+		CLOSE_WAIT = 8,
+		LISTEN = 10
+	};
+
+	switch (i->s.state) {
+	case SK_LISTENING:
+		return LISTEN;
+	case SK_CONNECTING:
+		return SYN_SENT;
+	case SK_CONNECTED:
+		return i->tcp.fin_got ? CLOSE_WAIT : i->tcp.fin_sent ? FIN_WAIT2 : ESTABLISHED;
+	default:
+		return CLOSE;
+	}
+}
+
 /* -- connecting -- */
 
 static void grow_buffer(struct socket *s)
@@ -76,6 +99,7 @@ static void join(struct inet_sock *a, struct inet_sock *b)
 	a->s.state = b->s.state = SK_CONNECTED;
 	grow_buffer(&a->s);
 	grow_buffer(&b->s);
+	sock_wake(&a->s, SOCK_CHANGED);
 }
 
 /* The other end of i's connection, in listener's backlog. */
@@ -221,7 +245,6 @@ static void admit(struct inet_sock *listener)
 		list_del(&i->tcp.wait_link);
 		if (establish(i, listener))
 			tcp_reset(i, ECONNREFUSED);
-		sock_wake(&i->s, SOCK_CHANGED);
 	}
 }
 

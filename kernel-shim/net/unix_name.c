@@ -136,6 +136,13 @@ int unix_bind(struct socket *s, const struct sock_addr *a)
 	return s->name ? -EINVAL : abstract_bind(s, a->raw, a->len);
 }
 
+/* A socket that somebody outside made: there is no way to him. */
+static void say_denied(const char *name, const struct inode *i)
+{
+	if (kern->verbose && i->super->remote)
+		klog(CHAN_LOG_VERBOSE, "%s: sockets of the host are not granted", name);
+}
+
 static struct socket *path_find(const char *name)
 {
 	struct socket *s = NULL;
@@ -145,8 +152,11 @@ static struct socket *path_find(const char *name)
 	if (r)
 		return err_ptr(r);
 	r = inode_permission(p.dentry->inode, MAY_WRITE);
-	if (!r && S_ISSOCK(p.dentry->inode->mode))
+	if (!r && S_ISSOCK(p.dentry->inode->mode)) {
 		s = p.dentry->inode->bound;
+		if (!s)
+			say_denied(name, p.dentry->inode);
+	}
 	path_put(&p);
 	return r ? err_ptr(r) : s;
 }

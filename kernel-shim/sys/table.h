@@ -253,7 +253,7 @@ SYS(225, timer_getoverrun, FULL, "d", "")
 SYS(226, timer_delete, FULL, "d", "")
 
 /* net/: sockets (sys/socket.c, sys/socket_msg.c) */
-SYS(41, socket, PARTIAL, "dxd", "AF_UNIX only; other families are EAFNOSUPPORT")
+SYS(41, socket, PARTIAL, "dxd", "AF_UNIX; AF_INET and AF_INET6 with TCP and UDP over the sandbox's own loopback; AF_NETLINK to ask about lo")
 SYS(53, socketpair, FULL, "dxdp", "")
 SYS(49, bind, FULL, "fpd", "")
 SYS(50, listen, FULL, "fd", "")

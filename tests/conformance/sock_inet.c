@@ -457,8 +457,63 @@ static void names_are_resolved(void)
 	resolve("not an address", "80", AI_NUMERICHOST, AF_UNSPEC);
 }
 
+/* -- /proc/net -- */
+
+/* The first line of a file, and the fields of the row in which `what` occurs. */
+static void show_row(const char *path, const char *what, unsigned fields)
+{
+	char line[512];
+	FILE *f = fopen(path, "r");
+
+	if (!f || !fgets(line, sizeof(line), f)) {
+		say("%s: %s", path, errno_name(errno));
+		return;
+	}
+	say_bytes(path, line, strlen(line));
+	while (what && fgets(line, sizeof(line), f)) {
+		if (!strstr(line, what))
+			continue;
+		if (!strchr(path, '6') && !strstr(path, "unix")) /* padded */
+			say("%s: row of %zu bytes", path, strcspn(line, "\n"));
+		char *at = line, *word;
+		for (unsigned i = 0; (word = strsep(&at, " \n")); i += *word != 0)
+			if (*word && fields & 1u << i)
+				S(word);
+		break;
+	}
+	fclose(f);
+}
+
+static void proc_shows_sockets(void)
+{
+	char what[32], name[64] = "";
+	int port, tcp = inet_listener("127.0.0.1", 3, &port);
+
+	MUST(readlink("/proc/net", name, sizeof(name)) > 0);
+	S(name);
+	snprintf(what, sizeof(what), "0100007F:%04X 00000000:0000", (unsigned)port);
+	show_row("/proc/net/tcp", what, 0xf8 & ~0x20);
+	int udp = inet_bound(SOCK_DGRAM, "127.0.0.1", 0);
+	snprintf(what, sizeof(what), "0100007F:%04X", (unsigned)inet_port(udp));
+	show_row("/proc/net/udp", what, 0x8);
+	int six = inet_listener("::1", 3, &port);
+	snprintf(what, sizeof(what), "01000000:%04X", (unsigned)port);
+	show_row("/proc/net/tcp6", what, 0x8);
+	show_row("/proc/net/udp6", NULL, 0);
+	unix_listener(SOCK_STREAM, "listener", 2);
+	show_row("/proc/net/unix", "listener", 0xbc);
+	show_row("/proc/self/net/dev", NULL, 0);
+	show_row("/proc/net/route", NULL, 0);
+	show_file("/proc/sys/net/core/somaxconn");
+	show_file("/proc/sys/net/ipv4/ip_local_port_range");
+	show_file("/proc/sys/net/unix/max_dgram_qlen");
+	close(tcp);
+	close(six);
+}
+
 const struct behaviour behaviours[] = {BEHAVIOUR(options_of_fresh_sockets),
 	BEHAVIOUR(options_are_remembered), BEHAVIOUR(version_six_only),
 	BEHAVIOUR(accepted_sockets_inherit), BEHAVIOUR(the_loopback_interface_by_ioctl),
 	BEHAVIOUR(a_list_by_ioctl), BEHAVIOUR(names_and_numbers), BEHAVIOUR(addresses_by_libc),
-	BEHAVIOUR(netlink_answers), BEHAVIOUR(netlink_sockets), BEHAVIOUR(names_are_resolved), {0}};
+	BEHAVIOUR(netlink_answers), BEHAVIOUR(netlink_sockets), BEHAVIOUR(names_are_resolved),
+	BEHAVIOUR(proc_shows_sockets), {0}};

@@ -241,7 +241,7 @@ static void descriptors_between_processes(void)
 		receive(pair[1], 100, sizeof(control), 0);
 		_exit(write(received[0], "through", 7) == 7 ? 0 : 1);
 	}
-	R(send_fds(pair[0], "pipe", &ends[1], 1));
+	MUST(send_fds(pair[0], "pipe", &ends[1], 1) == 4);
 	close(ends[1]);
 	reap("child", pid);
 	say_recv("not a socket", ends[0], 1, 0);
@@ -460,7 +460,7 @@ static void credentials_come_when_asked_for(void)
 		receive(pair[1], 100, sizeof(control), 0);
 		_exit(0);
 	}
-	R(send_text(pair[0], "to child", 0));
+	MUST(send_text(pair[0], "to child", 0) == 8);
 	reap("child", pid);
 }
 

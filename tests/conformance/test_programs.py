@@ -296,6 +296,131 @@ def test_sqlite(name, base):
     run(["/bin/sh", "-c", 'sqlite3 "$@" && rm -f db*', "sh", *arguments], base, stdin=text.encode())
 
 
+# --- sockets: servers and their clients in one sandbox
+
+SERVERS = {
+    "http": """
+import http.server, threading, urllib.request, urllib.error
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *a): pass
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers['Content-Length']))
+        self.send_response(200); self.end_headers(); self.wfile.write(body[::-1])
+open('file.txt', 'w').write('line\\n' * 100000)
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = 'http://127.0.0.1:%d/' % server.server_port
+for i in range(10):
+    assert len(urllib.request.urlopen(url + 'file.txt').read()) == 500000
+print(urllib.request.urlopen(url, b'reversed').read())
+try: urllib.request.urlopen(url + 'missing')
+except urllib.error.HTTPError as e: print(e.code)
+server.shutdown()
+""",
+    "fork_tcp": """
+import socket, os
+for family, host in ((socket.AF_INET, '127.0.0.1'), (socket.AF_INET6, '::1')):
+    listener = socket.create_server((host, 0), family=family)
+    if not os.fork():
+        c = socket.create_connection(listener.getsockname()[:2])
+        c.sendall(bytes(range(256)) * 8000); c.shutdown(socket.SHUT_WR)
+        os._exit(c.makefile().read() != 'got 2048000')
+    s, _ = listener.accept(); n = 0
+    while d := s.recv(50000): n += len(d)
+    s.sendall(b'got %d' % n); s.close()
+    print(host, n, os.waitstatus_to_exitcode(os.wait()[1]))
+""",
+    "unix_socketserver": """
+import socketserver, socket, threading, os
+class Upper(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile: self.wfile.write(line.upper())
+server = socketserver.ThreadingUnixStreamServer('server.sock', Upper)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+def client(i):
+    c = socket.socket(socket.AF_UNIX); c.connect('server.sock')
+    f = c.makefile('rw'); out.append([(f.write('line %d\\n' % i), f.flush(), f.readline())[2] for _ in range(50)])
+out = []; threads = [threading.Thread(target=client, args=(i,)) for i in range(8)]
+[t.start() for t in threads]; [t.join() for t in threads]
+print(sorted(o[-1] for o in out), sum(map(len, out))); server.shutdown(); os.unlink('server.sock')
+""",
+    "asyncio_streams": """
+import asyncio
+async def upper(r, w):
+    w.write((await r.readline()).upper()); await w.drain(); w.close()
+async def ask(opened, text):
+    r, w = opened; w.write(text + b'\\n'); d = await r.readline(); w.close(); return d
+async def main():
+    s = await asyncio.start_server(upper, '127.0.0.1', 0); port = s.sockets[0].getsockname()[1]
+    async def one(i): return await ask(await asyncio.open_connection('127.0.0.1', port), b'line %d' % i)
+    print((await asyncio.gather(*[one(i) for i in range(40)]))[::13])
+    u = await asyncio.start_unix_server(upper, 'u.sock')
+    print(await ask(await asyncio.open_unix_connection('u.sock'), b'unix')); u.close()
+    loop = asyncio.get_running_loop(); answer = loop.create_future()
+    class Back(asyncio.DatagramProtocol):
+        def connection_made(self, t): self.t = t
+        def datagram_received(self, d, a): self.t.sendto(d[::-1], a)
+    class Take(asyncio.DatagramProtocol):
+        def datagram_received(self, d, a): answer.set_result(d)
+    t, _ = await loop.create_datagram_endpoint(Back, local_addr=('127.0.0.1', 0))
+    c, _ = await loop.create_datagram_endpoint(Take, remote_addr=t.get_extra_info('sockname'))
+    c.sendto(b'abc'); print(await answer)
+    try: await asyncio.open_connection('127.0.0.1', 1)
+    except OSError as e: print(type(e).__name__)
+asyncio.run(main()); import os; os.unlink('u.sock')
+""",
+    "passing_descriptors": """
+import socket, os
+a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+r, w = os.pipe()
+if not os.fork():
+    msg, fds, flags, _ = socket.recv_fds(b, 100, 4)
+    os.write(fds[0], b'through ' + msg); os._exit(len(fds))
+socket.send_fds(a, [b'the pipe'], [w]); os.close(w)
+print(os.read(r, 100), os.waitstatus_to_exitcode(os.wait()[1]))
+""",
+    "xmlrpc": """
+import xmlrpc.server, xmlrpc.client, threading
+s = xmlrpc.server.SimpleXMLRPCServer(('localhost', 0), logRequests=False)
+s.register_function(pow); s.register_function(lambda *a: list(a), 'pack')
+threading.Thread(target=s.serve_forever, daemon=True).start()
+p = xmlrpc.client.ServerProxy('http://localhost:%d' % s.server_address[1])
+print(p.pow(2, 20), p.pack(1, 'x', [2.5])); s.shutdown()
+""",
+}
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_servers(name, base):
+    def setup(directory):
+        (directory / "program.py").write_text(SERVERS[name])
+
+    run(["/usr/bin/python3", "program.py"], base, setup=setup)
+
+
+def test_python_multiprocessing_connections(base):
+    def setup(directory):
+        (directory / "talk.py").write_text(
+            "import multiprocessing as m\n"
+            "from multiprocessing.connection import Listener, Client\n"
+            "def square(x): return x * x\n"
+            "def serve(family, q):\n"
+            "    with Listener(None, family, authkey=b'k') as l:\n"
+            "        q.put(l.address)\n"
+            "        with l.accept() as c: c.send(c.recv()[::-1])\n"
+            "if __name__ == '__main__':\n"
+            "    for family in 'AF_INET', 'AF_UNIX':\n"
+            "        q = m.Queue(); p = m.Process(target=serve, args=(family, q)); p.start()\n"
+            "        with Client(q.get(), authkey=b'k') as c: c.send(family); print(c.recv())\n"
+            "        p.join()\n"
+            "    with m.Manager() as g: d = g.dict(); d['x'] = 1; print(dict(d))\n"
+            "    m.set_start_method('forkserver', force=True)\n"
+            "    with m.Pool(2) as p: print(p.map(square, [1, 2, 3]))\n"
+        )
+
+    run(["/usr/bin/python3", "talk.py"], base, setup=setup)
+
+
 # --- building
 
 CC_PROGRAM = r"""

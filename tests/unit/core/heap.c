@@ -7,7 +7,8 @@
 
 #include "harness.h"
 
-#define BUCKETS 1024u
+#define BUCKET_BITS 14
+#define BUCKETS	    (1u << BUCKET_BITS)
 
 u64 heap_live, heap_fail_at;
 
@@ -18,7 +19,8 @@ static struct block {
 
 static struct block **bucket(const void *p)
 {
-	return &blocks[((u64)p >> 4) % BUCKETS];
+	/* Fibonacci hashing: blocks of one size lie at multiples of it */
+	return &blocks[((u64)p >> 4) * 0x9e3779b97f4a7c15ull >> (64 - BUCKET_BITS)];
 }
 
 struct mm_state;

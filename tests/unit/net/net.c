@@ -35,6 +35,42 @@ long n_unix(u64 nr, long fd, const char *path)
 	return u_syscall(nr, fd, NAME, 2 + n + (*path != '@'));
 }
 
+long n_inet(u64 nr, long fd, u32 ip, u16 port)
+{
+	u8 raw[16] = {AF_INET, 0, (u8)(port >> 8), (u8)port, (u8)(ip >> 24), (u8)(ip >> 16),
+		(u8)(ip >> 8), (u8)ip};
+
+	u_write(NAME, raw, sizeof(raw));
+	return u_syscall(nr, fd, NAME, sizeof(raw));
+}
+
+u16 n_port(long fd)
+{
+	u8 raw[4];
+
+	u_put32(NAME + 64, 64);
+	u_expect(u_syscall(__NR_getsockname, fd, NAME, NAME + 64), 0);
+	u_read(raw, NAME, sizeof(raw));
+	return (u16)(raw[2] << 8 | raw[3]);
+}
+
+long n_listen(u32 backlog)
+{
+	long fd = n_socket(AF_INET, SOCK_STREAM);
+
+	u_expect(n_inet(__NR_bind, fd, LOOPBACK, 0), 0);
+	u_expect(u_syscall(__NR_listen, fd, backlog), 0);
+	return fd;
+}
+
+void n_connected(long listener, long fd[2])
+{
+	fd[0] = n_socket(AF_INET, SOCK_STREAM);
+	u_expect(n_inet(__NR_connect, fd[0], LOOPBACK, n_port(listener)), 0);
+	fd[1] = u_syscall(__NR_accept, listener, 0, 0);
+	u_check(fd[1] >= 0);
+}
+
 long n_send(long fd, const void *data, size_t n, u32 flags)
 {
 	u_check(n <= NET_MAX);

@@ -19,6 +19,13 @@ void n_pair(int type, long fd[2]);
 long n_socket(int family, int type);
 /* A path, or "@name". */
 long n_unix(u64 nr, long fd, const char *path);
+/* 127.0.0.1 or another address of version 4, most significant byte first. */
+long n_inet(u64 nr, long fd, u32 ip, u16 port);
+u16 n_port(long fd);
+#define LOOPBACK 0x7f000001u
+/* A listener on loopback, and a connection to it: fd[0] connected, fd[1] accepted. */
+long n_listen(u32 backlog);
+void n_connected(long listener, long fd[2]);
 long n_send(long fd, const void *data, size_t n, u32 flags);
 long n_recv(long fd, void *data, size_t n, u32 flags);
 long n_close(long fd);

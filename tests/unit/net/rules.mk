@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sockets: the core's harness and objects with other tests.
 UNIT_NET_BIN := $(B)/tests/unit/net/unit-net
-UNIT_NET_GROUPS := '-DCORE_GROUPS(X)=X(local) X(rights)'
+UNIT_NET_GROUPS := '-DCORE_GROUPS(X)=X(local) X(rights) X(inet)'
 UNIT_NET_OWN := $(patsubst %,$(UNIT_CORE_DIR)/%.o,$(sort $(wildcard tests/unit/net/*.c)))
 # As linked into unit-core, but for its tests and its main.
 UNIT_NET_SHARED := $(filter-out %/harness.c.o $(UNIT_CORE_DIR)/tests/unit/core/test_%,$(UNIT_CORE_OBJS))
