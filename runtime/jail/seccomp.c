@@ -96,6 +96,7 @@ static const int calls_zygote[] = {
 	CALL(futex),
 	CALL(arch_prctl),
 	CALL(seccomp),
+	CALL(prlimit64), /* lower, for what it becomes */
 	CALL(brk),
 };
 
