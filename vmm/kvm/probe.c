@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What this host's KVM does, tried: small guests, each in a VM of its own, because on a software
- * KVM a try may end the VM. Not everything called KVM runs ring 0 on the CPU.
+ * What this host's KVM does, tried: small guests. Making and ending a VM costs more than all that
+ * is tried in it, so one VM serves as long as its guest ends as expected; a try that went wrong (on
+ * a software KVM it may end the VM) leaves it to nobody. Not everything called KVM runs ring 0 on
+ * the CPU.
  */
 #include <errno.h>
 #include <signal.h>
@@ -192,6 +194,7 @@ static void trial_end(struct trial *t)
 	vm_kvm_ops.destroy(t->vm);
 	if (t->memory)
 		munmap(t->memory, MEMORY);
+	memset(t, 0, sizeof(*t));
 }
 
 static int trial_begin(struct trial *t)
@@ -290,16 +293,15 @@ static int measure_ring0(struct trial *t, double *ns)
 	return 0;
 }
 
-static bool try_one(uint64_t rip, bool ring3, int port)
+/* Leaves `t` usable, or without a vCPU. */
+static bool try_one(struct trial *t, uint64_t rip, bool ring3, int port)
 {
-	struct trial t;
-	bool worked;
-
-	if (trial_begin(&t) < 0)
+	if (!t->vcpu && trial_begin(t) < 0)
 		return false;
-	worked = trial_ended(&t, trial_run(&t, rip, ring3), port, 0);
-	trial_end(&t);
-	return worked;
+	if (trial_ended(t, trial_run(t, rip, ring3), port, 0))
+		return true;
+	trial_end(t);
+	return false;
 }
 
 int kvm_probe(struct vm_caps *out)
@@ -319,18 +321,20 @@ int kvm_probe(struct vm_caps *out)
 	result = measure_ring0(&t, &ns);
 	out->phys_bits = t.vm->phys_bits;
 	xcr0 = t.vm->osxsave ? t.vm->xcr0 : kvm_host_xcr0();
-	trial_end(&t);
-	if (result < 0)
+	if (result < 0) {
+		trial_end(&t);
 		return result;
+	}
 
 	out->hardware = ns < emulated_ns;
-	out->syscall_ring0 = try_one(CODE3, true, PORT_SYSCALL);
+	out->syscall_ring0 = try_one(&t, CODE3, true, PORT_SYSCALL);
 	/* A KVM that emulates ring 0 ends the VM at either of these. */
 	if (out->hardware) {
-		out->sysret =
-			out->syscall_ring0 && try_one(gpa0(kvm_probe_sysret), false, PORT_SYSCALL);
-		out->xsave = try_one(gpa0(kvm_probe_xsave), false, PORT_DONE);
+		out->sysret = out->syscall_ring0 &&
+			      try_one(&t, gpa0(kvm_probe_sysret), false, PORT_SYSCALL);
+		out->xsave = try_one(&t, gpa0(kvm_probe_xsave), false, PORT_DONE);
 	}
+	trial_end(&t);
 	/* Where KVM does not control XCR0, ring 3 runs with the host's. */
 	out->xcr0 = out->hardware && !out->xsave ? 0 : xcr0;
 	out->xsave_size = kvm_xsave_size(out->xcr0);
