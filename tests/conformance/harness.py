@@ -82,10 +82,10 @@ def _contents(path, size):
     return " sha256 " + hashlib.sha256(data).hexdigest()
 
 
-def _limits():
-    # No core files in the compared directory, and the same descriptor limit everywhere.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
+# Inherited by both worlds: no core files in the compared directory, and the same descriptor limit everywhere.
+# Set here and not between fork and exec, because then Python could not vfork.
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
 
 
 def _run(command, cwd, env, stdin, replace, timeout):
@@ -97,7 +97,6 @@ def _run(command, cwd, env, stdin, replace, timeout):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=_limits,
         restore_signals=True,
     )
     try:
