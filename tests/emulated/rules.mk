@@ -19,14 +19,7 @@ probe-kvm: $(KVM_PROBE_BIN)
 probe-kvm-emulated: $(KVM_PROBE_BIN)
 	$(Q)EMULATED_BUILD=$(abspath $(B))/emulated tests/emulated/run $(EMULATED_ARGS) --bin $< -- kvm_probe
 
-# The conformance behaviours where ring 0 is real: QEMU's nested SVM with Debian's KVM.
+# All that a true ring 0 is needed for. EMULATED_TESTS adds to pytest's command line.
 .PHONY: check-emulated
-check-emulated: $(B)/sandbox conformance-programs
-	$(Q)EMULATED_BUILD=$(abspath $(B))/emulated tests/emulated/run $(EMULATED_ARGS) --timeout 2400 \
-		--bin $(B)/sandbox:/usr/local/bin/sandbox \
-		--tree $(B)/tests/conformance/dynamic:/conformance/dynamic \
-		--tree tests/conformance/run-list.sh:/conformance/run-list.sh \
-		--tree tests/emulated/conformance:/conformance/run \
-		--tree tests/emulated/known-gaps:/conformance/known-gaps \
-		--env HOMES=guest \
-		-- sh /conformance/run /conformance
+check-emulated: $(B)/sandbox $(UNIT_VMM_BIN) conformance-programs bench-programs
+	$(Q)B=$(abspath $(B)) tests/emulated/suite $(EMULATED_TESTS)
