@@ -38,10 +38,12 @@ CORE_SRCS :=
 UNIT_BINS :=
 
 include kernel-shim/rules.mk vmm/rules.mk runtime/rules.mk
-include $(wildcard images/rules.mk sdk/rules.mk tests/rules.mk docs/rules.mk)
+include $(wildcard images/rules.mk sdk/rules.mk docs/rules.mk)
 
 SANDBOX_OBJS := $(patsubst %,$(B)/%.o,$(SANDBOX_SRCS)) $(HOSTHOME_OBJS) $(HOSTHOME_HOME_OBJS) $(GUEST_IMAGE_OBJ) \
 	$(STUB_IMAGE_OBJ)
+
+include tests/rules.mk
 
 $(B)/%.c.o: %.c
 	@mkdir -p $(@D)

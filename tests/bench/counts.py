@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one operation costs in things that can be counted: the same in every run."""
 
-from worlds import MICRO, SCRATCH
+import json
+import subprocess
+
+from worlds import BENCH, HELLO, MICRO, SCRATCH, STEPS
 
 # How often: the difference of two runs is what the operations cost without the start.
 FEW, MORE = 10, 110
+# Instructions are counted exactly, and slowly: a step is an exit.
+STEPPED, FEW_STEPS = 5, 2
 OPERATIONS = (
     "getppid",
     "clock_gettime",
@@ -14,8 +19,10 @@ OPERATIONS = (
     "stat",
     "open-close",
     "tmp-file",
+    "tmp-read-1",
     "pipe-ping-pong",
     "mmap-16k",
+    "page-fault",
     "fork-wait",
     "fork-exec",
 )
@@ -43,3 +50,30 @@ def measure(world, operation):
     # a tenth is done in advance, unmeasured
     done = (MORE - FEW) + (MORE // 10 - FEW // 10)
     return {key: round((more[key] - few[key]) / done, 2) for key in few}
+
+
+def ring0(mode, command):
+    """Instructions that the shim executes in ring 0 of the VM, by single steps. OSError: none counted."""
+    done = subprocess.run(
+        [str(STEPS), mode, str(BENCH), str(SCRATCH), *command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        cwd=SCRATCH,
+    )
+    if done.returncode != 0:
+        raise OSError(f"steps: exit code {done.returncode}: {done.stderr.strip()}")
+    return json.loads(done.stderr.splitlines()[-1])
+
+
+def boot_instructions():
+    """From the vCPU's start to the first instruction of a static hello."""
+    return ring0("boot", [str(HELLO)])["instructions"]
+
+
+def instructions(operation):
+    """For one operation, after one that is not counted."""
+    times = FEW_STEPS if operation.startswith("fork") else STEPPED
+    found = ring0("marked", [str(MICRO), "-d", str(SCRATCH), "-m", operation, str(times)])
+    return round(found["instructions"] / times)

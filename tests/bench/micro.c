@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Small operations, one at a time: `micro -d DIR OPERATION COUNT` does OPERATION COUNT times and
- * prints nanoseconds for each, by its own clock. A tenth is done before, unmeasured. `micro list`
- * names them with a count that is worth measuring; `micro hold` says "ready" and stays until stdin
- * ends.
+ * prints nanoseconds for each, by its own clock. A tenth, at least one, is done before, unmeasured.
+ * With `-m` before OPERATION there is a mark (marks.h) before what is measured and one behind.
+ * `micro list` names them with a count that is worth measuring; `micro hold` says "ready" and stays
+ * until stdin ends.
  */
 #include <err.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,16 +21,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/marks.h"
+
 #define MEMORY_SIZE (8u << 20)
 #define FILES_EACH  2000u
+#define FAULT_ROOM  (256u << 20)
+#define FAULT_STEP  (128u << 10)
 
 struct bench {
 	const char *dir; /* a directory of the host that may be changed */
 	const char *self;
+	bool marks;
 	char path[PATH_MAX];
 	int fd, out[2], back[2];
 	pid_t child;
 	uint8_t *memory;
+	uint32_t next;
 	volatile uint64_t sink;
 };
 
@@ -199,6 +207,37 @@ static void op_null(struct bench *b)
 		err(1, "write");
 }
 
+/* A file of the shim's own memory. */
+static void tmp_open(struct bench *b)
+{
+	snprintf(b->path, sizeof(b->path), "/tmp/micro-read");
+	b->fd = open(b->path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (b->fd < 0 || ftruncate(b->fd, 65536))
+		err(1, "%s", b->path);
+}
+
+/* Memory that is touched here and there, downwards: the page itself is wanted, not what lies ahead.
+ */
+static void pages_make(struct bench *b)
+{
+	b->memory =
+		mmap(NULL, FAULT_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (b->memory == MAP_FAILED)
+		err(1, "mmap");
+	b->next = FAULT_ROOM;
+}
+
+static void op_fault(struct bench *b)
+{
+	b->next = b->next ? b->next - FAULT_STEP : FAULT_ROOM - FAULT_STEP;
+	b->memory[b->next] = 1;
+}
+
+static void pages_free(struct bench *b)
+{
+	munmap(b->memory, FAULT_ROOM);
+}
+
 static void write_file(const char *path)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -283,12 +322,14 @@ static const struct op {
 	{"clock_gettime", 5000, NULL, op_clock, NULL},
 	{"write-null", 5000, null_open, op_null, self_close},
 	{"read-1", 2000, file_rewind, op_read1, file_remove},
+	{"tmp-read-1", 2000, tmp_open, op_read1, file_remove},
 	{"pread-4k", 2000, self_open, op_pread, self_close},
 	{"stat", 2000, NULL, op_stat, NULL},
 	{"open-close", 2000, NULL, op_open, NULL},
 	{"tmp-file", 500, NULL, op_tmpfile, NULL},
 	{"pipe-ping-pong", 1000, echo_start, op_echo, echo_stop},
 	{"mmap-16k", 1000, NULL, op_mmap, NULL},
+	{"page-fault", 2000, pages_make, op_fault, pages_free},
 	{"fork-wait", 100, NULL, op_fork, NULL},
 	{"fork-exec", 50, NULL, op_exec, NULL},
 	{"files-2000", 1, NULL, op_files, NULL},
@@ -305,17 +346,25 @@ static double now_ns(void)
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
+static void mark(const struct bench *b, long which)
+{
+	if (b->marks)
+		syscall(which);
+}
+
 static void run(struct bench *b, const struct op *op, unsigned count)
 {
 	double start;
 
 	if (op->before)
 		op->before(b);
-	for (unsigned i = 0; i < count / 10; i++)
+	for (unsigned i = 0; i < (count + 9) / 10; i++)
 		op->once(b);
 	start = now_ns();
+	mark(b, MARK_BEGIN);
 	for (unsigned i = 0; i < count; i++)
 		op->once(b);
+	mark(b, MARK_END);
 	printf("%.1f\n", (now_ns() - start) / count);
 	if (op->after)
 		op->after(b);
@@ -341,6 +390,11 @@ int main(int argc, char **argv)
 		argv += 2;
 		argc -= 2;
 	}
+	if (argc > 1 && !strcmp(argv[1], "-m")) {
+		b.marks = true;
+		argv++;
+		argc--;
+	}
 	if (argc == 2 && !strcmp(argv[1], "nothing"))
 		return 0;
 	if (argc == 2 && !strcmp(argv[1], "hold"))
@@ -356,5 +410,5 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	errx(2, "usage: micro [-d DIR] list | hold | OPERATION COUNT");
+	errx(2, "usage: micro [-d DIR] [-m] list | hold | OPERATION COUNT");
 }

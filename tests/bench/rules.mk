@@ -6,14 +6,24 @@ BENCH_OUT := $(B)/bench
 
 $(BENCH_OUT)/micro: tests/bench/micro.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -static -MMD -MP -o $@ $<
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -I. -static -MMD -MP -o $@ $<
+
+# The sandbox with a backend that counts, and without its command line.
+STEPS_OBJS := $(filter-out $(B)/runtime/cli/%,$(SANDBOX_OBJS)) $(BENCH_OUT)/steps.c.o
+
+$(BENCH_OUT)/steps.c.o: tests/bench/steps.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BENCH_OUT)/steps: $(STEPS_OBJS)
+	$(Q)$(CC) -pie -pthread $(STEPS_OBJS) $(HOST_LIBS) -o $@
 
 $(BENCH_OUT)/hello: tests/programs/hello.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -static -MMD -MP -o $@ $<
 
 .PHONY: bench bench-programs check-counts
-bench-programs: $(BENCH_OUT)/micro $(BENCH_OUT)/hello
+bench-programs: $(BENCH_OUT)/micro $(BENCH_OUT)/hello $(BENCH_OUT)/steps
 	@mkdir -p $(BENCH_OUT)/scratch
 
 bench: bench-programs $(B)/sandbox

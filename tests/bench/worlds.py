@@ -13,6 +13,7 @@ BUILD = Path(os.environ.get("B", ROOT / "build")).resolve()
 BENCH = BUILD / "bench"
 MICRO = BENCH / "micro"
 HELLO = BENCH / "hello"
+STEPS = BENCH / "steps"
 SCRATCH = BENCH / "scratch"
 SANDBOX = os.environ.get("SANDBOX_BIN", str(BUILD / "sandbox"))
 HELLO_SAYS = "hello, world\n"
