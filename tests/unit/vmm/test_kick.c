@@ -138,16 +138,21 @@ struct alarm {
 };
 
 /* Kicks from a signal handler of the thread that runs the vCPU. */
-static void alarm_start(struct alarm *a, struct vcpu *vcpu, long every_ns)
+static void alarm_start(struct alarm *a, struct vcpu *vcpu)
 {
 	struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
-	const struct itimerspec every = {{0, every_ns}, {0, every_ns}};
 
 	alarmed = vcpu;
 	assert_int_equal(sigaction(SIGUSR1, &action, &a->before), 0);
 	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &a->timer), 0);
-	assert_int_equal(timer_settime(a->timer, 0, &every, NULL), 0);
+}
+
+static void alarm_set(struct alarm *a, long after_ns, long every_ns)
+{
+	const struct itimerspec spec = {{0, every_ns}, {0, after_ns}};
+
+	assert_int_equal(timer_settime(a->timer, 0, &spec, NULL), 0);
 }
 
 static void alarm_stop(struct alarm *a)
@@ -164,13 +169,24 @@ static void test_kick_from_handler(void **state)
 	tests_need_kvm();
 	assert_int_equal(machine_begin(&m, true), 0);
 	assert_int_equal(machine_start(&m, guest_spin), 0);
-	alarm_start(&a, m.vcpu, 1000000);
+	alarm_start(&a, m.vcpu);
+	alarm_set(&a, 1000000, 1000000);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
 		assert_int_equal(m.exit.reason, VM_EXIT_INTR);
 	}
 	alarm_stop(&a);
 	machine_end(&m);
+}
+
+/* Until a kick, `after_ns` from now, that finds the guest in ring 3. */
+static void run_to_kick(struct machine *m, struct alarm *a, long after_ns)
+{
+	do {
+		if (m->exit.reason == VM_EXIT_INTR)
+			alarm_set(a, after_ns, 0);
+		assert_int_equal(vm_kvm_ops.vcpu_run(m->vcpu, &m->exit), 0);
+	} while (m->exit.reason != VM_EXIT_INTR || machine_regs(m)->rip < GUEST_CODE3);
 }
 
 /* Ring 3 faults all the time; once a kick finds it between two faults, another program gets the
@@ -182,15 +198,14 @@ static void exceptions_stay(const char *label)
 
 	assert_int_equal(machine_begin(&m, true), 0);
 	*machine_pte(&m, GUEST_DATA) = 0;
-	alarm_start(&a, m.vcpu, 300000);
-	for (int i = 0; i < 3000; i++) {
+	alarm_start(&a, m.vcpu);
+	m.exit.reason = VM_EXIT_INTR;
+	for (int i = 0; i < 300; i++) {
 		assert_int_equal(machine_start(&m, label), 0);
 		machine_regs(&m)->rdi = GUEST_DATA;
-		do
-			assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
-		while (m.exit.reason == VM_EXIT_IO_OUT || machine_regs(&m)->rip < GUEST_CODE3);
-		assert_int_equal(m.exit.reason, VM_EXIT_INTR);
+		run_to_kick(&m, &a, 100000 + i % 100 * 1000);
 		assert_int_equal(machine_start(&m, guest_spin), 0);
+		alarm_set(&a, 100000, 0);
 		assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
 		if (m.exit.reason != VM_EXIT_INTR)
 			fail_msg("round %d: exit %s, port %u", i, vm_exit_name(m.exit.reason),
