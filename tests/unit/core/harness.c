@@ -18,6 +18,7 @@
 #define CLOCK_GPA 0x8000u
 
 struct harness_options harness;
+u64 harness_kicks;
 
 static u8 *ram;
 static struct chan_ring *ring;
@@ -289,9 +290,16 @@ static void host_stack(u64 *lo, u64 *size)
 	*size = n;
 }
 
+static void count_kick(void *arg)
+{
+	(void)arg;
+	harness_kicks++;
+}
+
 static void host_begin(void)
 {
 	memset(&host, 0, sizeof(host));
+	harness_kicks = 0;
 	strands_begin();
 	ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -304,6 +312,7 @@ static void host_begin(void)
 		.ring = ring,
 		.engine = &strand_engine,
 		.channel = channel,
+		.kicked = count_kick,
 		.panic = host_panic};
 	plat_physmap = ram;
 }

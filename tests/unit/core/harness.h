@@ -54,6 +54,7 @@ struct harness_options {
 	bool console; /* the program's session has a terminal, its group in the foreground */
 };
 extern struct harness_options harness;
+extern u64 harness_kicks; /* that the home was told of */
 
 /* -- from a program -- */
 long u_syscall_(u64 nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);

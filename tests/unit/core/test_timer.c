@@ -159,6 +159,7 @@ static void shares_the_processor(void *arg)
 		task_times(task_find(tid), &utime, &stime);
 		u_check(utime >= 15 * MSEC);
 	}
+	u_check(harness_kicks >= 4);
 	u_expect(u_syscall(__NR_wait4, -1, 0, 0, 0) > 0, 1);
 	u_expect(u_syscall(__NR_wait4, -1, 0, 0, 0) > 0, 1);
 }
