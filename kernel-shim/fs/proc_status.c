@@ -216,8 +216,7 @@ static void status_ids(struct seqbuf *s, const struct view *v, s32 id)
 	else
 		seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t0\t0\t0\t0\n", p->dead_uid, p->dead_euid,
 			p->dead_euid, p->dead_euid);
-	seq_printf(
-		s, "FDSize:\t%u\nGroups:\t", v->t && v->t->files ? files_size(v->t->files) : 0);
+	seq_printf(s, "FDSize:\t%u\nGroups:\t", v->t && v->t->files ? files_size(v->t->files) : 0);
 	for (u32 i = 0; i < c->ngroups; i++)
 		seq_printf(s, "%s%u", i ? " " : "", c->groups[i]);
 	seq_printf(s, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", p->pid,
