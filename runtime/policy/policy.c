@@ -272,6 +272,8 @@ int policy_build(const struct policy_request *r, struct policy **out, struct pol
 	if (!err)
 		err = program_find(&p->view, r, p->host_cwd, p->cwd, environ_get(p->env, "PATH"),
 			p->program, e);
+	if (!err && !*p->note)
+		rights_note(&p->view, p->note, sizeof p->note);
 	if (!err && !r->root && !*p->note)
 		arguments_note(&p->view, r->argv, strcmp(p->cwd, p->host_cwd) ? "" : p->cwd,
 			p->note, sizeof p->note);

@@ -74,6 +74,13 @@ int program_check(const struct view *v, const char *name, const char *path, cons
  * relative names are looked up, "" if that cannot be told. */
 void arguments_note(const struct view *v, char **argv, const char *cwd, char *note, size_t size);
 
+/* -- rights.c -- */
+/* What would be left of root's rights: may st's file be used so (04 read, 02 write, 01 search)?
+ * True for everybody else, whom the kernel asks now as later. */
+bool rights_allow(const struct stat *st, unsigned want);
+/* A remark in note, if a grant is another user's and closed to root without his rights. */
+void rights_note(const struct view *v, char *note, size_t size);
+
 /* -- machine.c -- */
 /* The words of --backend and --home alone, before anything is tried. */
 int machine_check_names(const char *backend, const char *home, struct policy_error *e);

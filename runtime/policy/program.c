@@ -198,6 +198,11 @@ int program_check(const struct view *v, const char *name, const char *path, cons
 	if (n < 0)
 		return policy_fail(
 			e, POLICY_NOT_RUNNABLE, "%s: cannot be read: %s", name, strerror((int)-n));
+	if (!rights_allow(&node.st, 04))
+		return policy_fail(e, POLICY_NOT_RUNNABLE,
+			"%s: belongs to user %u, and root's right to read it does not go into the "
+			"sandbox: run it as that user",
+			name, (unsigned)node.st.st_uid);
 	if (n >= SELFMAG && !memcmp(head, ELFMAG, SELFMAG))
 		return check_elf(&c, head, (size_t)n);
 	if (n >= 2 && head[0] == '#' && head[1] == '!')

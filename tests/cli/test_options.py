@@ -192,6 +192,20 @@ def test_files_are_used_with_the_callers_rights(who):
     assert (who.work / "file").stat().st_uid == who.uid
 
 
+def test_roots_right_to_other_users_files(root):
+    """It is a capability, and those stay outside: said in a line, not left as a riddle."""
+    os.mkdir(root.work / "d")
+    root.file("d/program", "#!/bin/sh\necho ran\n", mode=0o700)
+    for path in (root.work / "d" / "program", root.work / "d"):
+        os.chown(path, launcher.ORDINARY, launcher.ORDINARY)
+    why = f"belongs to user {launcher.ORDINARY}, and root's right to %s it does not go into the sandbox: run it as that user"
+    assert root.refused(126, "d/program") == f"sandbox: d/program: {why % 'read'}"
+    got = root.run("--rw", "d", *sh("echo x 2>/dev/null >d/x"))
+    assert got.line() == f"sandbox: {root.work}/d {why % 'change'}"
+    os.chmod(root.work / "d", 0o700)
+    assert f"{root.work}/d {why % 'read'}" in root.run("--ro", "d", "/bin/ls", "d").err
+
+
 def test_hostname(who):
     shows(who, "sandbox\n", "/bin/hostname")
     shows(who, "box.example\n", "--hostname", "box.example", "/bin/hostname")
