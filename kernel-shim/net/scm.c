@@ -11,11 +11,14 @@
 
 const struct user_cmsghdr *cmsg_next(const struct sock_msg *m, const struct user_cmsghdr *c)
 {
-	const u8 *end = m->control + m->control_len;
-	const u8 *at = c ? (const u8 *)c + CMSG_ALIGN(c->len) : m->control;
+	const u8 *end, *at;
 
+	if (!m->control)
+		return NULL;
+	end = m->control + m->control_len;
+	at = c ? (const u8 *)c + CMSG_ALIGN(c->len) : m->control;
 	/* what is too short for a header ends the list quietly, as CMSG_NXTHDR */
-	if (!m->control || at > end || (size_t)(end - at) < sizeof(*c))
+	if (at > end || (size_t)(end - at) < sizeof(*c))
 		return NULL;
 	c = (const struct user_cmsghdr *)at;
 	if (c->len < sizeof(*c) || c->len > (u64)(end - at))

@@ -43,13 +43,14 @@ static bool enters_kernel(const uint8_t *p)
 
 size_t call_sites(uint64_t site[CALL_SITES_MAX])
 {
-	size_t n = 0;
+	/* as numbers: to C they are two objects */
+	size_t size = (uintptr_t)process_stub_end - (uintptr_t)process_stub, n = 0;
 
-	for (const uint8_t *p = process_stub; p + 1 < process_stub_end; p++) {
-		if (!enters_kernel(p))
+	for (size_t i = 0; i + 1 < size; i++) {
+		if (!enters_kernel(process_stub + i))
 			continue;
 		assert_true(n < CALL_SITES_MAX);
-		site[n++] = STUB_TEXT + (uint64_t)(p - process_stub);
+		site[n++] = STUB_TEXT + i;
 	}
 	return n;
 }

@@ -29,6 +29,6 @@ HOSTILE(calling_writer);
 HOSTILE(turner);
 
 #define HOSTILE_RUN(r, name, x)                                                                    \
-	rig_run(r, hostile_##name, (size_t)(hostile_##name##_end - hostile_##name), x)
+	rig_run(r, hostile_##name, (uintptr_t)hostile_##name##_end - (uintptr_t)hostile_##name, x)
 #endif
 #endif
