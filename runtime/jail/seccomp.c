@@ -217,10 +217,10 @@ int jail_zygote(void)
 	ALLOW(&f, calls_zygote);
 	if (!f.err)
 		f.err = seccomp_rule_add(
-			f.ctx, SCMP_ACT_ALLOW, CALL(clone), 1, SCMP_A0(SCMP_CMP_EQ, forks));
+			f.ctx, SCMP_ACT_ALLOW, CALL(clone), 1, SCMP_A0(SCMP_CMP_EQ, forks, 0));
 	if (!f.err)
 		f.err = seccomp_rule_add(f.ctx, SCMP_ACT_ALLOW, CALL(prctl), 1,
-			SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG));
+			SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0));
 	if (!f.err)
 		f.err = seccomp_load(f.ctx);
 	seccomp_release(f.ctx);

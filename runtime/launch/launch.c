@@ -15,7 +15,8 @@
 #define KILL_GRACE_NS 2000000000ull /* after the time limit: for the shim to end by itself */
 
 /* The first reason is the one that counts: the others follow from it. */
-static void explain(struct launch *l, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void explain(
+	struct launch *l, const char *fmt, va_list ap)
 {
 	if (!atomic_exchange(&l->explained, true))
 		vsnprintf(l->res->error, sizeof(l->res->error), fmt, ap);
@@ -32,7 +33,8 @@ void launch_fail(struct launch *l, const char *fmt, ...)
 }
 
 /* The program did not start, and the shim says why before it ends. */
-static void not_started(struct launch *l, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void not_started(
+	struct launch *l, const char *fmt, ...)
 {
 	va_list ap;
 
