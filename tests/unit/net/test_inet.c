@@ -90,7 +90,8 @@ static void take_step(long fd, enum step step)
 	case RESET:
 		u_put64s(B, 1, 0); /* struct linger: on, 0 s */
 		u_syscall(__NR_setsockopt, fd, SOL_SOCKET, SO_LINGER, B, 8);
-		/* fall through */
+		n_close(fd);
+		break;
 	default:
 		n_close(fd);
 	}
