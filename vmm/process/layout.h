@@ -127,6 +127,11 @@ struct stub_const {
 	struct sock_filter filter[128];
 };
 
+/* How long either side of the zygote's socket tries again when too many descriptors are under way.
+ */
+#define INFLIGHT_TRIES	 1000
+#define INFLIGHT_WAIT_NS 2000000
+
 /* Requests to the zygote over its socket; a descriptor may come with the reply. */
 enum zygote_request_kind {
 	ZYGOTE_SPAWN, /* arg: number of the context. Reply: 0, with a pidfd */

@@ -3,7 +3,9 @@
  * nothing mapped but the stub, and keeps the table of descriptors that its children share: guest
  * RAM and the files of the window, which only mmap can use there.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -13,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "vmm/process/layout.h"
 #include "vmm/process/stub_call.h"
@@ -143,6 +146,15 @@ static int received_fd(const struct msghdr *m)
 	return *(const int *)CMSG_DATA(c);
 }
 
+/* Nobody wakes it: the time limit is all. */
+static void rest(void)
+{
+	const struct timespec limit = {0, INFLIGHT_WAIT_NS};
+	uint32_t word = 0;
+
+	call6(__NR_futex, (long)&word, FUTEX_WAIT, 0, (long)&limit, 0, 0);
+}
+
 static void reply(long result, int fd)
 {
 	struct zygote_reply rp = {(int32_t)result};
@@ -158,8 +170,16 @@ static void reply(long result, int fd)
 		m.msg_control = &control;
 		m.msg_controllen = sizeof(control);
 	}
-	if (call3(__NR_sendmsg, STUB_FD_SOCKET, (long)&m, MSG_NOSIGNAL) < 0)
-		die();
+	for (int tries = 0; tries < INFLIGHT_TRIES; tries++) {
+		long r = call3(__NR_sendmsg, STUB_FD_SOCKET, (long)&m, MSG_NOSIGNAL);
+
+		if (r > 0)
+			return;
+		if (r != -ETOOMANYREFS)
+			break;
+		rest();
+	}
+	die();
 }
 
 static void handle(const struct zygote_request *rq, int fd)

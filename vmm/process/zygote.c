@@ -21,6 +21,7 @@
 #include <sys/rseq.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/process/process_internal.h"
@@ -171,7 +172,16 @@ static int send_request(struct process_vm *vm, struct zygote_request *rq, int fd
 
 	if (fd >= 0)
 		attach_fd(&m, &control, fd);
-	return sendmsg(vm->socket, &m, MSG_NOSIGNAL) == sizeof(*rq) ? 0 : -EPIPE;
+	/* All that a user has on its way in sockets counts against one limit (ETOOMANYREFS in
+	 * unix(7)): what others have sent will arrive, or be collected. */
+	for (int tries = 0; tries < INFLIGHT_TRIES; tries++) {
+		if (sendmsg(vm->socket, &m, MSG_NOSIGNAL) == sizeof(*rq))
+			return 0;
+		if (errno != ETOOMANYREFS)
+			return -EPIPE;
+		nanosleep(&(struct timespec){.tv_nsec = INFLIGHT_WAIT_NS}, NULL);
+	}
+	return -ETOOMANYREFS;
 }
 
 static int receive_reply(struct process_vm *vm, int *got)
