@@ -17,9 +17,12 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 	-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough -Wconversion -Wsign-conversion \
 	-Wno-unused-parameter $(if $(findstring clang,$(CC)),,$(WARN_GCC))
 OPT  ?= -O2 -g
+# Of a build of its own with sanitizers, under another $(B): see tests/security/asan.
+SAN      ?=
+SAN_SRCS ?=
 # Host side: launcher, service, backends.
 HOST_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -D_GNU_SOURCE -fvisibility=hidden -fstack-protector-strong \
-	-D_FORTIFY_SOURCE=2 -fPIE -pthread
+	-D_FORTIFY_SOURCE=2 -fPIE -pthread $(SAN)
 HOST_LIBS   := -lseccomp -ljansson -lcap -pthread
 # The shim's core: freestanding, no libc. -mgeneral-regs-only: the program's vector registers stay
 # where they are while the shim runs.
@@ -27,7 +30,7 @@ CORE_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -I$(B) -ffreest
 	-fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables
 GUEST_CFLAGS := $(CORE_CFLAGS) -DHOME_GUEST -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
 	-fcf-protection=none -U_FORTIFY_SOURCE
-HOSTHOME_CFLAGS := $(CORE_CFLAGS) -fvisibility=hidden -DHOME_HOST -fPIE
+HOSTHOME_CFLAGS := $(CORE_CFLAGS) -fvisibility=hidden -DHOME_HOST -fPIE $(SAN)
 
 .PHONY: all clean install check conformance unit security check-emulated deps help
 all: $(B)/sandbox
@@ -40,7 +43,7 @@ UNIT_BINS :=
 include kernel-shim/rules.mk vmm/rules.mk runtime/rules.mk
 include $(wildcard images/rules.mk sdk/rules.mk docs/rules.mk)
 
-SANDBOX_OBJS := $(patsubst %,$(B)/%.o,$(SANDBOX_SRCS)) $(HOSTHOME_OBJS) $(HOSTHOME_HOME_OBJS) $(GUEST_IMAGE_OBJ) \
+SANDBOX_OBJS := $(patsubst %,$(B)/%.o,$(SANDBOX_SRCS) $(SAN_SRCS)) $(HOSTHOME_OBJS) $(HOSTHOME_HOME_OBJS) $(GUEST_IMAGE_OBJ) \
 	$(STUB_IMAGE_OBJ)
 
 include tests/rules.mk
@@ -51,7 +54,7 @@ $(B)/%.c.o: %.c
 
 $(B)/sandbox: $(SANDBOX_OBJS)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack $(SANDBOX_OBJS) $(HOST_LIBS) -o $@
+	$(Q)$(CC) $(SAN) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack $(SANDBOX_OBJS) $(HOST_LIBS) -o $@
 
 # Main job on a real program, from nothing: what the README's first command runs.
 .PHONY: demo

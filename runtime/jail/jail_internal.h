@@ -12,4 +12,8 @@ void jail_landlock(const struct launch_config *c, struct launch_jail_state *st);
 /* seccomp.c: can filters be installed here at all? */
 bool jail_seccomp_works(struct launch_jail_state *st);
 
+/* also.c: system calls that this build needs besides those of the roles. */
+extern const int jail_also[];
+extern const size_t jail_also_count;
+
 #endif

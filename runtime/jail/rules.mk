@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-SANDBOX_SRCS += $(addprefix runtime/jail/, jail.c landlock.c seccomp.c)
+JAIL_ALSO ?= runtime/jail/also.c
+SANDBOX_SRCS += $(addprefix runtime/jail/, jail.c landlock.c seccomp.c) $(JAIL_ALSO)

@@ -178,6 +178,7 @@ int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls
 	if (!f.ctx)
 		return -ENOMEM;
 	ALLOW(&f, calls_libc);
+	allow(&f, jail_also, jail_also_count);
 	allow_signals(&f);
 	switch (role) {
 	case JAIL_CORE:

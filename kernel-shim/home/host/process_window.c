@@ -37,6 +37,8 @@ void host_process_window_unmap(struct host_process *e, u64 window_off, u64 len)
 
 	while (i + n < e->nwindow && e->window[i + n].off < window_off + len)
 		process_file_remove(e->vm, e->window[i + n++].file);
+	if (!n)
+		return;
 	memmove(&e->window[i], &e->window[i + n], (e->nwindow - i - n) * sizeof(*e->window));
 	e->nwindow -= n;
 }
