@@ -7,8 +7,9 @@
 
 #include "vmm/process/process.h"
 
-#define SPACES_MAX 4096 /* contexts in the control memfd; a program's processes are fewer */
-#define IDLE_MAX   8	/* processes kept for the next address space */
+#define SPACES_MAX    4096 /* contexts in the control memfd; a program's processes are fewer */
+#define IDLE_MAX      8	   /* processes kept for the next address space */
+#define PATIENCE_IDLE 10   /* as process_vm.patience, for one of those to answer */
 
 struct process_space {
 	struct process_vm *vm;
@@ -60,9 +61,9 @@ void process_context_unused(struct process_vm *vm, uint32_t number); /* no proce
 void process_space_kill(struct process_space *s);
 bool process_is_gone(int pidfd, int wait_ms);
 /* turn.c: the turn goes to the space; waits until it is back: 0, or -ESRCH: the process is gone, or
- * keeps the turn for longer than an honest one would. user: user code may run, for any time if no
- * kick is pending. */
+ * keeps the turn for longer than `patience` (process_vm). user: user code may run, for any time if
+ * no kick is pending. */
 void process_give_turn(struct process_space *s);
-int process_wait_turn(struct process_space *s, bool user);
+int process_wait_turn(struct process_space *s, uint32_t patience, bool user);
 
 #endif

@@ -35,31 +35,6 @@ static int spawn(struct process_vm *vm, struct process_space *s)
 	return 0;
 }
 
-int process_space_create(struct process_vm *vm, struct process_space **out)
-{
-	struct process_space *s = vm->idle;
-	int r;
-
-	if (s) {
-		vm->idle = s->next;
-		vm->nidle--;
-		*out = s;
-		return 0;
-	}
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return -ENOMEM;
-	s->vm = vm;
-	s->bases_dirty = true;
-	r = spawn(vm, s);
-	if (r) {
-		free(s);
-		return r;
-	}
-	*out = s;
-	return 0;
-}
-
 void process_space_destroy(struct process_space *s)
 {
 	struct process_vm *vm = s->vm;
@@ -136,14 +111,15 @@ static void note_frame(struct process_space *s, uint64_t va)
 /* Before it has taken its first turn a signal would find no stack, and kill it. */
 static int wait_started(struct process_space *s)
 {
-	int r = s->starting ? process_wait_turn(s, false) : 0;
+	int r = s->starting ? process_wait_turn(s, s->vm->patience, false) : 0;
 
 	s->starting = false;
 	s->dead |= r != 0;
 	return r;
 }
 
-static int do_turn(struct process_space *s, uint32_t flags, struct stub_event *ev)
+static int do_turn_within(
+	struct process_space *s, uint32_t patience, uint32_t flags, struct stub_event *ev)
 {
 	struct stub_ctx *c = s->ctx;
 	int r = s->dead ? -ESRCH : wait_started(s);
@@ -155,13 +131,18 @@ static int do_turn(struct process_space *s, uint32_t flags, struct stub_event *e
 	s->vm->stats.ops += s->nops;
 	s->nops = 0;
 	process_give_turn(s);
-	r = process_wait_turn(s, flags & STUB_RUN);
+	r = process_wait_turn(s, patience, flags & STUB_RUN);
 	if (r) {
 		s->dead = true;
 		return r;
 	}
 	*ev = *(volatile struct stub_event *)&c->event; /* once: the program can write to it */
 	return 0;
+}
+
+static int do_turn(struct process_space *s, uint32_t flags, struct stub_event *ev)
+{
+	return do_turn_within(s, s->vm->patience, flags, ev);
 }
 
 /* Out of the registers, into the context. What is queued stays so: should it fail, that is for the
@@ -226,6 +207,54 @@ void process_space_unmap_all(struct process_space *s)
 	s->nops = 0;
 	process_space_op(s, &low);
 	process_space_op(s, &high);
+}
+
+/* -- from one program to the next -- */
+
+/* The last program may have left its process in no state to serve another: it must empty itself
+ * now, and answer soon. That it is honest is not known by this, and need not be (process.h). */
+static bool can_serve(struct process_space *s)
+{
+	struct stub_event ev;
+
+	return !do_turn_within(s, PATIENCE_IDLE, 0, &ev) && ev.kind == STUB_EV_DONE;
+}
+
+static struct process_space *idle_take(struct process_vm *vm)
+{
+	struct process_space *s;
+
+	while ((s = vm->idle)) {
+		vm->idle = s->next;
+		vm->nidle--;
+		if (can_serve(s))
+			return s;
+		process_space_kill(s);
+	}
+	return NULL;
+}
+
+int process_space_create(struct process_vm *vm, struct process_space **out)
+{
+	struct process_space *s = idle_take(vm);
+	int r;
+
+	if (s) {
+		*out = s;
+		return 0;
+	}
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->vm = vm;
+	s->bases_dirty = true;
+	r = spawn(vm, s);
+	if (r) {
+		free(s);
+		return r;
+	}
+	*out = s;
+	return 0;
 }
 
 static uint32_t run_flags(struct process_space *s)

@@ -69,7 +69,7 @@ struct watch {
 	uint32_t waited; /* looks since the process had no reason to keep the turn */
 };
 
-static bool given_up(struct watch *w, struct process_space *s, bool user)
+static bool given_up(struct watch *w, struct process_space *s, uint32_t patience, bool user)
 {
 	uint64_t now = now_ns();
 
@@ -78,10 +78,10 @@ static bool given_up(struct watch *w, struct process_space *s, bool user)
 	w->last_ns = now;
 	if (!user || atomic_load(&s->vm->kicked))
 		w->waited++;
-	return w->waited > s->vm->patience || process_is_gone(s->pidfd, 0);
+	return w->waited > patience || process_is_gone(s->pidfd, 0);
 }
 
-static int sleep_for_turn(struct process_space *s, bool user)
+static int sleep_for_turn(struct process_space *s, uint32_t patience, bool user)
 {
 	const struct timespec limit = {0, LIVENESS_NS};
 	struct watch w = {.last_ns = now_ns()};
@@ -93,13 +93,13 @@ static int sleep_for_turn(struct process_space *s, bool user)
 		if (!turn_is_back(c))
 			futex(&c->turn, FUTEX_WAIT, TURN_STUB, &limit);
 		__atomic_store_n(&c->launcher_sleeps, 0, __ATOMIC_RELAXED);
-		if (!turn_is_back(c) && given_up(&w, s, user))
+		if (!turn_is_back(c) && given_up(&w, s, patience, user))
 			return -ESRCH;
 	}
 	return 0;
 }
 
-int process_wait_turn(struct process_space *s, bool user)
+int process_wait_turn(struct process_space *s, uint32_t patience, bool user)
 {
-	return look(s) ? 0 : sleep_for_turn(s, user);
+	return look(s) ? 0 : sleep_for_turn(s, patience, user);
 }

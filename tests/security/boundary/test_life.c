@@ -278,6 +278,25 @@ static void the_next_process_is_not_disturbed(void **state)
 	}
 }
 
+/* A process whose stub is gone does not serve the next program, although nobody has noticed. */
+static void a_process_that_cannot_serve_is_not_used_again(void **state)
+{
+	const struct stub_op all = {STUB_OP_UNMAP, 0, 0, STUB_END, 0, 0, 0};
+	struct rig *r = *state;
+	struct process_stats before, after;
+	struct process_exit x;
+
+	RUN(r, "\x0f\x05", &x);
+	process_stats(r->vm, &before);
+	process_space_destroy(r->space); /* idle, with what empties it queued */
+	r->vm->idle->ctx->ops[0] = all;	 /* as if the program had broken it */
+	r->space = rig_space(r);
+	RUN(r, "\x0f\x05", &x);
+	assert_int_equal(x.signo, SIGSYS);
+	process_stats(r->vm, &after);
+	assert_int_equal(after.spawned, before.spawned + 1);
+}
+
 static unsigned descriptors_of(pid_t pid)
 {
 	char path[64];
@@ -350,6 +369,7 @@ const struct CMUnitTest life_tests[] = {
 	TEST(a_long_run_is_not_given_up),
 	TEST(a_context_is_not_given_away_before_its_process_is_gone),
 	TEST(the_next_process_is_not_disturbed),
+	TEST(a_process_that_cannot_serve_is_not_used_again),
 	TEST(deaths_leave_nothing_behind),
 	TEST(addresses_are_limited),
 };
