@@ -60,10 +60,10 @@ void process_context_unused(struct process_vm *vm, uint32_t number); /* no proce
 /* Ends the process; its context is free when it is gone. Frees s. */
 void process_space_kill(struct process_space *s);
 bool process_is_gone(int pidfd, int wait_ms);
-/* turn.c: the turn goes to the space; waits until it is back: 0, or -ESRCH: the process is gone, or
- * keeps the turn for longer than `patience` (process_vm). user: user code may run, for any time if
- * no kick is pending. */
+/* turn.c: the turn goes to the space; waits until it is back: 0, or -ESRCH: the process is gone or
+ * keeps it for too long. patience: for so many looks (process_vm.patience); 0: user code may run,
+ * for any time if no kick is pending. */
 void process_give_turn(struct process_space *s);
-int process_wait_turn(struct process_space *s, uint32_t patience, bool user);
+int process_wait_turn(struct process_space *s, uint32_t patience);
 
 #endif

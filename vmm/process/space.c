@@ -111,7 +111,7 @@ static void note_frame(struct process_space *s, uint64_t va)
 /* Before it has taken its first turn a signal would find no stack, and kill it. */
 static int wait_started(struct process_space *s)
 {
-	int r = s->starting ? process_wait_turn(s, s->vm->patience, false) : 0;
+	int r = s->starting ? process_wait_turn(s, s->vm->patience) : 0;
 
 	s->starting = false;
 	s->dead |= r != 0;
@@ -131,7 +131,7 @@ static int do_turn_within(
 	s->vm->stats.ops += s->nops;
 	s->nops = 0;
 	process_give_turn(s);
-	r = process_wait_turn(s, patience, flags & STUB_RUN);
+	r = process_wait_turn(s, patience);
 	if (r) {
 		s->dead = true;
 		return r;
@@ -142,7 +142,7 @@ static int do_turn_within(
 
 static int do_turn(struct process_space *s, uint32_t flags, struct stub_event *ev)
 {
-	return do_turn_within(s, s->vm->patience, flags, ev);
+	return do_turn_within(s, flags & STUB_RUN ? 0 : s->vm->patience, flags, ev);
 }
 
 /* Out of the registers, into the context. What is queued stays so: should it fail, that is for the
@@ -209,15 +209,46 @@ void process_space_unmap_all(struct process_space *s)
 	process_space_op(s, &high);
 }
 
+static uint32_t run_flags(struct process_space *s)
+{
+	uint32_t flags = STUB_RUN;
+
+	if (s->fpu == FPU_SET || s->fpu == FPU_CTX)
+		flags |= STUB_FPU_LOAD;
+	else if (s->fpu == FPU_FRAME)
+		flags |= STUB_FPU_FRAME;
+	if (s->bases_dirty)
+		flags |= STUB_SET_BASES;
+	return flags;
+}
+
+static void put_registers(struct process_space *s)
+{
+	struct stub_ctx *c = s->ctx;
+
+	s->regs.cs = USER_CS;
+	s->regs.ss = USER_SS;
+	c->regs = s->regs;
+	c->fs_base = s->bases.fs;
+	c->gs_base = s->bases.gs;
+	if (s->fpu == FPU_FRAME)
+		c->event.frame_fpu = STUB_CTX + s->frame_fpu;
+}
+
 /* -- from one program to the next -- */
 
 /* The last program may have left its process in no state to serve another: it must empty itself
- * now, and answer soon. That it is honest is not known by this, and need not be (process.h). */
+ * now, enter user code, where there is nothing, and come back from there, all of it soon. That it
+ * is honest is not known by this, and need not be (process.h). */
 static bool can_serve(struct process_space *s)
 {
 	struct stub_event ev;
 
-	return !do_turn_within(s, PATIENCE_IDLE, 0, &ev) && ev.kind == STUB_EV_DONE;
+	s->regs = (struct stub_regs){.rip = STUB_LOW_END, .rflags = 0x202};
+	put_registers(s);
+	s->ctx->kicked = 0;
+	return !do_turn_within(s, PATIENCE_IDLE, STUB_RUN, &ev) && ev.kind == STUB_EV_SIGNAL &&
+	       ev.signo == SIGSEGV && ev.addr == STUB_LOW_END;
 }
 
 static struct process_space *idle_take(struct process_vm *vm)
@@ -255,32 +286,6 @@ int process_space_create(struct process_vm *vm, struct process_space **out)
 	}
 	*out = s;
 	return 0;
-}
-
-static uint32_t run_flags(struct process_space *s)
-{
-	uint32_t flags = STUB_RUN;
-
-	if (s->fpu == FPU_SET || s->fpu == FPU_CTX)
-		flags |= STUB_FPU_LOAD;
-	else if (s->fpu == FPU_FRAME)
-		flags |= STUB_FPU_FRAME;
-	if (s->bases_dirty)
-		flags |= STUB_SET_BASES;
-	return flags;
-}
-
-static void put_registers(struct process_space *s)
-{
-	struct stub_ctx *c = s->ctx;
-
-	s->regs.cs = USER_CS;
-	s->regs.ss = USER_SS;
-	c->regs = s->regs;
-	c->fs_base = s->bases.fs;
-	c->gs_base = s->bases.gs;
-	if (s->fpu == FPU_FRAME)
-		c->event.frame_fpu = STUB_CTX + s->frame_fpu;
 }
 
 static void take_registers(struct process_space *s)

@@ -69,19 +69,19 @@ struct watch {
 	uint32_t waited; /* looks since the process had no reason to keep the turn */
 };
 
-static bool given_up(struct watch *w, struct process_space *s, uint32_t patience, bool user)
+static bool given_up(struct watch *w, struct process_space *s, uint32_t patience)
 {
 	uint64_t now = now_ns();
 
 	if (now - w->last_ns < LIVENESS_NS)
 		return false;
 	w->last_ns = now;
-	if (!user || atomic_load(&s->vm->kicked))
+	if (patience || atomic_load(&s->vm->kicked))
 		w->waited++;
-	return w->waited > patience || process_is_gone(s->pidfd, 0);
+	return w->waited > (patience ? patience : s->vm->patience) || process_is_gone(s->pidfd, 0);
 }
 
-static int sleep_for_turn(struct process_space *s, uint32_t patience, bool user)
+static int sleep_for_turn(struct process_space *s, uint32_t patience)
 {
 	const struct timespec limit = {0, LIVENESS_NS};
 	struct watch w = {.last_ns = now_ns()};
@@ -93,13 +93,13 @@ static int sleep_for_turn(struct process_space *s, uint32_t patience, bool user)
 		if (!turn_is_back(c))
 			futex(&c->turn, FUTEX_WAIT, TURN_STUB, &limit);
 		__atomic_store_n(&c->launcher_sleeps, 0, __ATOMIC_RELAXED);
-		if (!turn_is_back(c) && given_up(&w, s, patience, user))
+		if (!turn_is_back(c) && given_up(&w, s, patience))
 			return -ESRCH;
 	}
 	return 0;
 }
 
-int process_wait_turn(struct process_space *s, uint32_t patience, bool user)
+int process_wait_turn(struct process_space *s, uint32_t patience)
 {
-	return look(s) ? 0 : sleep_for_turn(s, patience, user);
+	return look(s) ? 0 : sleep_for_turn(s, patience);
 }
