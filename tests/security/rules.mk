@@ -7,3 +7,4 @@ include $(wildcard tests/security/*/rules.mk)
 security: $(SECURITY_BINS)
 	$(Q)failed=; for b in $(SECURITY_BINS); do echo "== $$b"; $$b || failed="$$failed $$b"; done; \
 		if [ -n "$$failed" ]; then echo "security: failed:$$failed" >&2; exit 1; fi
+	@$(MAKE) --no-print-directory security-guest
