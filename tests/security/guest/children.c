@@ -9,11 +9,12 @@
 #include "tests/security/guest/fuzz.h"
 
 /* rax only: a new process or thread that a call made ends here, for its stack may be anywhere. */
-static long call(uint64_t nr, const uint64_t a[6])
+static long call6(
+	uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
 {
-	register uint64_t r10 __asm__("r10") = a[3];
-	register uint64_t r8 __asm__("r8") = a[4];
-	register uint64_t r9 __asm__("r9") = a[5];
+	register uint64_t r10 __asm__("r10") = d;
+	register uint64_t r8 __asm__("r8") = e;
+	register uint64_t r9 __asm__("r9") = f;
 	long ret;
 
 	__asm__ volatile("mov %%rax, %%rbx\n\t"
@@ -31,9 +32,14 @@ static long call(uint64_t nr, const uint64_t a[6])
 			 "syscall\n\t"
 			 "1:"
 			 : "=a"(ret)
-			 : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
 			 : "rbx", "rcx", "r11", "memory", "cc");
 	return ret;
+}
+
+static long call(uint64_t nr, const uint64_t a[6])
+{
+	return call6(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 void child_calls(struct random *r)
