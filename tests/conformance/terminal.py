@@ -15,6 +15,10 @@ QUIET = float(os.environ.get("CONFORMANCE_QUIET", "0.4"))
 PATIENCE = 30
 
 
+def set_size(fd, rows, columns):
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
 class Terminal:
     """A program that leads the session of a terminal of its own. In `with`, so that nothing of it stays."""
 
@@ -25,11 +29,11 @@ class Terminal:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             try:
+                set_size(0, *size)  # before the program can ask
                 os.chdir(cwd)
                 os.execve(command[0], [str(word) for word in command], env)
             finally:
                 os._exit(127)
-        self.resize(*size)
 
     def __enter__(self):
         return self
@@ -41,7 +45,7 @@ class Terminal:
             self._code = os.waitpid(self.pid, 0)[1]
 
     def resize(self, rows, columns):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        set_size(self.master, rows, columns)
 
     def mode(self):
         return termios.tcgetattr(self.master)
