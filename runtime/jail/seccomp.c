@@ -215,7 +215,8 @@ int jail_zygote(void)
 
 	if (!f.ctx)
 		return -ENOMEM;
-	/* x32 numbers and 32-bit calls are the programs' to try: trapped like all others, not killed */
+	/* x32 numbers and 32-bit calls are the programs' to try: trapped like all others, not
+	 * killed */
 	f.err = seccomp_attr_set(f.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_TRAP);
 	ALLOW(&f, calls_zygote);
 	if (!f.err)
