@@ -9,9 +9,10 @@ $(BENCH_OUT)/micro: tests/bench/micro.c
 	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -I. -static -MMD -MP -o $@ $<
 
 # The sandbox with a backend that counts, and without its command line.
-STEPS_OBJS := $(filter-out $(B)/runtime/cli/%,$(SANDBOX_OBJS)) $(BENCH_OUT)/steps.c.o
+STEPS_OBJS := $(filter-out $(B)/runtime/cli/%,$(SANDBOX_OBJS)) $(BENCH_OUT)/steps.c.o \
+	$(BENCH_OUT)/profile.c.o
 
-$(BENCH_OUT)/steps.c.o: tests/bench/steps.c
+$(BENCH_OUT)/%.c.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 

@@ -5,6 +5,8 @@
  *   steps boot   RO-DIR RW-DIR PROGRAM...   from the vCPU's start to the program's first
  * instruction steps marked RO-DIR RW-DIR PROGRAM...   between the program's two marks (micro -m)
  *
+ * STEPS_PROFILE=1 says by function where they were.
+ *
  * The backend is KVM's with a vcpu_run that single-steps (KVM_SET_GUEST_DEBUG): no line of the shim
  * or the launcher is other than in a run. An instruction is counted when the vCPU stands before it,
  * so one that is begun twice (a page had to be found first) or repeats itself (`rep`) counts once.
@@ -23,6 +25,7 @@
 #include "runtime/launch/guest_image.h"
 #include "runtime/policy/policy.h"
 #include "tests/bench/marks.h"
+#include "tests/bench/profile.h"
 #include "vmm/kvm/kvm_internal.h"
 
 #define VECTOR_PF 14
@@ -131,7 +134,10 @@ static void stopped(struct vcpu *v)
 	}
 	if (g->rip >= BOOT_PHYSMAP_VA && g->rip != steps.last_rip) {
 		steps.last_rip = g->rip;
-		steps.instructions += steps.phase == COUNTING && !steps.kick;
+		if (steps.phase == COUNTING && !steps.kick) {
+			steps.instructions++;
+			profile_add(g->rip);
+		}
 	}
 	/* The instruction itself is met once the HLT is away, and the HLT is back a step later. */
 	plant_all(steps.phase != DONE && met < 0);
@@ -248,6 +254,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "steps: the program made no mark\n");
 		return 2;
 	}
+	if (getenv("STEPS_PROFILE"))
+		profile_print(stderr, 40);
 	fprintf(stderr,
 		"{\"instructions\": %" PRIu64 ", \"entries\": %" PRIu64 ", \"kicks\": %" PRIu64
 		", \"exits\": %" PRIu64 "}\n",
