@@ -106,7 +106,8 @@ static void entered(enum stop stop, uint64_t rax)
 
 	steps.last_rip = 0;
 	steps.kick = stop == STOP_KICK;
-	if (steps.phase == COUNTING && (steps.boot || (call && (uint32_t)rax == MARK_END)))
+	if (steps.boot ? steps.phase == COUNTING
+		       : steps.phase >= BEGINNING && call && (uint32_t)rax == MARK_END)
 		steps.phase = DONE;
 	else if (steps.phase == BEGINNING || (steps.boot && stop == STOP_START))
 		steps.phase = COUNTING;
