@@ -202,7 +202,6 @@ struct chan_report {
 	uint64_t pages_peak; /* most guest pages in use, 4 KiB each */
 	uint64_t processes;  /* ever made */
 	uint64_t flags;	     /* CHAN_REPORT_* */
-	uint64_t boot_instructions;
 };
 #define CHAN_REPORT_OOM 1u /* a program was killed because guest memory ran out */
 

@@ -29,7 +29,6 @@ void kernel_exit(s32 wait_status)
 		.pages_peak = k->stats.pages_peak,
 		.processes = k->stats.processes,
 		.flags = k->stats.oom ? CHAN_REPORT_OOM : 0,
-		.boot_instructions = k->stats.boot_instructions,
 	};
 	struct chan_msg m = {.op = CHAN_OP_EXIT, .a = {(u32)wait_status}, .in_len = sizeof(r)};
 

@@ -254,7 +254,6 @@ struct cpu {
 struct kstats {
 	u64 syscalls, syscalls_absent, faults, switches, channel_calls, doorbells, processes;
 	u64 pages_used, pages_peak;
-	u64 boot_instructions;
 	bool oom;
 };
 

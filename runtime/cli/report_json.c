@@ -126,7 +126,6 @@ static json_t *json_shim(const struct chan_report *rep)
 	json_object_set_new(o, "processes", count(rep->processes));
 	json_object_set_new(o, "channel_calls", count(rep->channel_calls));
 	json_object_set_new(o, "doorbells", count(rep->doorbells));
-	json_object_set_new(o, "boot_instructions", count(rep->boot_instructions));
 	return o;
 }
 

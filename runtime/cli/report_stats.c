@@ -93,7 +93,6 @@ void report_stats(const struct report *r, FILE *out)
 	row(out, "task switches", res->report.switches);
 	row(out, "processes", res->report.processes);
 	row(out, "channel calls", res->report.channel_calls);
-	row(out, "boot instructions", res->report.boot_instructions);
 	if (r->config->backend->processes)
 		stats_processes(&res->processes, out);
 	else

@@ -344,16 +344,16 @@ static void test_log_of_denials(void **state)
 static void test_exit(void **state)
 {
 	struct world *w = *state;
-	struct chan_report report = {.syscalls = 7, .boot_instructions = 9};
+	struct chan_report report = {.syscalls = 7, .processes = 9};
 
 	assert_int_equal(call_data(w, CHAN_OP_EXIT, &report, sizeof(report), 0x2a00, 0, 0, 0), 0);
 	assert_int_equal(w->exits, 1);
 	assert_int_equal(WEXITSTATUS(w->wait_status), 42);
-	assert_int_equal(w->report.boot_instructions, 9);
+	assert_int_equal(w->report.processes, 9);
 	/* an older shim's shorter report */
 	assert_int_equal(call_data(w, CHAN_OP_EXIT, &report, 8, 9, 0, 0, 0), 0);
 	assert_int_equal(w->report.syscalls, 7);
-	assert_int_equal(w->report.boot_instructions, 0);
+	assert_int_equal(w->report.processes, 0);
 }
 
 static void test_stats(void **state)
