@@ -136,6 +136,8 @@ struct boot_clock {
 	uint64_t raw_ns;  /* CLOCK_MONOTONIC_RAW at base_tsc */
 	int64_t tai_offset_s;
 	uint64_t kick_ns; /* guest writes: monotonic time of the next wanted kick, 0: none */
+	uint32_t ncpus;	  /* for the vDSO */
+	uint32_t pad;
 };
 
 #endif

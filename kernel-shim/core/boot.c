@@ -35,6 +35,7 @@ void kernel_exit(s32 wait_status)
 	memcpy(plat_chan_data(), &r, sizeof(r));
 	plat_channel(&m);
 	k->ended = true;
+	sched_end_others();
 	plat_halt();
 	/* The host home goes on: leave this context for the scheduler's, which sees `ended`. */
 	if (current)
@@ -171,6 +172,9 @@ void core_boot(struct kernel *k, const struct boot_block *b)
 	k->xcr0 = b->xcr0;
 	k->verbose = b->flags & BOOT_F_VERBOSE;
 	k->trace = b->flags & BOOT_F_TRACE;
+	k->ncpus = b->ncpus ? (u32)min_u64(b->ncpus, CPUS_MAX) : 1;
+	for (u32 i = 0; i < k->ncpus; i++)
+		k->cpus[i].id = i;
 	list_init(&k->runq);
 	list_init(&k->tasks);
 	list_init(&k->processes);

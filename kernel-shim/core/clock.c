@@ -28,6 +28,13 @@ u64 clock_mono_ns(void)
 	return clock_read(&kern->clock->mono_ns);
 }
 
+u64 clock_since(u64 mono_ns)
+{
+	u64 now = clock_mono_ns();
+
+	return now > mono_ns ? now - mono_ns : 0;
+}
+
 u64 clock_real_ns(void)
 {
 	return clock_read(&kern->clock->real_ns);

@@ -107,9 +107,18 @@ u64 clock_to_mono(s32 clock, u64 at)
 
 /* -- what is due -- */
 
-static void kick_only(struct ktimer *timer)
+/* The trap is all that is wanted: of this processor it has happened. */
+static void kick_threads(struct ktimer *timer)
 {
-	(void)timer; /* the trap was all that was wanted */
+	struct process *p = container_of(timer, struct process, cpu_timer);
+
+	list_for_each(pos, &p->threads)
+	{
+		struct task *t = list_entry(pos, struct task, thread_link);
+
+		if (t->in_user)
+			sched_interrupt(t);
+	}
 }
 
 static void send_to(struct process *p, s32 signo)
@@ -174,10 +183,11 @@ void cputime_check(struct task *t)
 		ktimer_cancel(&p->cpu_timer);
 		return;
 	}
-	when = clock_mono_ns() + max_u64(left, CPU_KICK_MIN_NS);
+	/* as if all its threads ran at once: a kick too early looks again, one too late is late */
+	when = clock_mono_ns() + max_u64(left / kern->ncpus, CPU_KICK_MIN_NS);
 	if (p->cpu_timer.armed && p->cpu_timer.when <= when)
 		return;
-	p->cpu_timer.fn = kick_only;
+	p->cpu_timer.fn = kick_threads;
 	ktimer_set(&p->cpu_timer, when);
 }
 

@@ -45,8 +45,8 @@ static void kick(struct task *t)
 {
 	if (t->state == TASK_STOPPED)
 		sched_make_runnable(t);
-	else if (t->state == TASK_SLEEPING)
-		sched_wake(t);
+	else
+		sched_interrupt(t);
 }
 
 void process_begin_exit(struct process *p, s32 wait_status)
@@ -135,8 +135,8 @@ static void retarget_signals(struct process *p)
 	{
 		struct task *t = list_entry(pos, struct task, thread_link);
 
-		if (t->state == TASK_SLEEPING && signal_pending(t))
-			sched_wake(t);
+		if (signal_pending(t))
+			sched_interrupt(t);
 	}
 }
 
@@ -185,8 +185,7 @@ static void end_sandbox(struct process *init)
 		if (p != init)
 			process_begin_exit(p, SIGKILL);
 	}
-	while (!list_empty(&kern->runq))
-		sched_yield_current();
+	sched_drain();
 	kernel_exit(init->exit_status);
 }
 

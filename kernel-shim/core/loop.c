@@ -147,7 +147,7 @@ static void handle_trap(struct task *t)
 		fault_signal(t, SIGBUS, BUS_ADRERR, t->trap.addr);
 		break;
 	case TRAP_KICK:
-		kern->kick_set = 0; /* it was used up */
+		plat_cpu()->kick_set = 0; /* it was used up */
 		sched_poll_events(false);
 		break;
 	default:
@@ -158,10 +158,10 @@ static void handle_trap(struct task *t)
 /* User and system time by the clock, as CONFIG_VIRT_CPU_ACCOUNTING does. */
 static void account(struct task *t, u64 *bucket)
 {
-	u64 now = clock_mono_ns();
+	u64 spent = clock_since(t->last_stamp);
 
-	*bucket += now - t->last_stamp;
-	t->last_stamp = now;
+	*bucket += spent;
+	t->last_stamp += spent;
 }
 
 void task_main(void *arg)
@@ -172,14 +172,18 @@ void task_main(void *arg)
 	t->last_stamp = clock_mono_ns();
 	for (;;) {
 		signal_deliver(t);
-		if (!list_empty(&kern->runq) && clock_mono_ns() >= t->slice_end) {
+		if (sched_must_yield(t)) {
 			sched_yield_current();
 			continue; /* signals may have come meanwhile */
 		}
-		sched_update_kick(t);
+		sched_before_user(t);
 		account(t, &t->stime_ns);
+		t->in_user = true;
 		plat_user_run(t);
+		t->in_user = false;
 		account(t, &t->utime_ns);
+		if (kern->ended) /* on another processor, meanwhile */
+			sched_abandon();
 		handle_trap(t);
 	}
 }

@@ -174,8 +174,9 @@ void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns)
 {
 	*utime_ns = t->utime_ns;
 	*stime_ns = t->stime_ns;
-	if (t == current && t->last_stamp) /* it has been in the kernel since its last stamp */
-		*stime_ns += clock_mono_ns() - t->last_stamp;
+	if (!t->cpu || !t->last_stamp)
+		return;
+	*(t->in_user ? utime_ns : stime_ns) += clock_since(t->last_stamp);
 }
 
 void process_times(struct process *p, u64 *utime_ns, u64 *stime_ns)

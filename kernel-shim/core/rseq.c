@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Restartable sequences (rseq(2), kernel/rseq.c). With one processor cpu_id is 0 for ever; what is
- * left is to abort a critical section that was interrupted by another task or by a signal.
+ * Restartable sequences (rseq(2), kernel/rseq.c): a critical section that was interrupted by another
+ * task or by a signal is aborted, and the program finds the number of its processor.
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
@@ -36,10 +36,18 @@ static int section_of(struct task *t, u64 *abort_ip)
 	return t->regs.rip - cs.start_ip < cs.post_commit_offset;
 }
 
+static void area_broken(struct task *t)
+{
+	struct sig_info si;
+
+	t->rseq_addr = 0;
+	signal_simple(&si, SIGSEGV, SI_KERNEL);
+	signal_force(t, &si);
+}
+
 void rseq_interrupted(struct task *t)
 {
 	u64 abort_ip, zero = 0;
-	struct sig_info si;
 	int in;
 
 	if (!t->rseq_addr)
@@ -50,9 +58,26 @@ void rseq_interrupted(struct task *t)
 		in = -EFAULT;
 	if (in > 0)
 		t->regs.rip = abort_ip;
-	if (in >= 0)
-		return;
-	t->rseq_addr = 0;
-	signal_simple(&si, SIGSEGV, SI_KERNEL);
-	signal_force(t, &si);
+	if (in < 0)
+		area_broken(t);
+}
+
+int rseq_tell_cpu(struct task *t, u64 area)
+{
+	const u32 id = plat_cpu()->id, ids[2] = {id, id};
+
+	_Static_assert(offsetof(struct rseq, cpu_id_start) == 0 && offsetof(struct rseq, cpu_id) == 4,
+		"both at once");
+	if (copy_to_user(area, ids, sizeof(ids)))
+		return -EFAULT;
+	t->rseq_cpu = id;
+	return 0;
+}
+
+void rseq_switched(struct task *t)
+{
+	t->rseq_switches = t->switches;
+	rseq_interrupted(t);
+	if (t->rseq_addr && t->rseq_cpu != plat_cpu()->id && rseq_tell_cpu(t, t->rseq_addr))
+		area_broken(t);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The scheduler of one processor: a run queue, wait queues, timers, and what to do when nothing
- * runs. Tasks switch directly to each other; the scheduler's own context runs only to idle.
+ * The scheduler: one run queue for all processors, and sleeping and waking. Tasks switch directly to
+ * each other; a processor's own context runs only to idle (idle.c).
+ *
+ * Whenever the lock is dropped, no idle processor could run a task of the queue, and somebody wakes
+ * for the first timer: a processor in user mode by its kick, or an idle one (timekeeper).
  */
 #include <asm/errno.h>
-#include <asm/signal.h>
 
-#include "core/task.h"
-#include "fs/vfs.h"
+#include "core/sched_internal.h"
 
 #define SLICE_NS                                                                                   \
 	10000000ull /* 10 ms: Linux's order of magnitude, and rare enough to cost nothing */
@@ -14,7 +15,17 @@
 void sched_make_runnable(struct task *t)
 {
 	t->state = TASK_RUNNABLE;
+	if (kern->ncpus > 1)
+		t->queued_at = clock_mono_ns();
 	list_add_tail(&kern->runq, &t->run_link);
+}
+
+void sched_interrupt(struct task *t)
+{
+	if (t->state == TASK_SLEEPING)
+		sched_wake(t);
+	else if (t->cpu && t->cpu != plat_cpu())
+		plat_kick_cpu(t->cpu);
 }
 
 void sched_wake(struct task *t)
@@ -35,41 +46,99 @@ void sched_finish_switch(void)
 	}
 }
 
-static struct task *sched_pick(struct kernel *k)
+u64 sched_cpus_present(void)
 {
-	struct task *t;
+	return kern->ncpus == CPUS_MAX ? ~0ull : (1ull << kern->ncpus) - 1;
+}
 
-	if (list_empty(&k->runq))
-		return NULL;
-	t = list_entry(k->runq.next, struct task, run_link);
+bool sched_may_run(const struct cpu *c, const struct task *t)
+{
+	return t->sched_affinity >> c->id & 1;
+}
+
+/* The first that may run on c. One that ran there last goes before those that did not, unless they
+ * have waited for a slice already. */
+static struct task *sched_peek(const struct kernel *k, const struct cpu *c)
+{
+	struct task *first = NULL;
+
+	list_for_each(pos, &k->runq)
+	{
+		struct task *t = list_entry(pos, struct task, run_link);
+
+		if (!sched_may_run(c, t))
+			continue;
+		if (t->last_cpu == c->id)
+			return t;
+		if (first)
+			continue;
+		if (clock_since(t->queued_at) > SLICE_NS)
+			return t;
+		first = t;
+	}
+	return first;
+}
+
+bool sched_has_work(const struct kernel *k, const struct cpu *c)
+{
+	return sched_peek(k, c) != NULL;
+}
+
+static void new_slice(struct task *t)
+{
+	t->slice_end = clock_mono_ns() + SLICE_NS;
+}
+
+static void leave_cpu(struct task *t)
+{
+	t->stime_ns += clock_since(t->last_stamp);
+	t->switches++;
+	t->cpu = NULL;
+}
+
+static void take_cpu(struct cpu *c, struct task *t)
+{
 	list_del(&t->run_link);
-	return t;
+	c->task = t;
+	t->cpu = c;
+	t->last_cpu = c->id;
+	new_slice(t);
 }
 
 /* Leaves `from` (NULL: the scheduler's context) for the next runnable task, or to idle. */
 static void sched_switch(struct task *from)
 {
 	struct kernel *k = kern;
+	struct cpu *c = plat_cpu();
 	struct task *next;
 
-	if (from) /* due timers may make somebody runnable; events are for idle and for kicks */
+	if (from && !k->ended) /* due timers may make somebody runnable; events are for idle and
+				  for kicks */
 		sched_poll_events(false);
-	next = k->ended ? NULL : sched_pick(k);
+	next = k->ended ? NULL : sched_peek(k, c);
 	if (next == from) {
-		if (next)
-			next->slice_end = clock_mono_ns() + SLICE_NS;
+		if (next) {
+			list_del(&next->run_link);
+			new_slice(next);
+		}
 		return;
 	}
 	k->stats.switches++;
 	if (from)
-		from->stime_ns += clock_mono_ns() - from->last_stamp;
-	k->cpu.task = next;
+		leave_cpu(from);
+	c->task = NULL;
 	if (next)
-		next->slice_end = clock_mono_ns() + SLICE_NS;
-	plat_kctx_switch(from ? &from->kctx : &k->cpu.sched, next ? &next->kctx : &k->cpu.sched);
+		take_cpu(c, next);
+	plat_kctx_switch(from ? &from->kctx : &c->sched, next ? &next->kctx : &c->sched);
+	/* perhaps on another processor now */
 	sched_finish_switch();
 	if (from)
 		from->last_stamp = clock_mono_ns();
+}
+
+void sched_run_next(void)
+{
+	sched_switch(NULL);
 }
 
 void sched_yield_current(void)
@@ -78,6 +147,23 @@ void sched_yield_current(void)
 
 	sched_make_runnable(t);
 	sched_switch(t);
+}
+
+bool sched_must_yield(struct task *t)
+{
+	struct kernel *k = kern;
+	struct cpu *c = plat_cpu();
+
+	if (!sched_may_run(c, t))
+		return true;
+	if (k->ncpus == 1 && list_empty(&k->runq))
+		return false;
+	if (clock_mono_ns() < t->slice_end)
+		return false;
+	if (sched_has_work(k, c))
+		return true;
+	new_slice(t);
+	return false;
 }
 
 static void sleep_expired(struct ktimer *timer)
@@ -145,189 +231,11 @@ void sched_exit_current(void)
 	plat_panic("a dead task ran");
 }
 
-/* -- wait queues -- */
-
-static void wake_task(struct wait_entry *e, u32 key)
+_Noreturn void sched_abandon(void)
 {
-	(void)key;
-	e->woken = true;
-	sched_wake(e->task);
-}
+	struct task *t = current;
 
-void wait_entry_init(struct wait_entry *e, struct task *t)
-{
-	memset(e, 0, sizeof(*e));
-	list_init(&e->link);
-	e->task = t;
-	e->fn = wake_task;
-}
-
-void waitq_add(struct waitq *q, struct wait_entry *e)
-{
-	e->q = q;
-	list_add_tail(&q->waiters, &e->link);
-}
-
-void waitq_remove(struct wait_entry *e)
-{
-	if (!e->q)
-		return;
-	list_del(&e->link);
-	e->q = NULL;
-}
-
-unsigned waitq_wake_n(struct waitq *q, u32 key, unsigned n)
-{
-	unsigned done = 0;
-
-	list_for_each_safe(pos, tmp, &q->waiters)
-	{
-		struct wait_entry *e = list_entry(pos, struct wait_entry, link);
-
-		if (done == n)
-			break;
-		e->fn(e, key);
-		done++;
-	}
-	return done;
-}
-
-void waitq_wake(struct waitq *q, u32 key)
-{
-	waitq_wake_n(q, key, ~0u);
-}
-
-/* -- timers -- */
-
-void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *))
-{
-	list_init(&t->link);
-	t->fn = fn;
-	t->armed = false;
-	t->when = 0;
-}
-
-void ktimer_set(struct ktimer *t, u64 when)
-{
-	struct list *at = &kern->timers;
-
-	ktimer_cancel(t);
-	t->when = when;
-	t->armed = true;
-	list_for_each(pos, &kern->timers)
-	{
-		if (list_entry(pos, struct ktimer, link)->when > when) {
-			at = pos;
-			break;
-		}
-	}
-	list_add_tail(at, &t->link); /* before the first that is later */
-}
-
-void ktimer_cancel(struct ktimer *t)
-{
-	if (!t->armed)
-		return;
-	t->armed = false;
-	list_del(&t->link);
-}
-
-static u64 next_timer(struct kernel *k)
-{
-	if (list_empty(&k->timers))
-		return TIME_NEVER;
-	return list_entry(k->timers.next, struct ktimer, link)->when;
-}
-
-static void run_timers(struct kernel *k)
-{
-	while (!list_empty(&k->timers)) {
-		struct ktimer *t = list_entry(k->timers.next, struct ktimer, link);
-
-		if (t->when > clock_mono_ns())
-			break;
-		t->armed = false;
-		list_del(&t->link);
-		t->fn(t);
-	}
-}
-
-/* -- events from the host -- */
-
-static void take_event(struct kernel *k, const struct chan_event *ev)
-{
-	switch (ev->kind) {
-	case CHAN_EV_READY:
-		hostfs_event(ev->tag, ev->value);
-		break;
-	case CHAN_EV_SIGNAL:
-		signal_from_host(ev->value, ev->tag == CHAN_SIGNAL_KERNEL);
-		break;
-	case CHAN_EV_WINCH:
-		signal_from_host(SIGWINCH, true);
-		break;
-	case CHAN_EV_KILL: {
-		struct sig_info si;
-
-		signal_simple(&si, 9, 0);
-		if (k->init)
-			signal_send_process(k->init, &si);
-		break;
-	}
-	default:
-		break; /* a newer host: nothing that we know to do */
-	}
-}
-
-static void take_events(struct kernel *k, u64 deadline)
-{
-	struct chan_event
-		ev[16]; /* 256 bytes of a small stack; the rest comes with the next call */
-	struct chan_msg m = {.op = CHAN_OP_WAIT, .a = {deadline}};
-	u64 n;
-
-	plat_channel(&m);
-	n = m.result > 0 ? min_u64((u64)m.result / sizeof(ev[0]), ARRAY_SIZE(ev)) : 0;
-	/* a copy: handling an event may use the channel's data area */
-	memcpy(ev, plat_chan_data(), n * sizeof(ev[0]));
-	for (u64 i = 0; i < n; i++)
-		take_event(k, &ev[i]);
-}
-
-void sched_poll_events(bool wait)
-{
-	struct kernel *k = kern;
-
-	run_timers(k);
-	if (wait && list_empty(&k->runq))
-		take_events(k, next_timer(k));
-	else if (plat_events_pending())
-		take_events(k, 0);
-	run_timers(k);
-}
-
-void sched_update_kick(struct task *t)
-{
-	struct kernel *k = kern;
-	u64 when = next_timer(k);
-
-	if (!list_empty(&k->runq) && t->slice_end < when)
-		when = t->slice_end;
-	if (when == TIME_NEVER)
-		when = 0;
-	if (when == k->kick_set)
-		return;
-	k->kick_set = when;
-	plat_set_kick(when);
-}
-
-void core_run(struct kernel *k)
-{
-	while (!k->ended) {
-		sched_finish_switch();
-		if (list_empty(&k->runq))
-			sched_poll_events(true);
-		if (!list_empty(&k->runq))
-			sched_switch(NULL);
-	}
+	t->state = TASK_STOPPED;
+	sched_switch(t);
+	plat_panic("a task ran after the end");
 }

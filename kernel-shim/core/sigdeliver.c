@@ -150,9 +150,8 @@ void signal_deliver(struct task *t)
 	/* after the temporary mask went, more may be deliverable */
 	if (signal_pending(t))
 		deliver_pending(t);
-	if (t->rseq_addr && t->rseq_switches != kern->stats.switches) {
-		t->rseq_switches = kern->stats.switches;
-		rseq_interrupted(t);
+	if (t->rseq_addr && t->rseq_switches != t->switches) {
+		rseq_switched(t);
 		if (signal_pending(t)) /* a broken descriptor is a SIGSEGV */
 			deliver_pending(t);
 	}

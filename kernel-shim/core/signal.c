@@ -147,8 +147,7 @@ static void notify_thread(struct process *p, struct task *t, s32 signo)
 		process_begin_exit(p, signo); /* at once, so that all threads stop running */
 		return;
 	}
-	if (t->state == TASK_SLEEPING)
-		sched_wake(t);
+	sched_interrupt(t);
 }
 
 /* Effects that do not wait for delivery (prepare_signal). False: drop it. */
@@ -332,8 +331,8 @@ void signal_set_blocked(struct task *t, sigmask mask)
 	{
 		struct task *other = list_entry(pos, struct task, thread_link);
 
-		if (other != t && other->state == TASK_SLEEPING && signal_pending(other))
-			sched_wake(other);
+		if (other != t && signal_pending(other))
+			sched_interrupt(other);
 	}
 }
 

@@ -46,5 +46,9 @@ u32 altstack_state(struct task *t, u64 sp); /* 0, SS_ONSTACK or SS_DISABLE */
 /* -- core/rseq.c: restartable sequences (rseq(2)) -- */
 /* t was preempted or gets a signal: a critical section that it is in goes to its abort handler. */
 void rseq_interrupted(struct task *t);
+/* t was off its processor, and may be on another now. */
+void rseq_switched(struct task *t);
+/* Tells the program which processor it is on. 0 or -EFAULT. */
+int rseq_tell_cpu(struct task *t, u64 area);
 
 #endif

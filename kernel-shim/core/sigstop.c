@@ -53,8 +53,7 @@ void sigstop_begin(struct process *p, s32 signo)
 	{
 		struct task *t = list_entry(pos, struct task, thread_link);
 
-		if (t->state == TASK_SLEEPING)
-			sched_wake(t);
+		sched_interrupt(t);
 	}
 }
 

@@ -107,7 +107,6 @@ struct task *task_new_init(const struct boot_block *b)
 	struct task *t = task_alloc();
 	struct process *p = process_new(NULL);
 	struct sighand *s = kzalloc(sizeof(*s));
-	u32 cpus = b->ncpus ? b->ncpus : 1;
 
 	if (!t || !p || !s)
 		return NULL; /* the caller ends the sandbox */
@@ -122,7 +121,7 @@ struct task *task_new_init(const struct boot_block *b)
 	p->leader = t;
 	init_identity(t, b);
 	init_signals(t, s, b);
-	t->sched_affinity = cpus >= 64 ? ~0ull : (1ull << cpus) - 1;
+	t->sched_affinity = sched_cpus_present();
 	plat_fpu_init(t);
 	return t;
 }
@@ -172,6 +171,7 @@ static void clone_state(struct task *t, struct task *from, u64 flags)
 	t->timer_slack = from->timer_slack;
 	t->keep_caps = from->keep_caps;
 	t->sched_affinity = from->sched_affinity;
+	t->last_cpu = from->last_cpu;
 	if (!from->sched_reset_on_fork) {
 		t->nice = from->nice;
 		t->sched_policy = from->sched_policy;
@@ -189,6 +189,7 @@ static void clone_state(struct task *t, struct task *from, u64 flags)
 	if (!(flags & CLONE_VM)) {
 		t->rseq_addr = from->rseq_addr;
 		t->rseq_sig = from->rseq_sig;
+		t->rseq_cpu = from->rseq_cpu;
 	}
 }
 

@@ -129,6 +129,11 @@ struct task {
 	struct list all_link;	 /* kernel.tasks */
 	struct list thread_link; /* process.threads */
 	struct kctx kctx;
+	struct cpu *cpu;  /* that it runs on, or NULL */
+	u32 last_cpu;	  /* and did last */
+	bool in_user;	  /* went to user mode and has not been heard of since */
+	u64 switches;	  /* how often it was taken off a processor */
+	u64 queued_at;	  /* since when it waits for one */
 	struct ktimer sleep_timer;
 	bool wake_pending; /* woken before it went to sleep */
 	bool timed_out;
@@ -179,7 +184,8 @@ struct task {
 	bool group_exiting; /* told to leave by exit_group or execve of another thread */
 	u64 rseq_addr;
 	u32 rseq_sig;
-	u64 rseq_switches; /* stats.switches when it last went to user mode */
+	u64 rseq_switches; /* `switches` when it last went to user mode */
+	u32 rseq_cpu;	   /* the processor's number as the program was told it */
 	u64 sched_affinity;
 	s32 nice;
 	s32 sched_policy, sched_priority;
@@ -246,9 +252,13 @@ struct process {
 	char dead_comm[16];	    /* of a zombie */
 };
 
+#define CPUS_MAX 64 /* bits of task.sched_affinity */
 struct cpu {
+	u32 id;
 	struct task *task; /* running; NULL in the scheduler */
 	struct kctx sched; /* the scheduler's context */
+	bool idle;	   /* sleeps without the lock, and nobody has woken it yet */
+	u64 kick_set;	   /* what plat_set_kick was last told */
 };
 
 struct kstats {
@@ -260,7 +270,10 @@ struct kstats {
 struct kernel {
 	const struct boot_block *boot;
 	volatile struct boot_clock *clock;
-	struct cpu cpu;
+	struct cpu cpus[CPUS_MAX];
+	u32 ncpus, nidle;
+	struct cpu *timekeeper; /* the idle processor that wakes for the first timer, or NULL */
+	u64 timekeeper_at;	/* when it does */
 	struct list runq;
 	struct list tasks;
 	struct list processes;
@@ -285,16 +298,16 @@ struct kernel {
 	u64 xcr0;
 	u64 absent_seen[8]; /* bitmap of absent calls already named under -v */
 	bool verbose, trace, ended;
-	u64 kick_set; /* what plat_set_kick was last told */
 	u64 random_state[16];
 };
 
-/* The one kernel of this address space and the task on the processor. */
+/* The one kernel of this address space and the task on this processor. */
 extern struct kernel *kern;
-#define current (kern->cpu.task)
+#define current (plat_cpu()->task)
 
 /* core/boot.c: builds the kernel from the boot block and runs it until the program ends. Does not
- * return in the guest home; in the host home returns when EXIT was sent. */
+ * return in the guest home; in the host home returns when EXIT was sent. core_run is called once on
+ * each processor, with the lock. */
 void core_boot(struct kernel *k, const struct boot_block *boot);
 void core_run(struct kernel *k);
 /* Ends the sandbox with a status as wait(2): reports EXIT and leaves the calling task's context. */
@@ -310,9 +323,21 @@ void sched_exit_current(void) __attribute__((noreturn));
 void sched_make_runnable(struct task *t); /* a new task */
 void sched_poll_events(bool wait);	  /* take events off the channel, run due timers */
 void sched_finish_switch(void);		  /* first thing in a context just switched to */
-void sched_update_kick(struct task *t);	  /* before user mode: say when the next kick is due */
+void sched_before_user(struct task *t);	  /* says when the next kick is due, gives work away */
+/* Somebody else is to have this processor: t's slice is over, or it may not run here any more. */
+bool sched_must_yield(struct task *t);
+/* t is to look at what has changed for it: wakes it, or brings it back from user mode. */
+void sched_interrupt(struct task *t);
+u64 sched_cpus_present(void); /* a bit each */
+/* Until every other task sleeps or is gone. */
+void sched_drain(void);
+/* The kernel has ended: every other processor is to notice. */
+void sched_end_others(void);
+/* And this context is not wanted any more. */
+_Noreturn void sched_abandon(void);
 /* core/time.c */
 u64 clock_mono_ns(void);
+u64 clock_since(u64 mono_ns); /* 0 if that is still to come: two processors' counters may differ a bit */
 u64 clock_real_ns(void);
 u64 clock_boot_ns(void);
 u64 clock_raw_ns(void);

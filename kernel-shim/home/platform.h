@@ -4,8 +4,8 @@
  * own files (home/guest: ring 0 of a VM; home/host: in the launcher, over an engine that runs user
  * code; tests link home/host with a fake engine). The core calls nothing else of the outside.
  *
- * One kernel lock guards the core; every function here is called with it held. plat_user_run and
- * a WAIT on the channel drop it while user code runs or nothing does.
+ * One kernel lock guards the core; every function here is called with it held. It is dropped only
+ * in plat_user_run, while user code runs, and in plat_idle and plat_lock_pause.
  */
 #ifndef HOME_PLATFORM_H
 #define HOME_PLATFORM_H
@@ -16,6 +16,7 @@
 struct task;
 struct mm;
 struct kernel;
+struct cpu;
 
 /* -- physical memory: RAM is [0, mem_size) of guest-physical addresses -- */
 extern u8 *plat_physmap; /* pointer to physical address 0; set before core_boot */
@@ -41,8 +42,8 @@ void plat_pgd_init(u64 *pgd);
 void plat_pgd_destroy(struct mm *mm);
 /* mm is a new copy of old, which never ran. 0 or -ENOMEM. */
 int plat_mm_forked(struct mm *mm, struct mm *old);
-/* Entries for [va, va + npages * 4096) of mm were removed or lost rights. Cheap if mm is not
- * loaded. */
+/* Entries for [va, va + npages * 4096) of mm were removed or lost rights: no processor uses the old
+ * ones after this. Cheap if mm is not loaded. */
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages);
 /* Page-table frames of mm are about to be freed or were just freed. */
 void plat_tables_freed(struct mm *mm);
@@ -63,6 +64,21 @@ void plat_fpu_init(struct task *t); /* fill t->fpu with the initial state */
 /* t ends: forget any of its state still in a vCPU. */
 void plat_fpu_drop(struct task *t);
 
+/* -- processors: each runs the scheduler, one task at a time -- */
+/* The one that runs this code. A context may go on on another one after each switch (and after
+ * whatever waits), so the answer is not to be kept: hence a function, and one that the compiler
+ * cannot look into. */
+struct cpu *plat_cpu(void);
+/* If c runs user code it returns with TRAP_KICK soon. What it is to see then was written before. */
+void plat_kick_cpu(struct cpu *c);
+/* Returns when every processor but this one that ran user code of mm (NULL: of any) has left it. */
+void plat_cpus_leave(struct mm *mm);
+/* Sleeps without the lock until plat_wake_cpu, or CLOCK_MONOTONIC deadline; may return early. */
+void plat_idle(u64 deadline);
+void plat_wake_cpu(struct cpu *c);
+/* Lets the others have the lock for a moment. */
+void plat_lock_pause(void);
+
 /* -- kernel contexts: each task has a kernel stack -- */
 struct kctx {
 	u64 rsp;	  /* everything else is saved on the stack */
@@ -82,7 +98,8 @@ bool plat_events_pending(void); /* host set ring->events */
 
 /* -- clock -- */
 u64 plat_tsc(void);
-/* Wanted: a TRAP_KICK at CLOCK_MONOTONIC when_ns at the latest (0: none wanted). May come early. */
+/* Wanted: a TRAP_KICK on this processor at CLOCK_MONOTONIC when_ns at the latest (0: none wanted).
+ * May come early. */
 void plat_set_kick(u64 when_ns);
 
 /* -- end -- */

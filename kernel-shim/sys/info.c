@@ -101,7 +101,7 @@ long sys_getrandom(struct task *t, const u64 *a)
 		if (done % PAGE_SIZE == 0 && done < len) {
 			if (signal_pending(t))
 				break;
-			if (!list_empty(&kern->runq) && clock_mono_ns() >= t->slice_end)
+			if (sched_must_yield(t))
 				sched_yield_current();
 		}
 	}

@@ -10,6 +10,7 @@
 #include <linux/sched.h>
 
 #include "core/cred.h"
+#include "core/signal.h"
 #include "mm/mm.h"
 #include "sys/sys.h"
 #include "sys/uapi.h"
@@ -32,13 +33,6 @@ long sys_sched_yield(struct task *t, const u64 *a)
 
 /* -- processors -- */
 
-static u64 cpus_present(void)
-{
-	u32 n = kern->boot->ncpus ? kern->boot->ncpus : 1;
-
-	return n >= 64 ? ~0ull : (1ull << n) - 1;
-}
-
 long sys_sched_getaffinity(struct task *t, const u64 *a)
 {
 	u32 len = (u32)a[1];
@@ -50,7 +44,7 @@ long sys_sched_getaffinity(struct task *t, const u64 *a)
 	target = task_or_self(t, (s32)a[0]);
 	if (!target)
 		return -ESRCH;
-	mask = target->sched_affinity & cpus_present();
+	mask = target->sched_affinity & sched_cpus_present();
 	return copy_to_user(a[2], &mask, MASK_BYTES) ? -EFAULT : MASK_BYTES;
 }
 
@@ -67,16 +61,18 @@ long sys_sched_setaffinity(struct task *t, const u64 *a)
 		return -ESRCH;
 	if (!cred_same_user(&t->cred, &target->cred))
 		return -EPERM;
-	mask &= cpus_present();
+	mask &= sched_cpus_present();
 	if (!mask)
 		return -EINVAL;
 	target->sched_affinity = mask;
+	if (target->cpu) /* perhaps one that it may not run on any more */
+		sched_interrupt(target);
 	return 0;
 }
 
 long sys_getcpu(struct task *t, const u64 *a)
 {
-	if (a[0] && put_user_u32(a[0], 0))
+	if (a[0] && put_user_u32(a[0], plat_cpu()->id))
 		return -EFAULT;
 	if (a[1] && put_user_u32(a[1], 0))
 		return -EFAULT;
@@ -354,6 +350,7 @@ long sys_membarrier(struct task *t, const u64 *a)
 	/* a command is allowed once its registration, the next higher bit, was seen */
 	if ((cmd & private) && !(t->proc->membarrier & (cmd << 1)))
 		return -EPERM;
+	plat_cpus_leave(cmd & private ? t->mm : NULL); /* leaving user mode is a full barrier */
 	return 0;
 }
 
@@ -387,11 +384,11 @@ long sys_rseq(struct task *t, const u64 *a)
 		return -EINVAL;
 	if (addr >= USER_VA_END - len)
 		return -EFAULT;
-	memset(&area, 0, sizeof(area)); /* cpu_id_start and cpu_id: 0, now and for ever */
-	if (copy_to_user(addr, &area, offsetof(struct rseq, rseq_cs)))
+	memset(&area, 0, sizeof(area));
+	if (copy_to_user(addr, &area, offsetof(struct rseq, rseq_cs)) || rseq_tell_cpu(t, addr))
 		return -EFAULT;
 	t->rseq_addr = addr;
 	t->rseq_sig = sig;
-	t->rseq_switches = kern->stats.switches;
+	t->rseq_switches = t->switches;
 	return 0;
 }

@@ -157,10 +157,12 @@ int __vdso_clock_getres(int32_t clock, struct vdso_timespec *res)
 	}
 }
 
-/* The shim runs programs on one processor (struct kernel.cpu). */
+/* Nothing in user mode tells which of the shim's processors this is: its kernel does. */
 long __vdso_getcpu(uint32_t *cpu, uint32_t *node, void *unused)
 {
 	(void)unused;
+	if (vdso_clock.ncpus > 1)
+		return call2(__NR_getcpu, (long)cpu, (long)node);
 	if (cpu)
 		*cpu = 0;
 	if (node)

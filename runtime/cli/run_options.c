@@ -54,7 +54,7 @@ static const struct argp_option options[] = {
 	{"mem", KEY_MEM, "SIZE", 0, "Memory, such as 512M or 2G (default: 1G)", 0},
 	{"timeout", KEY_TIMEOUT, "DURATION", 0, "Kill it after 10, 1.5s, 2m; exit code 124", 0},
 	{"pids", KEY_PIDS, "N", 0, "Most processes and threads (default: 4096)", 0},
-	{"cpus", KEY_CPUS, "N", 0, "CPUs; this version runs one", 0},
+	{"cpus", KEY_CPUS, "N", 0, "CPUs that run the program's threads; by default 1", 0},
 
 	{0, 0, 0, 0, "How it is run:", 4},
 	{"backend", KEY_BACKEND, "auto|kvm|process", 0, "Which virtualization (SANDBOX_BACKEND)",

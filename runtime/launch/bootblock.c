@@ -160,7 +160,7 @@ static int fill(struct launch *l, struct builder *b)
 	k->window_gpa = BOOT_WINDOW_GPA;
 	k->window_size = l->mem.window_size;
 	k->ring_stride = sizeof(struct chan_ring);
-	k->ncpus = 1;
+	k->ncpus = c->cpus;
 	k->flags = (c->verbose ? BOOT_F_VERBOSE : 0) | (c->trace ? BOOT_F_TRACE : 0) |
 		   (c->stats ? BOOT_F_STATS : 0);
 	k->path = add_string(b, c->program);
@@ -215,6 +215,7 @@ int launch_bootblock_build(struct launch *l)
 	}
 	l->clock = (struct boot_clock *)(l->mem.ram + clock_gpa);
 	l->vclock = (struct boot_clock *)(l->mem.ram + vclock_gpa);
+	l->clock->ncpus = l->vclock->ncpus = l->c->cpus;
 	l->ring = (struct chan_ring *)(l->mem.ram + ring_gpa);
 	l->boot = (struct boot_block *)(l->mem.ram + boot_gpa);
 	b.base = l->mem.ram + boot_gpa;

@@ -46,7 +46,7 @@ static int process_prepare(struct launch *l)
 		return -ENOMEM;
 	l->home_state = h;
 	r = process_vm_create(&h->vm, &caps, l->ram_fd);
-	return r ? r : host_process_create(&h->engine, h->vm, l->shared_start);
+	return r ? r : host_process_create(&h->engine, h->vm, l->shared_start, l->c->cpus);
 }
 
 static int process_fork(struct launch *l, bool pid_namespace)

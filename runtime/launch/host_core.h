@@ -5,7 +5,8 @@
 #include "kernel-shim/home/host/host.h"
 #include "runtime/launch/launch_internal.h"
 
-/* Closes this thread's jail and runs the core on it, to the end. ioctls: what the engine needs. */
+/* Runs the core to the end, on this thread and on one more for each processor after the first; each
+ * closes its jail. ioctls: what the engine needs. */
 int launch_core_run(struct launch *l, const struct host_engine_ops *engine, void *engine_arg,
 	const unsigned long *ioctls, size_t nioctls);
 

@@ -19,6 +19,7 @@
 
 #define LAUNCH_HAVE_GUEST 1		  /* home guest is in this build */
 #define LAUNCH_MEM_MAX	  BOOT_WINDOW_GPA /* RAM ends where the file window begins */
+#define LAUNCH_CPUS_MAX	  64
 
 enum launch_home {
 	LAUNCH_HOME_AUTO,  /* guest where the host has real virtualization, else host */
@@ -59,7 +60,7 @@ struct launch_config {
 	struct launch_mount *mounts;
 	unsigned nmounts;
 	uint64_t mem_size; /* bytes, page-aligned */
-	uint32_t cpus;
+	uint32_t cpus; /* more than one: backends with processes only */
 	uint32_t pids_max;
 	uint64_t timeout_ns; /* wall time; 0: none */
 	uint32_t uid, gid;

@@ -34,9 +34,9 @@ static int check_request(const struct policy_request *r, struct policy_error *e)
 {
 	char size[16], most[16];
 
-	if (r->cpus > 1)
-		return policy_fail(e, POLICY_FAILED,
-			"--cpus %u: this version runs one CPU; leave it out", r->cpus);
+	if (!r->cpus || r->cpus > LAUNCH_CPUS_MAX)
+		return policy_fail(
+			e, POLICY_FAILED, "--cpus %u: want 1 to %d", r->cpus, LAUNCH_CPUS_MAX);
 	policy_format_size(size, r->mem);
 	if (r->mem < MEM_MIN)
 		return policy_fail(e, POLICY_FAILED,
@@ -223,6 +223,16 @@ static const char *choose_execfn(const struct policy *p, const struct policy_req
 	return r->program;
 }
 
+/* In a VM the shim has one vCPU, in either home. */
+static int check_cpus(const struct policy_machine *m, uint32_t cpus, struct policy_error *e)
+{
+	if (cpus == 1 || m->backend->processes)
+		return 0;
+	return policy_fail(e, POLICY_FAILED,
+		"--cpus %u: backend %s runs one CPU; --backend process runs more", cpus,
+		m->backend->name);
+}
+
 static void fill_config(struct policy *p, const struct policy_request *r)
 {
 	struct launch_config *c = &p->config;
@@ -241,7 +251,7 @@ static void fill_config(struct policy *p, const struct policy_request *r)
 	c->mounts = p->view.mounts;
 	c->nmounts = p->view.n;
 	c->mem_size = (r->mem + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-	c->cpus = 1;
+	c->cpus = r->cpus;
 	c->pids_max = r->pids;
 	c->timeout_ns = r->timeout_ns;
 	c->uid = p->identity.uid;
@@ -279,6 +289,8 @@ int policy_build(const struct policy_request *r, struct policy **out, struct pol
 			p->note, sizeof p->note);
 	if (!err) /* last: it makes a trial VM */
 		err = policy_machine_choose(r->backend, r->home, r->require_vm, &p->machine, e);
+	if (!err)
+		err = check_cpus(&p->machine, r->cpus, e);
 	if (err) {
 		policy_free(p);
 		return err;

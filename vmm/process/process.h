@@ -8,8 +8,9 @@
  * struct process_vm can reach all of it, whatever they were told to map (filter.c). Everything that
  * comes from a space is written by the program.
  *
- * Errors are 0 or -errno. One thread uses a process_vm; process_kick is for any thread and for
- * signal handlers.
+ * Errors are 0 or -errno. Several threads may run spaces at the same time, each with a runner of its
+ * own: process_run of different runners and process_kick need no lock. Every other call does: one
+ * for a process_vm, and none on a space that runs.
  */
 #ifndef PROCESS_PROCESS_H
 #define PROCESS_PROCESS_H
@@ -21,6 +22,7 @@
 #include "vmm/process/layout.h"
 
 struct process_vm;
+struct process_runner;
 struct process_space;
 
 /* What this processor has. */
@@ -46,8 +48,11 @@ void process_vm_destroy(struct process_vm *vm);
 int process_file_add(struct process_vm *vm, int fd);
 void process_file_remove(struct process_vm *vm, int number);
 
-/* An empty address space. */
-int process_space_create(struct process_vm *vm, struct process_space **out);
+/* What a thread runs spaces with. It lives as long as vm. */
+int process_runner_create(struct process_vm *vm, struct process_runner **out);
+
+/* An empty address space, for r to run. */
+int process_space_create(struct process_runner *r, struct process_space **out);
 void process_space_destroy(struct process_space *s);
 
 /* Queues an operation for before the next run. */
@@ -100,8 +105,9 @@ struct process_exit {
 };
 /* Does the queued operations and runs user code until something happens. */
 void process_run(struct process_space *s, struct process_exit *out);
-/* The running or the next run ends with PROCESS_KICK or PROCESS_NOT_RUN soon. */
-void process_kick(struct process_vm *vm);
+/* The running or the next run of r ends with PROCESS_KICK or PROCESS_NOT_RUN soon. Any thread,
+ * signal handlers. */
+void process_kick(struct process_runner *r);
 
 struct process_stats {
 	uint64_t exits[PROCESS_EXIT_KINDS];

@@ -11,8 +11,21 @@
 #define IDLE_MAX      8	   /* processes kept for the next address space */
 #define PATIENCE_IDLE 10   /* as process_vm.patience, for one of those to answer */
 
+/* Counts are added to by its own thread while it runs, and by whoever asks its spaces for
+ * something. */
+struct process_runner {
+	struct process_vm *vm;
+	struct process_runner *next; /* process_vm.runners */
+	_Atomic int running;	     /* pidfd of the space that runs user code, or -1 */
+	_Atomic bool kicked;	     /* a kick that no run has answered */
+	_Atomic uint32_t spin_turns; /* how long looking for the turn pays, learned */
+	_Atomic uint64_t exits[PROCESS_EXIT_KINDS];
+	_Atomic uint64_t ops, slept;
+};
+
 struct process_space {
 	struct process_vm *vm;
+	struct process_runner *runner;
 	uint32_t number; /* of its context */
 	int pidfd;
 	struct stub_ctx *ctx; /* shared with the program */
@@ -38,13 +51,16 @@ struct process_vm {
 	struct process_space *idle;
 	uint32_t nidle;
 	struct process_space *dying; /* killed, and perhaps not gone yet */
-	_Atomic int running;	     /* pidfd of the space that runs user code, or -1 */
-	_Atomic bool kicked;	     /* a kick that no run has answered */
-	uint32_t spin_turns;	     /* how long looking for the turn pays, learned */
-	bool may_spin;		     /* more than one processor */
+	struct process_runner *runners;
+	bool may_spin;	   /* more than one processor */
 	uint32_t patience; /* looks at a space that does not give its turn back, 20 ms each */
-	struct process_stats stats;
+	uint64_t spawned;
 };
+
+static inline void process_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
 
 /* filter.c: the system-call filter of a space, into c. */
 int process_filter_build(struct stub_const *c);

@@ -31,7 +31,7 @@ static int spawn(struct process_vm *vm, struct process_space *s)
 		process_context_unused(vm, s->number);
 		return r ? r : -EPIPE;
 	}
-	vm->stats.spawned++;
+	vm->spawned++;
 	return 0;
 }
 
@@ -128,7 +128,7 @@ static int do_turn_within(
 		return r;
 	c->flags = flags;
 	c->nops = s->nops;
-	s->vm->stats.ops += s->nops;
+	process_count(&s->runner->ops, s->nops);
 	s->nops = 0;
 	process_give_turn(s);
 	r = process_wait_turn(s, patience);
@@ -251,13 +251,15 @@ static bool can_serve(struct process_space *s)
 	       ev.signo == SIGSEGV && ev.addr == STUB_LOW_END;
 }
 
-static struct process_space *idle_take(struct process_vm *vm)
+static struct process_space *idle_take(struct process_runner *runner)
 {
+	struct process_vm *vm = runner->vm;
 	struct process_space *s;
 
 	while ((s = vm->idle)) {
 		vm->idle = s->next;
 		vm->nidle--;
+		s->runner = runner;
 		if (can_serve(s))
 			return s;
 		process_space_kill(s);
@@ -265,9 +267,9 @@ static struct process_space *idle_take(struct process_vm *vm)
 	return NULL;
 }
 
-int process_space_create(struct process_vm *vm, struct process_space **out)
+int process_space_create(struct process_runner *runner, struct process_space **out)
 {
-	struct process_space *s = idle_take(vm);
+	struct process_space *s = idle_take(runner);
 	int r;
 
 	if (s) {
@@ -277,9 +279,10 @@ int process_space_create(struct process_vm *vm, struct process_space **out)
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	s->vm = vm;
+	s->vm = runner->vm;
+	s->runner = runner;
 	s->bases_dirty = true;
-	r = spawn(vm, s);
+	r = spawn(runner->vm, s);
 	if (r) {
 		free(s);
 		return r;
@@ -342,7 +345,7 @@ static void take_event(
 
 static void run(struct process_space *s, struct process_exit *out)
 {
-	struct process_vm *vm = s->vm;
+	struct process_runner *r = s->runner;
 	struct stub_event ev;
 
 	if (s->dead || wait_started(s)) {
@@ -351,32 +354,32 @@ static void run(struct process_space *s, struct process_exit *out)
 	}
 	put_registers(s);
 	/* a kick either sees the space that runs, or is seen here: both sides have full barriers */
-	atomic_store(&vm->running, s->pidfd);
-	if (atomic_exchange(&vm->kicked, false))
+	atomic_store(&r->running, s->pidfd);
+	if (atomic_exchange(&r->kicked, false))
 		out->kind = PROCESS_NOT_RUN;
 	else if (do_turn(s, run_flags(s), &ev))
 		out->kind = PROCESS_DIED;
 	else
 		take_event(s, &ev, out);
-	atomic_store(&vm->running, -1);
+	atomic_store(&r->running, -1);
 	if (out->kind == PROCESS_KICK || out->kind == PROCESS_NOT_RUN)
-		atomic_store(&vm->kicked, false); /* this is the answer */
+		atomic_store(&r->kicked, false); /* this is the answer */
 }
 
 void process_run(struct process_space *s, struct process_exit *out)
 {
 	memset(out, 0, sizeof(*out));
 	run(s, out);
-	s->vm->stats.exits[out->kind]++;
+	process_count(&s->runner->exits[out->kind], 1);
 }
 
-void process_kick(struct process_vm *vm)
+void process_kick(struct process_runner *r)
 {
 	int pidfd;
 
-	if (atomic_exchange(&vm->kicked, true))
+	if (atomic_exchange(&r->kicked, true))
 		return; /* one is on its way */
-	pidfd = atomic_load(&vm->running);
+	pidfd = atomic_load(&r->running);
 	if (pidfd >= 0)
 		syscall(SYS_pidfd_send_signal, pidfd, STUB_KICK_SIGNAL, NULL, 0);
 }

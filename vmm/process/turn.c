@@ -24,11 +24,27 @@ static bool turn_is_back(const struct stub_ctx *c)
 	return __atomic_load_n(&c->turn, __ATOMIC_ACQUIRE) != TURN_STUB;
 }
 
+static uint32_t spin_turns(struct process_runner *r)
+{
+	return atomic_load_explicit(&r->spin_turns, memory_order_relaxed);
+}
+
+static void learn(struct process_runner *r, bool paid)
+{
+	uint32_t n = spin_turns(r);
+
+	if (paid && n < SPIN_MAX)
+		n += n / 8 + 1;
+	else if (!paid && n > SPIN_MIN)
+		n -= n / 4;
+	atomic_store_explicit(&r->spin_turns, n, memory_order_relaxed);
+}
+
 void process_give_turn(struct process_space *s)
 {
 	struct stub_ctx *c = s->ctx;
 
-	c->spin = s->vm->may_spin ? s->vm->spin_turns : 0;
+	c->spin = s->vm->may_spin ? spin_turns(s->runner) : 0;
 	__atomic_exchange_n(&c->turn, TURN_STUB, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&c->stub_sleeps, __ATOMIC_SEQ_CST))
 		futex(&c->turn, FUTEX_WAKE, 1, NULL);
@@ -36,20 +52,16 @@ void process_give_turn(struct process_space *s)
 
 static bool look(struct process_space *s)
 {
-	struct process_vm *vm = s->vm;
-
-	if (!vm->may_spin)
+	if (!s->vm->may_spin)
 		return false;
-	for (uint32_t i = vm->spin_turns; i; i--) {
+	for (uint32_t i = spin_turns(s->runner); i; i--) {
 		if (turn_is_back(s->ctx)) {
-			if (vm->spin_turns < SPIN_MAX)
-				vm->spin_turns += vm->spin_turns / 8 + 1;
+			learn(s->runner, true);
 			return true;
 		}
 		__builtin_ia32_pause();
 	}
-	if (vm->spin_turns > SPIN_MIN)
-		vm->spin_turns -= vm->spin_turns / 4;
+	learn(s->runner, false);
 	return false;
 }
 
@@ -76,7 +88,7 @@ static bool given_up(struct watch *w, struct process_space *s, uint32_t patience
 	if (now - w->last_ns < LIVENESS_NS)
 		return false;
 	w->last_ns = now;
-	if (patience || atomic_load(&s->vm->kicked))
+	if (patience || atomic_load(&s->runner->kicked))
 		w->waited++;
 	return w->waited > (patience ? patience : s->vm->patience) || process_is_gone(s->pidfd, 0);
 }
@@ -87,7 +99,7 @@ static int sleep_for_turn(struct process_space *s, uint32_t patience)
 	struct watch w = {.last_ns = now_ns()};
 	struct stub_ctx *c = s->ctx;
 
-	s->vm->stats.slept++;
+	process_count(&s->runner->slept, 1);
 	while (!turn_is_back(c)) {
 		__atomic_exchange_n(&c->launcher_sleeps, 1, __ATOMIC_SEQ_CST);
 		if (!turn_is_back(c))

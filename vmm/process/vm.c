@@ -81,9 +81,7 @@ int process_vm_create(struct process_vm **out, const struct process_caps *caps, 
 	vm->ram_fd = ram_fd;
 	vm->control_fd = vm->socket = -1;
 	vm->caps = *caps;
-	vm->running = -1;
 	vm->may_spin = several_processors();
-	vm->spin_turns = SPIN_FIRST;
 	vm->patience = PATIENCE;
 	memset(vm->free, 0xff, sizeof(vm->free));
 	r = control_create(vm);
@@ -94,6 +92,21 @@ int process_vm_create(struct process_vm **out, const struct process_caps *caps, 
 		return r;
 	}
 	*out = vm;
+	return 0;
+}
+
+int process_runner_create(struct process_vm *vm, struct process_runner **out)
+{
+	struct process_runner *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->vm = vm;
+	atomic_init(&r->running, -1);
+	atomic_init(&r->spin_turns, SPIN_FIRST);
+	r->next = vm->runners;
+	vm->runners = r;
+	*out = r;
 	return 0;
 }
 
@@ -121,6 +134,10 @@ void process_vm_destroy(struct process_vm *vm)
 		waitpid(vm->zygote_pid, NULL, 0);
 	spaces_free(vm->idle);
 	spaces_free(vm->dying);
+	for (struct process_runner *r = vm->runners, *next; r; r = next) {
+		next = r->next;
+		free(r);
+	}
 	if (vm->control)
 		munmap(vm->control, CONTROL_SIZE);
 	if (vm->control_fd >= 0)
@@ -154,5 +171,11 @@ const char *process_exit_name(enum process_exit_kind kind)
 
 void process_stats(const struct process_vm *vm, struct process_stats *out)
 {
-	*out = vm->stats;
+	*out = (struct process_stats){.spawned = vm->spawned};
+	for (struct process_runner *r = vm->runners; r; r = r->next) {
+		for (int i = 0; i < PROCESS_EXIT_KINDS; i++)
+			out->exits[i] += r->exits[i];
+		out->ops += r->ops;
+		out->slept += r->slept;
+	}
 }

@@ -343,6 +343,34 @@ void guest_kernel_trap(struct guest_trap *f)
 	plat_panic(why);
 }
 
+/* -- processors: there is one -- */
+
+struct cpu *plat_cpu(void)
+{
+	return &kern->cpus[0];
+}
+
+void plat_kick_cpu(struct cpu *c)
+{
+}
+
+void plat_cpus_leave(struct mm *mm)
+{
+}
+
+void plat_idle(u64 deadline)
+{
+	plat_panic("one processor waits for the host, not for another");
+}
+
+void plat_wake_cpu(struct cpu *c)
+{
+}
+
+void plat_lock_pause(void)
+{
+}
+
 /* -- kernel contexts -- */
 
 int plat_kctx_init(struct kctx *c, void (*fn)(void *), void *arg)

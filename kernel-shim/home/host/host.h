@@ -4,7 +4,9 @@
  * engine interface: how user code is run. Engines: trap (a vCPU whose ring 0 is a handful of
  * instructions), process (trapped processes of the host); tests bring their own.
  *
- * The core runs on the thread that calls host_home_run, with tasks as contexts of their own stacks.
+ * Each processor of the sandbox is a thread that calls host_home_run; the core runs on them, one at a
+ * time (the kernel lock), with tasks as contexts of their own stacks. Engines are called with the
+ * lock, on a processor's thread.
  */
 #ifndef HOME_HOST_HOST_H
 #define HOME_HOST_HOST_H
@@ -19,7 +21,10 @@ struct host_home;
 
 struct host_engine_ops {
 	const char *name;
-	/* As plat_user_run. Called on the core's thread, on the task's kernel stack. */
+	/* On the thread of processor `cpu`, before all others. 0 or -errno. May be absent. */
+	int (*cpu_begin)(void *engine, u32 cpu);
+	/* As plat_user_run. Called on the task's kernel stack. Engines that let user code run in
+	 * parallel call host_user_begin and host_user_end around it. */
 	void (*run)(void *engine, struct task *t);
 	/* mm is a copy of old. 0 or -ENOMEM. May be absent. */
 	int (*mm_forked)(void *engine, struct mm *mm, struct mm *old);
@@ -34,8 +39,11 @@ struct host_engine_ops {
 	void (*fpu_save)(void *engine, struct task *t);
 	void (*fpu_load)(void *engine, struct task *t);
 	void (*fpu_drop)(void *engine, struct task *t);
-	/* Make run() return TRAP_KICK at monotonic time when_ns (0: cancel). */
+	/* Make run() return TRAP_KICK at monotonic time when_ns (0: cancel); on this processor. */
 	void (*set_kick)(void *engine, u64 when_ns);
+	/* Make run() return TRAP_KICK soon on processor `cpu`, another one. Absent where there is
+	 * one. */
+	void (*kick)(void *engine, u32 cpu);
 };
 
 struct host_home_config {
@@ -56,7 +64,21 @@ struct host_home_config {
 	__attribute__((noreturn)) void (*panic)(void *arg, const char *why);
 };
 
-/* Runs the sandbox until its first program ends. 0, or -errno when it could not be built. */
-int host_home_run(const struct host_home_config *c);
+/* Takes the kernel lock and builds the sandbox. 0, or -errno when it could not be built. */
+int host_home_boot(const struct host_home_config *c);
+/* Runs the sandbox on processor `cpu` until its first program ends. Processor 0 is the thread that
+ * called host_home_boot, which drops the lock when there is nothing to do; the others' threads come
+ * after that. */
+void host_home_run(u32 cpu);
+/* All processors have left. */
+void host_home_free(void);
+
+/* User code of mm runs on this processor between these two, without the lock. */
+void host_user_begin(struct mm *mm);
+void host_user_end(void);
+/* Does user code of mm (NULL: any) run on `cpu`? Only if it is another processor. */
+bool host_user_runs(u32 cpu, const struct mm *mm);
+/* Until it has left user mode. It was kicked. */
+void host_user_wait(u32 cpu);
 
 #endif

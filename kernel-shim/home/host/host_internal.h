@@ -10,6 +10,10 @@ struct host_home {
 };
 extern struct host_home host_home;
 
+/* cpu.c: this thread is processor `cpu` from now on; it has or takes the lock. */
+void host_cpu_begin(u32 cpu);
+void host_cpu_end(void);
+
 /* memcpy between memory of which one side may be a file mapping that has lost its pages: 0, or
  * -EFAULT instead of SIGBUS. */
 int host_soft_copy_init(void); /* installs the SIGBUS handler */

@@ -218,10 +218,9 @@ void plat_halt(void)
 	/* the scheduler's context sees kernel.ended and returns from core_run */
 }
 
-int host_home_run(const struct host_home_config *c)
+int host_home_boot(const struct host_home_config *c)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
-
 	int r;
 
 	if (!k)
@@ -233,10 +232,22 @@ int host_home_run(const struct host_home_config *c)
 	}
 	host_home.c = *c;
 	plat_physmap = c->ram;
+	host_cpu_begin(0);
 	core_boot(k, c->boot);
-	core_run(k);
-	/* Tasks still hanging on wait queues keep their stacks: the process ends with them. */
-	free(k);
-	kern = NULL;
 	return 0;
+}
+
+void host_home_run(u32 cpu)
+{
+	if (cpu)
+		host_cpu_begin(cpu);
+	core_run(kern);
+	host_cpu_end();
+}
+
+void host_home_free(void)
+{
+	/* Tasks still hanging on wait queues keep their stacks: the process ends with them. */
+	free(kern);
+	kern = NULL;
 }

@@ -16,61 +16,84 @@ _Static_assert(sizeof(struct stub_regs) == sizeof(struct user_regs) &&
 	"registers are copied as they are");
 
 enum { VEC_GP = 13, VEC_PF = 14 };
+#define AT_ONCE_MAX	  4096u /* pages: some thousand operations cost as much as a hundred faults */
 #define PF_ERR_FETCH_USER 0x14u
 
 /* -- spaces -- */
 
-static struct host_space *space_of(struct mm *mm)
-{
-	return (struct host_space *)mm->home_private[0];
-}
-
 static void space_free(struct host_space *s)
 {
+	if (!s)
+		return;
 	if (s->space)
 		process_space_destroy(s->space);
 	mirror_clear(&s->mirror);
-	free(s->patches.list);
-	list_del(&s->link);
 	free(s);
 }
 
-static struct host_space *space_new(struct host_process *e, struct mm *mm)
+static void mm_free(struct host_process *e, struct host_mm *m)
+{
+	for (u32 i = 0; i < e->ncpus; i++)
+		space_free(m->on[i]);
+	free(m->patches.list);
+	list_del(&m->link);
+	free(m);
+}
+
+static struct host_mm *mm_get_own(struct host_process *e, struct mm *mm)
+{
+	struct host_mm *m = host_mm(mm);
+
+	if (m)
+		return m;
+	m = calloc(1, sizeof(*m) + e->ncpus * sizeof(m->on[0]));
+	if (!m)
+		return NULL;
+	list_add(&e->mms, &m->link);
+	mm->home_private[0] = (u64)m;
+	return m;
+}
+
+/* What other processors have brought in comes at once, where it is not too much. */
+static struct host_space *space_new(struct mm *mm)
 {
 	struct host_space *s = calloc(1, sizeof(*s));
 
-	if (!s)
-		return NULL;
-	list_add(&e->spaces, &s->link);
-	mm->home_private[0] = (u64)s;
+	if (s && kern->ncpus > 1 && mm->rss_pages <= AT_ONCE_MAX)
+		space_stale(s, kern->user_va_start, kern->user_va_end);
 	return s;
 }
 
-/* The space of mm; NULL if there can be none. */
+/* The space of mm on this processor; NULL if there can be none. */
 static struct host_space *space_get(struct host_process *e, struct mm *mm)
 {
-	struct host_space *s = space_of(mm);
+	u32 cpu = plat_cpu()->id;
+	struct host_mm *m = mm_get_own(e, mm);
+	struct host_space *s;
 
-	if (!s)
-		s = space_new(e, mm);
+	if (!m)
+		return NULL;
+	if (!m->on[cpu])
+		m->on[cpu] = space_new(mm);
+	s = m->on[cpu];
 	if (!s || s->space)
 		return s;
-	if (process_space_create(e->vm, &s->space)) {
+	if (process_space_create(e->cpu[cpu].runner, &s->space)) {
 		s->space = NULL;
 		return NULL;
 	}
-	patch_restore(s);
+	patch_restore(&m->patches, s);
 	return s;
 }
 
 static int process_mm_forked(void *engine, struct mm *mm, struct mm *old)
 {
-	const struct host_space *from = space_of(old);
-	struct host_space *s = from ? space_new(engine, mm) : NULL;
+	const struct host_mm *from = host_mm(old);
+	struct host_mm *m = from ? mm_get_own(engine, mm) : NULL;
 
 	if (!from)
 		return 0;
-	return s ? patch_copy(s, from) : -ENOMEM;
+	return m ? patch_copy(&m->patches, &from->patches) : -ENOMEM;
 }
 
 /* The process is gone: the program killed it. Another takes its place, with nothing mapped. */
@@ -85,52 +108,93 @@ static void space_lost(struct host_space *s)
 
 static void process_mm_gone(void *engine, struct mm *mm)
 {
-	struct host_space *s = space_of(mm);
+	struct host_mm *m = host_mm(mm);
 
-	(void)engine;
 	mm->home_private[0] = 0;
-	if (s)
-		space_free(s);
+	if (m)
+		mm_free(engine, m);
 }
 
-static void process_tlb_changed(void *engine, struct mm *mm, u64 va, u64 npages)
-{
-	struct host_space *s = space_of(mm);
+/* -- what is mapped has changed -- */
 
-	(void)engine;
-	if (s)
-		space_stale(s, va, va + npages * PAGE_SIZE);
+static void process_tlb_added(void *engine, struct mm *mm, u64 va, u64 npages)
+{
+	struct host_process *e = engine;
+	struct host_mm *m = host_mm(mm);
+
+	for (u32 i = 0; m && i < e->ncpus; i++)
+		if (m->on[i])
+			space_stale(m->on[i], va, va + npages * PAGE_SIZE);
+}
+
+/* What a processor has not mapped it cannot use, so it goes on. */
+void process_shoot_down(struct host_process *e, struct mm *mm, u64 lo, u64 hi)
+{
+	struct host_mm *m = host_mm(mm);
+	u64 kicked = 0;
+
+	for (u32 i = 0; m && i < e->ncpus; i++) {
+		if (!m->on[i] || !host_user_runs(i, mm) || !mirror_any(&m->on[i]->mirror, lo, hi))
+			continue;
+		process_kick(e->cpu[i].runner);
+		kicked |= 1ull << i;
+	}
+	for (; kicked; kicked &= kicked - 1)
+		host_user_wait((u32)__builtin_ctzll(kicked));
+}
+
+static void process_tlb_flush(void *engine, struct mm *mm, u64 va, u64 npages)
+{
+	process_tlb_added(engine, mm, va, npages);
+	process_shoot_down(engine, mm, va, va + npages * PAGE_SIZE);
 }
 
 /* -- FPU: stays in the space until another task of it runs -- */
 
+/* Where t's state is: nowhere, or in a space whose process does not run, or t would not be here. */
+static struct host_space *fpu_home(struct host_process *e, struct task *t)
+{
+	struct host_mm *m = t->mm ? host_mm(t->mm) : NULL;
+
+	for (u32 i = 0; m && i < e->ncpus; i++)
+		if (m->on[i] && m->on[i]->fpu_owner == t)
+			return m->on[i];
+	return NULL;
+}
+
 static void process_fpu_save(void *engine, struct task *t)
 {
-	struct host_space *s = t->mm ? space_of(t->mm) : NULL;
+	struct host_space *s = fpu_home(engine, t);
 
-	(void)engine;
-	if (s && s->fpu_owner == t)
+	if (s)
 		process_fpu_get(s->space, t->fpu);
 }
 
-/* Not only in t's own space: a child of vfork has been in its parent's. */
+/* Not only in t's own spaces: a child of vfork has been in its parent's. */
 static void process_fpu_forget(void *engine, struct task *t)
 {
 	struct host_process *e = engine;
 
-	list_for_each(l, &e->spaces)
+	list_for_each(l, &e->mms)
 	{
-		struct host_space *s = list_entry(l, struct host_space, link);
+		struct host_mm *m = list_entry(l, struct host_mm, link);
 
-		if (s->fpu_owner == t)
-			s->fpu_owner = NULL;
+		for (u32 i = 0; i < e->ncpus; i++)
+			if (m->on[i] && m->on[i]->fpu_owner == t)
+				m->on[i]->fpu_owner = NULL;
 	}
 }
 
-static void fpu_switch(struct host_space *s, struct task *t)
+static void fpu_switch(struct host_process *e, struct host_space *s, struct task *t)
 {
+	struct host_space *other = s->fpu_owner == t ? NULL : fpu_home(e, t);
+
 	if (s->fpu_owner == t)
 		return;
+	if (other) { /* t ran on another processor before */
+		process_fpu_get(other->space, t->fpu);
+		other->fpu_owner = NULL;
+	}
 	if (s->fpu_owner)
 		process_fpu_get(s->space, s->fpu_owner->fpu);
 	process_fpu_set(s->space, t->fpu);
@@ -157,7 +221,7 @@ static void take_registers(struct host_space *s, struct task *t)
 	t->gs_base = b.gs;
 }
 
-static void take_call(struct host_space *s, struct task *t, const struct process_exit *x)
+static void take_call(struct host_process *e, struct task *t, const struct process_exit *x)
 {
 	if (t->regs.rip >= USER_VA_END) /* the vsyscall page, which is not there in a VM */
 		fault(t, VEC_PF, PF_ERR_FETCH_USER, t->regs.rip);
@@ -166,19 +230,19 @@ static void take_call(struct host_space *s, struct task *t, const struct process
 		fault(t, VEC_GP, 0x80 * 8 + 2, 0);
 	} else {
 		t->trap = (struct trap){.kind = TRAP_SYSCALL};
-		patch_count(s, t);
+		patch_count(e, t);
 	}
 }
 
-static void take_signal(struct host_space *s, struct task *t, const struct process_exit *x)
+static void take_signal(struct host_process *e, struct task *t, const struct process_exit *x)
 {
-	bool patched = (x->signo == SIGILL && patch_take_jump(s, t)) ||
-		       (x->signo == SIGTRAP && patch_take_step(s, t));
+	bool patched = (x->signo == SIGILL && patch_take_jump(t)) ||
+		       (x->signo == SIGTRAP && patch_take_step(t));
 
 	if (patched)
 		t->trap = (struct trap){.kind = TRAP_SYSCALL};
 	else if (x->signo == SIGSYS)
-		take_call(s, t, x);
+		take_call(e, t, x);
 	else if (x->signo == SIGBUS && x->trapno == VEC_PF)
 		t->trap = (struct trap){.kind = TRAP_BUS, .addr = x->addr};
 	else if (x->trapno == VEC_PF)
@@ -191,8 +255,9 @@ static void take_signal(struct host_space *s, struct task *t, const struct proce
  * be mapped even so cannot be had. */
 static bool take_failure(struct host_space *s, struct task *t, const struct process_exit *x)
 {
-	/* too many mappings (vm.max_map_count) */
-	bool again = (s64)x->error == -ENOMEM && !s->retried;
+	/* too many mappings (vm.max_map_count); or another processor has just taken the file away,
+	 * to give it back with more rights */
+	bool again = ((s64)x->error == -ENOMEM || (s64)x->error == -EBADF) && !s->retried;
 
 	s->retried = true;
 	space_reset(s);
@@ -202,7 +267,8 @@ static bool take_failure(struct host_space *s, struct task *t, const struct proc
 }
 
 /* true when t->trap is filled. */
-static bool take_exit(struct host_space *s, struct task *t, const struct process_exit *x)
+static bool take_exit(struct host_process *e, struct host_space *s, struct task *t,
+	const struct process_exit *x)
 {
 	switch (x->kind) {
 	case PROCESS_CALL:
@@ -211,7 +277,7 @@ static bool take_exit(struct host_space *s, struct task *t, const struct process
 		return true;
 	case PROCESS_SIGNAL:
 		take_registers(s, t);
-		take_signal(s, t, x);
+		take_signal(e, t, x);
 		return true;
 	case PROCESS_KICK:
 		take_registers(s, t);
@@ -229,14 +295,14 @@ static bool take_exit(struct host_space *s, struct task *t, const struct process
 	}
 }
 
-static void enter(struct host_space *s, struct task *t)
+static void enter(struct host_process *e, struct host_space *s, struct task *t)
 {
 	struct stub_regs *g = process_regs(s->space);
 
 	memcpy(g, &t->regs, sizeof(*g));
 	g->rflags = (t->regs.rflags & USER_RFLAGS_MASK) | 0x202;
 	process_bases_set(s->space, (struct process_bases){t->fs_base, t->gs_base});
-	fpu_switch(s, t);
+	fpu_switch(e, s, t);
 }
 
 static void process_run_task(void *engine, struct task *t)
@@ -257,9 +323,11 @@ static void process_run_task(void *engine, struct task *t)
 		}
 		if (space_sync(e, s, t->mm))
 			space_reset(s);
-		enter(s, t);
+		enter(e, s, t);
+		host_user_begin(t->mm);
 		process_run(s->space, &x);
-	} while (!take_exit(s, t, &x));
+		host_user_end();
+	} while (!take_exit(e, s, t, &x));
 	s->retried = false;
 }
 
@@ -269,38 +337,57 @@ static void process_set_kick(void *engine, u64 when_ns)
 {
 	struct host_process *e = engine;
 
-	kick_timer_set(&e->timer, when_ns);
+	kick_timer_set(&e->cpu[plat_cpu()->id].timer, when_ns);
+}
+
+static void process_kick_cpu(void *engine, u32 cpu)
+{
+	struct host_process *e = engine;
+
+	process_kick(e->cpu[cpu].runner);
+}
+
+static void on_kick_timer(void *runner)
+{
+	process_kick(runner);
+}
+
+static int process_cpu_begin(void *engine, u32 cpu)
+{
+	struct host_process *e = engine;
+
+	return kick_timer_make(&e->cpu[cpu].timer, on_kick_timer, e->cpu[cpu].runner);
 }
 
 const struct host_engine_ops host_process_ops = {
 	.name = "process",
+	.cpu_begin = process_cpu_begin,
 	.run = process_run_task,
-	.tlb_flush = process_tlb_changed,
-	.tlb_added = process_tlb_changed,
+	.tlb_flush = process_tlb_flush,
+	.tlb_added = process_tlb_added,
 	.mm_forked = process_mm_forked,
 	.mm_gone = process_mm_gone,
 	.fpu_save = process_fpu_save,
 	.fpu_load = process_fpu_forget,
 	.fpu_drop = process_fpu_forget,
 	.set_kick = process_set_kick,
+	.kick = process_kick_cpu,
 };
 
-static void on_kick_timer(void *engine)
+int host_process_create(
+	struct host_process **out, struct process_vm *vm, u64 shared_start, u32 ncpus)
 {
-	host_process_kick(engine);
-}
-
-int host_process_create(struct host_process **out, struct process_vm *vm, u64 shared_start)
-{
-	struct host_process *e = calloc(1, sizeof(*e));
-	int r;
+	struct host_process *e = ncpus <= CPUS_MAX ? calloc(1, sizeof(*e)) : NULL;
+	int r = 0;
 
 	if (!e)
 		return -ENOMEM;
 	e->vm = vm;
 	e->shared_start = shared_start;
-	list_init(&e->spaces);
-	r = kick_timer_make(&e->timer, on_kick_timer, e);
+	e->ncpus = ncpus;
+	list_init(&e->mms);
+	for (u32 i = 0; i < ncpus && !r; i++)
+		r = process_runner_create(vm, &e->cpu[i].runner);
 	if (r) {
 		free(e);
 		return r;
@@ -312,14 +399,16 @@ int host_process_create(struct host_process **out, struct process_vm *vm, u64 sh
 /* Address spaces that live on when the sandbox ends go here. */
 void host_process_destroy(struct host_process *e)
 {
-	kick_timer_delete(&e->timer);
-	while (!list_empty(&e->spaces))
-		space_free(list_entry(e->spaces.next, struct host_space, link));
+	for (u32 i = 0; i < e->ncpus; i++)
+		kick_timer_delete(&e->cpu[i].timer);
+	while (!list_empty(&e->mms))
+		mm_free(e, list_entry(e->mms.next, struct host_mm, link));
 	free(e->window);
 	free(e);
 }
 
 void host_process_kick(struct host_process *e)
 {
-	process_kick(e->vm);
+	for (u32 i = 0; i < e->ncpus; i++)
+		process_kick(e->cpu[i].runner);
 }

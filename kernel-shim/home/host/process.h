@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The process engine: user code in trapped processes of the host (vmm/process), one for each
- * address space. The core's page tables say what is mapped; the processes' mappings are a cache of
- * them, as a TLB is, kept up to date before user code runs.
+ * address space and processor that runs it. The core's page tables say what is mapped; the processes'
+ * mappings are a cache of them, as a processor's TLB is, kept up to date before user code runs.
  */
 #ifndef HOME_HOST_PROCESS_H
 #define HOME_HOST_PROCESS_H
@@ -15,10 +15,11 @@ struct host_process;
 extern const struct host_engine_ops host_process_ops;
 
 /* shared_start: guest-physical, the first byte of what the memfd of vm holds. vm stays the
- * caller's. All calls happen on the thread that called this. */
-int host_process_create(struct host_process **out, struct process_vm *vm, u64 shared_start);
+ * caller's. */
+int host_process_create(
+	struct host_process **out, struct process_vm *vm, u64 shared_start, u32 ncpus);
 void host_process_destroy(struct host_process *e);
-/* Any thread, signal handlers: make user code return TRAP_KICK soon. */
+/* Any thread: make user code return TRAP_KICK soon, on whichever processors there is some. */
 void host_process_kick(struct host_process *e);
 
 /* What the file window holds, as the service maps and unmaps it. fd stays the caller's. */

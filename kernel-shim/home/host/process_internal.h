@@ -45,23 +45,35 @@ struct patches {
 	} hits[HIT_PLACES];
 };
 
-/* The engine's half of a struct mm. */
+/* An address space on one processor. All of it is looked at and changed with the kernel lock, also
+ * while its process runs; only the process itself (space) is then left alone. */
 struct host_space {
-	struct list link; /* host_process.spaces */
 	struct process_space *space;
 	struct task *fpu_owner; /* whose FPU state the space holds */
 	struct mirror mirror;
-	struct patches patches;
 	bool retried; /* an operation failed and was tried again */
 	u32 nstale;
 	struct va_range stale[STALE_MAX]; /* may differ from the page tables */
 };
 
+/* The engine's half of a struct mm. */
+struct host_mm {
+	struct list link; /* host_process.mms */
+	struct patches patches;
+	struct host_space *on[]; /* each processor; NULL: it has not run there */
+};
+
+struct host_process_cpu {
+	struct process_runner *runner;
+	struct kick_timer timer;
+};
+
 struct host_process {
 	struct process_vm *vm;
 	u64 shared_start;
-	struct list spaces;
-	struct kick_timer timer;
+	u32 ncpus;
+	struct host_process_cpu cpu[CPUS_MAX];
+	struct list mms;
 	struct window_range *window; /* sorted by off */
 	u32 nwindow;
 };
@@ -71,6 +83,8 @@ struct host_process {
  * may exist. `make`: allocates (NULL: memory is out). */
 u64 *mirror_find(struct mirror *m, u64 va, bool make, u64 *skip);
 void mirror_clear(struct mirror *m);
+/* Is anything of [lo, hi) mapped? */
+bool mirror_any(struct mirror *m, u64 lo, u64 hi);
 
 /* process_sync.c */
 void space_stale(struct host_space *s, u64 lo, u64 hi);
@@ -80,16 +94,23 @@ int space_sync(struct host_process *e, struct host_space *s, struct mm *mm);
 /* Forgets all that is mapped, and queues that it goes. */
 void space_reset(struct host_space *s);
 
+/* process.c: no processor but this one is in user code of mm any more, if it could see [lo, hi). */
+void process_shoot_down(struct host_process *e, struct mm *mm, u64 lo, u64 hi);
+static inline struct host_mm *host_mm(struct mm *mm)
+{
+	return (struct host_mm *)mm->home_private[0];
+}
+
 /* process_patch.c */
 /* A system call of t trapped: after some times its place is patched. */
-void patch_count(struct host_space *s, struct task *t);
+void patch_count(struct host_process *e, struct task *t);
 /* The space has a new process: its table is empty. */
-void patch_restore(struct host_space *s);
-int patch_copy(struct host_space *to, const struct host_space *from);
+void patch_restore(const struct patches *p, struct host_space *s);
+int patch_copy(struct patches *to, const struct patches *from);
 /* Did this SIGILL (jump) or SIGTRAP (step) come from a patched place? Then t's registers are now as
  * after a system call. */
-bool patch_take_jump(struct host_space *s, struct task *t);
-bool patch_take_step(struct host_space *s, struct task *t);
+bool patch_take_jump(struct task *t);
+bool patch_take_step(struct task *t);
 
 /* process_window.c */
 const struct window_range *window_find(const struct host_process *e, u64 off);

@@ -47,6 +47,19 @@ static void free_level(void *table, u32 level)
 	free(table);
 }
 
+bool mirror_any(struct mirror *m, u64 lo, u64 hi)
+{
+	for (u64 va = lo, skip; va < hi; va += min_u64(skip, hi - va)) {
+		u64 *have = mirror_find(m, va, false, &skip);
+
+		if (have && *have)
+			return true;
+		if (have)
+			skip = PAGE_SIZE;
+	}
+	return false;
+}
+
 void mirror_clear(struct mirror *m)
 {
 	if (m->root)

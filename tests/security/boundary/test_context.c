@@ -282,7 +282,7 @@ static void use(struct rig *r, uint64_t *seed)
 	if (random_next(seed) & 1)
 		process_fpu_set(r->space, fpu);
 	if (!(random_next(seed) & 7))
-		process_kick(r->vm);
+		process_kick(r->runner);
 	process_bases_set(r->space, (struct process_bases){random_next(seed), 0});
 	process_regs(r->space)->rip = CODE;
 	process_regs(r->space)->r8 = random_next(seed) | 1;

@@ -63,7 +63,7 @@ void leave(void)
 
 	if (!current)
 		fail_msg("%s", host.why);
-	plat_kctx_switch(&nowhere, &kern->cpu.sched);
+	plat_kctx_switch(&nowhere, &kern->cpus[0].sched);
 	abort();
 }
 
@@ -341,7 +341,7 @@ void run_program(u_fn fn, int wait_status)
 	host_begin();
 	boot_block_make((struct boot_block *)(ram + BOOT_GPA));
 	core_boot(k, host_home.c.boot);
-	host_stack(&k->cpu.sched.stack_lo, &k->cpu.sched.stack_size);
+	host_stack(&k->cpus[0].sched.stack_lo, &k->cpus[0].sched.stack_size);
 	/* another beginning for the task that core_boot made */
 	t = k->init->leader;
 	plat_kctx_free(&t->kctx);

@@ -68,7 +68,8 @@ void fake_start_zones(u64 user_start)
 	fake_task.proc = &fake_process;
 	fake_task.fpu = fake_fpu;
 	fake_task.cred.uid = fake_task.cred.euid = 1000;
-	kern->cpu.task = &fake_task;
+	kern->ncpus = 1;
+	kern->cpus[0].task = &fake_task;
 	kfree(kalloc(64)); /* the classes' kept slabs are no leak */
 	fake_task.mm = mm_new();
 	start_free = pages_free_count();
@@ -108,6 +109,11 @@ bool fake_stop(void)
 }
 
 /* -- the platform -- */
+
+struct cpu *plat_cpu(void)
+{
+	return &kern->cpus[0];
+}
 
 int plat_mm_forked(struct mm *mm, struct mm *old)
 {

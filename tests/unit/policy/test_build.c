@@ -10,12 +10,13 @@
 #include "tests/unit/policy/test_policy.h"
 
 static const struct vm_ops stand_in = {.name = "stand-in"};
+static const struct vm_ops stand_in_processes = {.name = "process", .processes = true};
 
 int policy_machine_choose(const char *backend, const char *home, bool require_vm,
 	struct policy_machine *out, struct policy_error *e)
 {
 	memset(out, 0, sizeof *out);
-	out->backend = &stand_in;
+	out->backend = strcmp(backend, "process") ? &stand_in : &stand_in_processes;
 	out->home = LAUNCH_HOME_HOST;
 	return 0;
 }
@@ -224,12 +225,26 @@ static void test_program_outside(void **state)
 	policy_free(p);
 }
 
+static void test_cpus(void **state)
+{
+	struct policy_request r = request();
+	struct policy *p;
+
+	r.backend = "process";
+	r.cpus = 2;
+	p = build(&r);
+	assert_int_equal(policy_config(p)->cpus, 2);
+	policy_free(p);
+}
+
 static void test_refused(void **state)
 {
 	struct policy_request r = request();
 
 	r.cpus = 2;
-	refuse(&r, 125, "--cpus 2");
+	refuse(&r, 125, "--cpus 2: backend stand-in runs one CPU; --backend process runs more");
+	r.cpus = LAUNCH_CPUS_MAX + 1;
+	refuse(&r, 125, "--cpus 65: want 1 to 64");
 	r = request();
 	r.mem = 1u << 20;
 	refuse(&r, 125, "16 MiB");
@@ -274,6 +289,7 @@ int run_build_tests(void)
 		cmocka_unit_test_setup_teardown(test_home_is_hidden, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_named_files, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_program_outside, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(test_cpus, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_refused, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_user, scratch_enter, scratch_leave),
 	};

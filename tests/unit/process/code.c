@@ -15,7 +15,7 @@ struct process_space *rig_space(struct rig *r)
 		STUB_OP_MAP, PROT_READ | PROT_EXEC, CODE, 4096, STUB_FD_RAM, 1, 4096};
 	struct process_space *s;
 
-	assert_int_equal(process_space_create(r->vm, &s), 0);
+	assert_int_equal(process_space_create(r->runner, &s), 0);
 	assert_int_equal(process_space_op(s, &data), 0);
 	assert_int_equal(process_space_op(s, &code), 0);
 	return s;
@@ -35,6 +35,7 @@ static struct rig *make(bool fsgsbase)
 	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	assert_int_equal(process_vm_create(&r->vm, &r->caps, r->ram_fd), 0);
 	assert_int_equal(process_vm_start(r->vm, false, NULL), 0);
+	assert_int_equal(process_runner_create(r->vm, &r->runner), 0);
 	r->space = rig_space(r);
 	return r;
 }

@@ -21,6 +21,7 @@ struct rig {
 	uint8_t *ram; /* page 0 is DATA, page 1 is CODE */
 	struct process_caps caps;
 	struct process_vm *vm;
+	struct process_runner *runner;
 	struct process_space *space;
 };
 

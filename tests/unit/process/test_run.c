@@ -121,10 +121,10 @@ static void bases_are_set(void **state)
 	assert_int_equal(r->ram[0x200], 2);
 }
 
-static void *kick_later(void *vm)
+static void *kick_later(void *runner)
 {
 	usleep(20000);
-	process_kick(vm);
+	process_kick(runner);
 	return NULL;
 }
 
@@ -135,7 +135,7 @@ static void a_kick_ends_a_loop(void **state)
 	pthread_t t;
 
 	for (int i = 0; i < 5; i++) {
-		pthread_create(&t, NULL, kick_later, r->vm);
+		pthread_create(&t, NULL, kick_later, r->runner);
 		RUN(r, "\xeb\xfe", &x); /* jmp . */
 		pthread_join(t, NULL);
 		assert_int_equal(x.kind, PROCESS_KICK);
@@ -148,7 +148,7 @@ static void a_kick_before_the_run_is_not_lost(void **state)
 	struct rig *r = *state;
 	struct process_exit x;
 
-	process_kick(r->vm);
+	process_kick(r->runner);
 	memcpy(r->ram + 4096, "\xeb\xfe", 2);
 	process_regs(r->space)->rip = CODE;
 	process_run(r->space, &x);
@@ -163,7 +163,7 @@ static void *kick_often(void *arg)
 	while (r->ram[100] != 1) {
 		struct timespec ts = {0, 30000};
 
-		process_kick(r->vm);
+		process_kick(r->runner);
 		nanosleep(&ts, NULL);
 	}
 	return NULL;
