@@ -148,7 +148,6 @@ static void idle_sleep(struct kernel *k, struct cpu *c)
 {
 	u64 deadline = keep_time(k, c);
 
-	give_work_away(k);
 	c->idle = true;
 	k->nidle++;
 	plat_idle(deadline);
@@ -163,6 +162,7 @@ static void idle_sleep(struct kernel *k, struct cpu *c)
  * for all others sleep until they are woken. */
 static void idle(struct kernel *k, struct cpu *c)
 {
+	give_work_away(k);
 	if (others_idle(k)) {
 		sched_poll_events(true);
 		return;

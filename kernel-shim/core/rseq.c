@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Restartable sequences (rseq(2), kernel/rseq.c): a critical section that was interrupted by another
- * task or by a signal is aborted, and the program finds the number of its processor.
+ * Restartable sequences (rseq(2), kernel/rseq.c): a critical section that was interrupted by
+ * another task or by a signal is aborted, and the program finds the number of its processor.
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
@@ -66,7 +66,8 @@ int rseq_tell_cpu(struct task *t, u64 area)
 {
 	const u32 id = plat_cpu()->id, ids[2] = {id, id};
 
-	_Static_assert(offsetof(struct rseq, cpu_id_start) == 0 && offsetof(struct rseq, cpu_id) == 4,
+	_Static_assert(
+		offsetof(struct rseq, cpu_id_start) == 0 && offsetof(struct rseq, cpu_id) == 4,
 		"both at once");
 	if (copy_to_user(area, ids, sizeof(ids)))
 		return -EFAULT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The scheduler: one run queue for all processors, and sleeping and waking. Tasks switch directly to
- * each other; a processor's own context runs only to idle (idle.c).
+ * The scheduler: one run queue for all processors, and sleeping and waking. Tasks switch directly
+ * to each other; a processor's own context runs only to idle (idle.c).
  *
  * Whenever the lock is dropped, no idle processor could run a task of the queue, and somebody wakes
  * for the first timer: a processor in user mode by its kick, or an idle one (timekeeper).

@@ -129,11 +129,11 @@ struct task {
 	struct list all_link;	 /* kernel.tasks */
 	struct list thread_link; /* process.threads */
 	struct kctx kctx;
-	struct cpu *cpu;  /* that it runs on, or NULL */
-	u32 last_cpu;	  /* and did last */
-	bool in_user;	  /* went to user mode and has not been heard of since */
-	u64 switches;	  /* how often it was taken off a processor */
-	u64 queued_at;	  /* since when it waits for one */
+	struct cpu *cpu; /* that it runs on, or NULL */
+	u32 last_cpu;	 /* and did last */
+	bool in_user;	 /* went to user mode and has not been heard of since */
+	u64 switches;	 /* how often it was taken off a processor */
+	u64 queued_at;	 /* since when it waits for one */
 	struct ktimer sleep_timer;
 	bool wake_pending; /* woken before it went to sleep */
 	bool timed_out;
@@ -337,7 +337,8 @@ void sched_end_others(void);
 _Noreturn void sched_abandon(void);
 /* core/time.c */
 u64 clock_mono_ns(void);
-u64 clock_since(u64 mono_ns); /* 0 if that is still to come: two processors' counters may differ a bit */
+u64 clock_since(
+	u64 mono_ns); /* 0 if that is still to come: two processors' counters may differ a bit */
 u64 clock_real_ns(void);
 u64 clock_boot_ns(void);
 u64 clock_raw_ns(void);

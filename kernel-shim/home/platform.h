@@ -35,6 +35,8 @@ void plat_copy_page(u64 dst_pa, u64 src_pa);
  * the caller checks the size first, and these survive a file that shrinks meanwhile: -EFAULT. */
 int plat_window_read(void *dst, u64 window_off, size_t n);
 int plat_window_write(u64 window_off, const void *src, size_t n);
+/* The word at window_off is made `desired` if it is `expect`; *old: what it was. */
+int plat_window_cmpxchg(u64 window_off, u32 expect, u32 desired, u32 *old);
 
 /* -- address spaces: the core keeps x86-64 page tables in RAM (mm/pgtable.c) in every home -- */
 /* Called once for each new root (a zeroed page): the guest home copies the kernel's half. */

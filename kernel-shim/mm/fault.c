@@ -296,7 +296,7 @@ static int fault_file_shared(struct mm *mm, struct vma *v, u64 va, bool write, u
 
 /* A page that is present and shared with a file becomes a copy before it is written to. False: it
  * cannot or need not. */
-static bool copy_ahead(struct mm *mm, u64 *e)
+static bool copy_ahead(struct mm *mm, u64 va, u64 *e)
 {
 	u64 old = *e, copy;
 	int err;
@@ -306,8 +306,9 @@ static bool copy_ahead(struct mm *mm, u64 *e)
 	copy = copy_frame(old & PTE_ADDR, &err);
 	if (!copy)
 		return false;
-	pte_drop(mm, old);
 	pte_set(mm, e, copy, (old & ~(PTE_ADDR | PTE_COW)) | PTE_W);
+	plat_tlb_flush(mm, va, 1); /* before its frame may become the next one's copy */
+	pte_drop(mm, old);
 	return true;
 }
 
@@ -320,11 +321,9 @@ static void copy_around(struct mm *mm, const struct vma *v, u64 va, u64 *e)
 	bool any = false;
 
 	for (u64 at = r.lo; at < r.hi; at += PAGE_SIZE)
-		any |= copy_ahead(mm, entry_at(e, va, at));
-	if (!any)
-		return;
-	plat_tlb_flush(mm, r.lo, (r.hi - r.lo) >> PAGE_SHIFT);
-	plat_tlb_added(mm, r.lo, (r.hi - r.lo) >> PAGE_SHIFT);
+		any |= copy_ahead(mm, at, entry_at(e, va, at));
+	if (any)
+		plat_tlb_added(mm, r.lo, (r.hi - r.lo) >> PAGE_SHIFT);
 }
 
 /* A write to a present page without PTE_W in a mapping that may be written. */

@@ -41,11 +41,24 @@ static int user_pa(struct mm *mm, u64 va, enum uaccess how, u64 *pa)
 	return -EFAULT;
 }
 
+/* A word that another processor's program changes meanwhile (a futex, a thread's id) is seen and
+ * written whole. */
+static bool is_word(u64 pa, size_t n)
+{
+	return n == sizeof(u32) && !(pa & 3);
+}
+
 static int pa_read(void *dst, u64 pa, size_t n)
 {
 	if (!pa_is_ram(pa))
 		return plat_window_read(dst, window_off(pa), n);
-	memcpy(dst, phys_ptr(pa), n);
+	if (is_word(pa, n)) {
+		u32 v = __atomic_load_n((const u32 *)phys_ptr(pa), __ATOMIC_SEQ_CST);
+
+		memcpy(dst, &v, sizeof(v));
+	} else {
+		memcpy(dst, phys_ptr(pa), n);
+	}
 	return 0;
 }
 
@@ -53,7 +66,14 @@ static int pa_write(u64 pa, const void *src, size_t n)
 {
 	if (!pa_is_ram(pa))
 		return plat_window_write(window_off(pa), src, n);
-	memcpy(phys_ptr(pa), src, n);
+	if (is_word(pa, n)) {
+		u32 v;
+
+		memcpy(&v, src, sizeof(v));
+		__atomic_store_n((u32 *)phys_ptr(pa), v, __ATOMIC_SEQ_CST);
+	} else {
+		memcpy(phys_ptr(pa), src, n);
+	}
 	return 0;
 }
 
@@ -216,11 +236,7 @@ int cmpxchg_user_u32(u64 uaddr, u32 expect, u32 desired, u32 *old)
 		*old = __sync_val_compare_and_swap((u32 *)phys_ptr(pa), expect, desired);
 		return 0;
 	}
-	/* Window memory is shared with the host at most; among our programs the kernel lock
-	 * suffices. */
-	if (pa_read(old, pa, sizeof(*old)))
-		return -EFAULT;
-	return *old == expect ? pa_write(pa, &desired, sizeof(desired)) : 0;
+	return plat_window_cmpxchg(window_off(pa), expect, desired, old);
 }
 
 int user_word_pa(u64 uaddr, bool write, u64 *pa)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The shim's core in this process (home host). The channel is a function call; core, service and
- * engine share a thread, so a trap costs no switch of threads. Each processor of the sandbox is such
- * a thread, and the core's lock is the service's too.
+ * engine share a thread, so a trap costs no switch of threads. Each processor of the sandbox is
+ * such a thread, and the core's lock is the service's too.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ struct host_core {
 	size_t nioctls;
 	uint8_t in[CHAN_DATA_SIZE];
 
-	uint32_t nthreads; /* that were started; the main thread is processor 0 */
+	uint32_t nthreads;    /* that were started; the main thread is processor 0 */
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
 	uint32_t ready; /* threads that have closed their jail, or failed to */

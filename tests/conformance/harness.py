@@ -2,6 +2,7 @@
 """Runs one command natively and in the sandbox, and describes how the two differ."""
 
 import difflib
+import functools
 import os
 import resource
 import shlex
@@ -127,8 +128,8 @@ def run_native(command, directory, env=None, stdin=None, timeout=TIMEOUT):
     return outcome
 
 
-def sandbox_command(command, directory, env=None, readonly=()):
-    words = [SANDBOX, "run", *OPTIONS, "--env-clear", "--rw", str(directory), "--cwd", str(directory)]
+def sandbox_command(command, directory, env=None, readonly=(), options=()):
+    words = [SANDBOX, "run", *OPTIONS, *options, "--env-clear", "--rw", str(directory), "--cwd", str(directory)]
     for path in readonly:
         words += ["--ro", str(path)]
     for name, value in (ENVIRONMENT | (env or {})).items():
@@ -136,13 +137,25 @@ def sandbox_command(command, directory, env=None, readonly=()):
     return words + [*command]
 
 
-def run_sandbox(command, directory, env=None, stdin=None, readonly=(), timeout=TIMEOUT):
+def run_sandbox(
+    command, directory, env=None, stdin=None, readonly=(), timeout=TIMEOUT, options=()
+):
     own = {name: os.environ[name] for name in PASSED if name in os.environ}
-    words = sandbox_command(command, directory, env, readonly)
+    words = sandbox_command(command, directory, env, readonly, options)
     replace = [(str(directory), "DIRECTORY")]
     outcome = _run(words, directory, own, stdin, replace, timeout)
     outcome.tree = describe_tree(directory)
     return outcome
+
+
+@functools.cache
+def runs_in_parallel():
+    """Whether the backend takes --cpus 2; the one that does must."""
+    command = [SANDBOX, "run", *OPTIONS, "--cpus", "2", "/bin/true"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+    if done.returncode and "--backend process runs more" not in done.stderr:
+        raise AssertionError(done.stderr)
+    return done.returncode == 0
 
 
 def difference(native, sandbox):
@@ -185,7 +198,17 @@ def remove_tree(path):
     shutil.rmtree(path, ignore_errors=True)
 
 
-def same(command, base, env=None, stdin=None, setup=None, readonly=(), check=None, timeout=TIMEOUT):
+def same(
+    command,
+    base,
+    env=None,
+    stdin=None,
+    setup=None,
+    readonly=(),
+    check=None,
+    timeout=TIMEOUT,
+    options=(),
+):
     """Runs command in both worlds in fresh directories; fails the test when they differ."""
     import pytest
 
@@ -198,7 +221,9 @@ def same(command, base, env=None, stdin=None, setup=None, readonly=(), check=Non
         if world == "native":
             outcomes.append(run_native(command, directory, env, stdin, timeout))
         else:
-            outcomes.append(run_sandbox(command, directory, env, stdin, readonly, timeout))
+            outcomes.append(
+                run_sandbox(command, directory, env, stdin, readonly, timeout, options)
+            )
         remove_tree(directory)
     if check:
         check(outcomes[0])

@@ -8,9 +8,9 @@
  * struct process_vm can reach all of it, whatever they were told to map (filter.c). Everything that
  * comes from a space is written by the program.
  *
- * Errors are 0 or -errno. Several threads may run spaces at the same time, each with a runner of its
- * own: process_run of different runners and process_kick need no lock. Every other call does: one
- * for a process_vm, and none on a space that runs.
+ * Errors are 0 or -errno. Several threads may run spaces at the same time, each with a runner of
+ * its own: process_run of different runners and process_kick need no lock. Every other call does:
+ * one for a process_vm, and none on a space that runs.
  */
 #ifndef PROCESS_PROCESS_H
 #define PROCESS_PROCESS_H

@@ -138,6 +138,14 @@ int plat_window_write(u64 window_off, const void *src, size_t n)
 	return window_copy(window_off, (u8 *)(u64)src, n, true);
 }
 
+/* The only processor is here. */
+int plat_window_cmpxchg(u64 window_off, u32 expect, u32 desired, u32 *old)
+{
+	if (plat_window_read(old, window_off, sizeof(*old)))
+		return -EFAULT;
+	return *old == expect ? plat_window_write(window_off, &desired, sizeof(desired)) : 0;
+}
+
 /* -- address spaces -- */
 
 void plat_pgd_init(u64 *pgd)

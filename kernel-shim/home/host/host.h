@@ -4,8 +4,8 @@
  * engine interface: how user code is run. Engines: trap (a vCPU whose ring 0 is a handful of
  * instructions), process (trapped processes of the host); tests bring their own.
  *
- * Each processor of the sandbox is a thread that calls host_home_run; the core runs on them, one at a
- * time (the kernel lock), with tasks as contexts of their own stacks. Engines are called with the
+ * Each processor of the sandbox is a thread that calls host_home_run; the core runs on them, one at
+ * a time (the kernel lock), with tasks as contexts of their own stacks. Engines are called with the
  * lock, on a processor's thread.
  */
 #ifndef HOME_HOST_HOST_H

@@ -18,5 +18,7 @@ void host_cpu_end(void);
  * -EFAULT instead of SIGBUS. */
 int host_soft_copy_init(void); /* installs the SIGBUS handler */
 int host_soft_copy(void *dst, const void *src, size_t n);
+/* The same for a compare-and-exchange. */
+int host_soft_cmpxchg(u32 *word, u32 expect, u32 desired, u32 *old);
 
 #endif

@@ -201,6 +201,14 @@ int plat_window_write(u64 window_off, const void *src, size_t n)
 	return host_soft_copy(host_home.c.window + window_off, src, n);
 }
 
+int plat_window_cmpxchg(u64 window_off, u32 expect, u32 desired, u32 *old)
+{
+	if (host_home.c.window_size < sizeof(u32) ||
+		window_off > host_home.c.window_size - sizeof(u32))
+		return -EFAULT;
+	return host_soft_cmpxchg((u32 *)(host_home.c.window + window_off), expect, desired, old);
+}
+
 u64 plat_tsc(void)
 {
 	return __rdtsc();

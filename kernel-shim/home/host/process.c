@@ -267,8 +267,8 @@ static bool take_failure(struct host_space *s, struct task *t, const struct proc
 }
 
 /* true when t->trap is filled. */
-static bool take_exit(struct host_process *e, struct host_space *s, struct task *t,
-	const struct process_exit *x)
+static bool take_exit(
+	struct host_process *e, struct host_space *s, struct task *t, const struct process_exit *x)
 {
 	switch (x->kind) {
 	case PROCESS_CALL:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The process engine: user code in trapped processes of the host (vmm/process), one for each
- * address space and processor that runs it. The core's page tables say what is mapped; the processes'
- * mappings are a cache of them, as a processor's TLB is, kept up to date before user code runs.
+ * address space and processor that runs it. The core's page tables say what is mapped; the
+ * processes' mappings are a cache of them, as a processor's TLB is, kept up to date before user
+ * code runs.
  */
 #ifndef HOME_HOST_PROCESS_H
 #define HOME_HOST_PROCESS_H

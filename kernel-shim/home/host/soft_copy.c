@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Copying where one side may be a file mapping whose file has shrunk: the SIGBUS of the copy's own
+ * Access to memory that may be a file mapping whose file has shrunk: the SIGBUS of the access's own
  * instruction becomes an error. Any other SIGBUS is a bug and kills as usual.
  */
 #include <errno.h>
@@ -22,18 +22,46 @@ __asm__(".text\n"
 	".hidden host_soft_copy_fixup\n"
 	"host_soft_copy_fixup:\n"
 	"	mov %rcx, %rax\n"
+	"	ret\n"
+	".type host_soft_cmpxchg_insn, @function\n"
+	"host_soft_cmpxchg_insn:\n" /* rdi word, esi expect, edx desired, rcx old; 0 if it was done
+				     */
+	"	mov %esi, %eax\n"
+	".globl host_soft_cmpxchg_fault\n"
+	".hidden host_soft_cmpxchg_fault\n"
+	"host_soft_cmpxchg_fault:\n"
+	"	lock cmpxchg %edx, (%rdi)\n"
+	"	mov %eax, (%rcx)\n"
+	"	xor %eax, %eax\n"
+	"	ret\n"
+	".globl host_soft_cmpxchg_fixup\n"
+	".hidden host_soft_cmpxchg_fixup\n"
+	"host_soft_cmpxchg_fixup:\n"
+	"	mov $1, %eax\n"
 	"	ret\n");
 extern const char host_soft_copy_fault[], host_soft_copy_fixup[];
+extern const char host_soft_cmpxchg_fault[], host_soft_cmpxchg_fixup[];
 u64 host_soft_copy_insn(void *dst, const void *src, size_t n);
+u32 host_soft_cmpxchg_insn(u32 *word, u32 expect, u32 desired, u32 *old);
+
+static const struct {
+	const char *fault, *fixup;
+} accesses[] = {
+	{host_soft_copy_fault, host_soft_copy_fixup},
+	{host_soft_cmpxchg_fault, host_soft_cmpxchg_fixup},
+};
 
 static void on_sigbus(int sig, siginfo_t *si, void *uc_arg)
 {
 	ucontext_t *uc = uc_arg;
+	greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
 
 	(void)si;
-	if (uc->uc_mcontext.gregs[REG_RIP] == (greg_t)(uintptr_t)host_soft_copy_fault) {
-		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)host_soft_copy_fixup;
-		return;
+	for (size_t i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++) {
+		if (*rip == (greg_t)(uintptr_t)accesses[i].fault) {
+			*rip = (greg_t)(uintptr_t)accesses[i].fixup;
+			return;
+		}
 	}
 	signal(sig, SIG_DFL); /* the instruction runs again and ends the process */
 }
@@ -49,4 +77,9 @@ int host_soft_copy_init(void)
 int host_soft_copy(void *dst, const void *src, size_t n)
 {
 	return host_soft_copy_insn(dst, src, n) ? -EFAULT : 0;
+}
+
+int host_soft_cmpxchg(u32 *word, u32 expect, u32 desired, u32 *old)
+{
+	return host_soft_cmpxchg_insn(word, expect, desired, old) ? -EFAULT : 0;
 }

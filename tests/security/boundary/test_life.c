@@ -113,10 +113,10 @@ static void registers_that_leave_no_stack_end_it(void **state)
 
 /* -- liveness -- */
 
-static void *kick_later(void *vm)
+static void *kick_later(void *runner)
 {
 	usleep(20000);
-	process_kick(vm);
+	process_kick(runner);
 	return NULL;
 }
 
@@ -128,7 +128,7 @@ static void a_process_that_ignores_a_kick_is_given_up(void **state)
 	pthread_t t;
 
 	r->vm->patience = 10;
-	pthread_create(&t, NULL, kick_later, r->vm);
+	pthread_create(&t, NULL, kick_later, r->runner);
 	map_loop_over_stub(r, STUB_TEXT + STUB_TEXT_SIZE, &x);
 	pthread_join(t, NULL);
 	assert_int_equal(x.kind, PROCESS_DIED);
@@ -146,7 +146,7 @@ static void a_process_that_hides_its_context_is_given_up(void **state)
 	pthread_t t;
 
 	r->vm->patience = 10;
-	pthread_create(&t, NULL, kick_later, r->vm);
+	pthread_create(&t, NULL, kick_later, r->runner);
 	map_loop_over_stub(r, STUB_CTX + STUB_CTX_SIZE, &x);
 	pthread_join(t, NULL);
 	assert_int_equal(x.kind, PROCESS_DIED);

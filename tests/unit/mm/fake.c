@@ -146,6 +146,13 @@ int plat_window_write(u64 off, const void *src, size_t n)
 	return 0;
 }
 
+int plat_window_cmpxchg(u64 off, u32 expect, u32 desired, u32 *old)
+{
+	if (plat_window_read(old, off, sizeof(*old)))
+		return -EFAULT;
+	return *old == expect ? plat_window_write(off, &desired, sizeof(desired)) : 0;
+}
+
 void plat_pgd_init(u64 *pgd)
 {
 	pgd[511] = 0x1; /* the kernel's half: must be left alone */
