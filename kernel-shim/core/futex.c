@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Futex queues: wait, wake, requeue (futex(2)).
  *
- * The kernel lock is held from the comparison to the sleep, and user code changes words only while
- * it runs, which it does not: so a wake-up cannot fall between. A load may fault and block; that is
+ * The kernel lock is held from the comparison to the sleep, and who changes a word wakes after that,
+ * with the lock: so a wake-up cannot fall between. A load may fault and block; that is
  * why the waiter is queued first and looks at `woken` after.
  */
 #include <asm/errno.h>
