@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Futex queues: wait, wake, requeue (futex(2)).
  *
- * The kernel lock is held from the comparison to the sleep, and who changes a word wakes after that,
- * with the lock: so a wake-up cannot fall between. A load may fault and block; that is
- * why the waiter is queued first and looks at `woken` after.
+ * The kernel lock is held from the comparison to the sleep, and who changes a word wakes after
+ * that, with the lock: so a wake-up cannot fall between. A load may fault and block; that is why
+ * the waiter is queued first and looks at `woken` after.
  */
 #include <asm/errno.h>
 #include <linux/futex.h>
