@@ -19,8 +19,9 @@
 #define STUB_PATCH_TABLE  0x60000
 #define STUB_LOW_END	  0x70000 /* a program's addresses begin here */
 #define STUB_PATCHES	  1024
-#define STUB_PATCH_SIZE	  32 /* bytes of code for each */
-#define STUB_TABLE_SIZE	  (STUB_PATCHES * 8)
+#define STUB_PATCH_SIZE	  64 /* bytes of code for each: the call, then */
+#define STUB_PATCH_TAIL	  32 /* what is done after it in place of the program */
+#define STUB_TABLE_SIZE	  0x5000
 #define STUB_CODE_SIZE	  (STUB_PATCHES * STUB_PATCH_SIZE)
 #define STUB_CALL_ENTRY	  (STUB_TEXT + 64)
 #define STUB_ZYGOTE_STACK (STUB_BASE + 0x80000)

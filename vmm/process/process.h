@@ -74,16 +74,37 @@ void process_fpu_set(struct process_space *s, const void *buf);
  * xcr0's. */
 void process_fpu_get(struct process_space *s, void *buf);
 
-/* Patched system calls: `mov $nr,%eax; syscall` in a program's text, seven bytes, can be replaced
- * by the seven of process_patch_bytes, and is then a PROCESS_CALL instead of a signal. Each has a
- * number below STUB_PATCHES, the caller's choice; ret is the address after it. A jump to where the
- * `syscall` was is SIGILL there, a step into the replacement SIGTRAP at process_patch_address. */
+/* Patched system calls: seven bytes of a program's text, with a `syscall` in them, can be replaced
+ * by those of process_patch_bytes. It is then a PROCESS_CALL instead of a signal. Each has a number
+ * below STUB_PATCHES, the caller's choice. A jump into the replacement, to where an instruction may
+ * have begun before (patch.c), is SIGILL there; a step into it is SIGTRAP at process_patch_address.
+ * Who goes on at a `ret` whose bytes were replaced must go on at process_patch_tail instead. */
 #define PROCESS_PATCH_LEN 7
+struct process_patch {
+	uint64_t at;  /* of the seven bytes */
+	uint64_t ret; /* the address after the `syscall` */
+	uint32_t nr;  /* if has_nr: `mov $nr,%eax` was replaced too */
+	bool has_nr;
+	/* what followed the `syscall` and was replaced, fit to be executed anywhere, and the address
+	 * where it goes on after that */
+	uint8_t tail_len;
+	uint8_t tail[6];
+	uint64_t next;
+};
+/* patch_form.c: can the call that returns to ret, with number nr, be replaced? `code` is
+ * PROCESS_LOOK_BEFORE bytes before ret and PROCESS_LOOK_AFTER from there on. */
+#define PROCESS_LOOK_BEFORE 7
+#define PROCESS_LOOK_AFTER  12
+bool process_patch_form(const uint8_t *code, uint64_t ret, uint32_t nr, struct process_patch *out);
 void process_patch_bytes(uint32_t index, uint8_t out[PROCESS_PATCH_LEN]);
-void process_patch_set(struct process_space *s, uint32_t index, uint64_t ret, uint32_t nr);
+void process_patch_set(struct process_space *s, uint32_t index, const struct process_patch *p);
 static inline uint64_t process_patch_address(uint32_t index)
 {
 	return STUB_PATCH_CODE + (uint64_t)index * STUB_PATCH_SIZE;
+}
+static inline uint64_t process_patch_tail(uint32_t index)
+{
+	return process_patch_address(index) + STUB_PATCH_TAIL;
 }
 
 enum process_exit_kind {

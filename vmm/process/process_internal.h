@@ -19,6 +19,7 @@ struct process_runner {
 	_Atomic int running;	     /* pidfd of the space that runs user code, or -1 */
 	_Atomic bool kicked;	     /* a kick that no run has answered */
 	_Atomic uint32_t spin_turns; /* how long looking for the turn pays, learned */
+	_Atomic(struct stub_ctx *) last; /* of the space that had the last turn */
 	_Atomic uint64_t exits[PROCESS_EXIT_KINDS];
 	_Atomic uint64_t ops, slept;
 };
@@ -52,7 +53,8 @@ struct process_vm {
 	uint32_t nidle;
 	struct process_space *dying; /* killed, and perhaps not gone yet */
 	struct process_runner *runners;
-	bool may_spin;	   /* more than one processor */
+	uint32_t processors; /* of the host; looking takes two for a runner */
+	uint32_t nrunners;
 	uint32_t patience; /* looks at a space that does not give its turn back, 20 ms each */
 	uint64_t spawned;
 };

@@ -47,7 +47,8 @@ static void give_turn(void)
 
 static void wait_turn(void)
 {
-	for (uint32_t i = CTX->spin; i && !my_turn(); i--)
+	/* the launcher may say meanwhile that it does not pay */
+	for (uint32_t i = 0; i < __atomic_load_n(&CTX->spin, __ATOMIC_RELAXED) && !my_turn(); i++)
 		__asm__ volatile("pause");
 	while (!my_turn()) {
 		__atomic_exchange_n(&CTX->stub_sleeps, 1, __ATOMIC_SEQ_CST);
@@ -183,12 +184,12 @@ void stub_call(void)
 
 /* -- signals -- */
 
-/* In the stub, but for a program that steps into the code of a patched call: the launcher sees to
- * that. */
+/* In the stub, but for the code of a patched call: what is done in place of the program is the
+ * program, and the launcher sees to one that steps into the call. */
 static bool in_stub(uint64_t rip, int signo)
 {
 	if (rip >= STUB_PATCH_CODE && rip < STUB_PATCH_CODE + STUB_CODE_SIZE)
-		return signo == STUB_KICK_SIGNAL;
+		return signo == STUB_KICK_SIGNAL && rip % STUB_PATCH_SIZE < STUB_PATCH_TAIL;
 	return rip >= STUB_BASE && rip < STUB_END;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Taking turns with a trapped process: look for a while, then sleep. Looking costs a processor, so
- * how long it goes on is learned from whether it paid; with one processor it never does.
+ * how long it goes on is learned from whether it paid, or would have; with one processor it never
+ * does. Both sides look equally long: one that sleeps makes the other's wait longer by what waking
+ * it takes, and a wait that is short even so says that both gave up too early.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -12,6 +14,7 @@
 
 #define SPIN_MAX    2048u /* looks; some 20 ns each */
 #define SPIN_MIN    64u
+#define SHORT_NS    60000u /* a wait that looking could have covered */
 #define LIVENESS_NS 20000000u /* a space that is gone is noticed after this time */
 
 static long futex(uint32_t *word, int op, uint32_t value, const struct timespec *limit)
@@ -29,6 +32,19 @@ static uint32_t spin_turns(struct process_runner *r)
 	return atomic_load_explicit(&r->spin_turns, memory_order_relaxed);
 }
 
+static bool may_spin(const struct process_vm *vm)
+{
+	return vm->processors >= 2 * vm->nrunners;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 static void learn(struct process_runner *r, bool paid)
 {
 	uint32_t n = spin_turns(r);
@@ -40,11 +56,22 @@ static void learn(struct process_runner *r, bool paid)
 	atomic_store_explicit(&r->spin_turns, n, memory_order_relaxed);
 }
 
+/* The process that had the turn before waits for something else now, and this one may need the
+ * processor on which it looks. */
+static void stop_looking(struct process_space *s)
+{
+	struct stub_ctx *last = atomic_exchange(&s->runner->last, s->ctx);
+
+	if (last && last != s->ctx)
+		__atomic_store_n(&last->spin, 0, __ATOMIC_RELAXED);
+}
+
 void process_give_turn(struct process_space *s)
 {
 	struct stub_ctx *c = s->ctx;
 
-	c->spin = s->vm->may_spin ? spin_turns(s->runner) : 0;
+	stop_looking(s);
+	__atomic_store_n(&c->spin, may_spin(s->vm) ? spin_turns(s->runner) : 0, __ATOMIC_RELAXED);
 	__atomic_exchange_n(&c->turn, TURN_STUB, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&c->stub_sleeps, __ATOMIC_SEQ_CST))
 		futex(&c->turn, FUTEX_WAKE, 1, NULL);
@@ -52,7 +79,7 @@ void process_give_turn(struct process_space *s)
 
 static bool look(struct process_space *s)
 {
-	if (!s->vm->may_spin)
+	if (!may_spin(s->vm))
 		return false;
 	for (uint32_t i = spin_turns(s->runner); i; i--) {
 		if (turn_is_back(s->ctx)) {
@@ -61,16 +88,7 @@ static bool look(struct process_space *s)
 		}
 		__builtin_ia32_pause();
 	}
-	learn(s->runner, false);
 	return false;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 /* Looks after the process while its turn does not come back. By the clock, and not by how often the
@@ -96,7 +114,8 @@ static bool given_up(struct watch *w, struct process_space *s, uint32_t patience
 static int sleep_for_turn(struct process_space *s, uint32_t patience)
 {
 	const struct timespec limit = {0, LIVENESS_NS};
-	struct watch w = {.last_ns = now_ns()};
+	const uint64_t begin = now_ns();
+	struct watch w = {.last_ns = begin};
 	struct stub_ctx *c = s->ctx;
 
 	process_count(&s->runner->slept, 1);
@@ -108,6 +127,7 @@ static int sleep_for_turn(struct process_space *s, uint32_t patience)
 		if (!turn_is_back(c) && given_up(&w, s, patience))
 			return -ESRCH;
 	}
+	learn(s->runner, now_ns() - begin < SHORT_NS);
 	return 0;
 }
 

@@ -64,11 +64,11 @@ static int control_fill(struct process_vm *vm)
 	return process_filter_build(c);
 }
 
-static bool several_processors(void)
+static uint32_t processors(void)
 {
 	cpu_set_t set;
 
-	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) > 1;
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (uint32_t)CPU_COUNT(&set);
 }
 
 int process_vm_create(struct process_vm **out, const struct process_caps *caps, int ram_fd)
@@ -81,7 +81,7 @@ int process_vm_create(struct process_vm **out, const struct process_caps *caps, 
 	vm->ram_fd = ram_fd;
 	vm->control_fd = vm->socket = -1;
 	vm->caps = *caps;
-	vm->may_spin = several_processors();
+	vm->processors = processors();
 	vm->patience = PATIENCE;
 	memset(vm->free, 0xff, sizeof(vm->free));
 	r = control_create(vm);
@@ -106,6 +106,7 @@ int process_runner_create(struct process_vm *vm, struct process_runner **out)
 	atomic_init(&r->spin_turns, SPIN_FIRST);
 	r->next = vm->runners;
 	vm->runners = r;
+	vm->nrunners++;
 	*out = r;
 	return 0;
 }

@@ -35,7 +35,7 @@ static void mm_free(struct host_process *e, struct host_mm *m)
 {
 	for (u32 i = 0; i < e->ncpus; i++)
 		space_free(m->on[i]);
-	free(m->patches.list);
+	free(m->patches.table);
 	list_del(&m->link);
 	free(m);
 }
@@ -125,6 +125,8 @@ static void process_tlb_added(void *engine, struct mm *mm, u64 va, u64 npages)
 	for (u32 i = 0; m && i < e->ncpus; i++)
 		if (m->on[i])
 			space_stale(m->on[i], va, va + npages * PAGE_SIZE);
+	if (m)
+		patch_changed(mm, va, va + npages * PAGE_SIZE);
 }
 
 /* What a processor has not mapped it cannot use, so it goes on. */
@@ -214,6 +216,7 @@ static void take_registers(struct host_space *s, struct task *t)
 	u64 orig_rax = t->regs.orig_rax;
 
 	memcpy(&t->regs, process_regs(s->space), sizeof(t->regs));
+	t->regs.rip = patch_leave(t->mm, t->regs.rip);
 	t->regs.orig_rax = orig_rax;
 	t->regs.cs = USER_CS;
 	t->regs.ss = USER_SS;
@@ -234,12 +237,21 @@ static void take_call(struct host_process *e, struct task *t, const struct proce
 	}
 }
 
-static void take_signal(struct host_process *e, struct task *t, const struct process_exit *x)
+static enum patch_signal from_patch(struct task *t, int signo)
 {
-	bool patched = (x->signo == SIGILL && patch_take_jump(t)) ||
-		       (x->signo == SIGTRAP && patch_take_step(t));
+	if (signo == SIGILL)
+		return patch_take_jump(t);
+	return signo == SIGTRAP ? patch_take_step(t) : PATCH_NONE;
+}
 
-	if (patched)
+/* false: user code just goes on. */
+static bool take_signal(struct host_process *e, struct task *t, const struct process_exit *x)
+{
+	enum patch_signal patch = from_patch(t, x->signo);
+
+	if (patch == PATCH_MEND)
+		return false;
+	if (patch == PATCH_CALL)
 		t->trap = (struct trap){.kind = TRAP_SYSCALL};
 	else if (x->signo == SIGSYS)
 		take_call(e, t, x);
@@ -249,6 +261,7 @@ static void take_signal(struct host_process *e, struct task *t, const struct pro
 		fault(t, VEC_PF, x->error, x->addr);
 	else
 		fault(t, (u32)min_u64(x->trapno, 31), x->error, 0);
+	return true;
 }
 
 /* An operation failed and with it all that came after: begin anew with nothing mapped. What cannot
@@ -277,8 +290,7 @@ static bool take_exit(
 		return true;
 	case PROCESS_SIGNAL:
 		take_registers(s, t);
-		take_signal(e, t, x);
-		return true;
+		return take_signal(e, t, x);
 	case PROCESS_KICK:
 		take_registers(s, t);
 		t->trap = (struct trap){.kind = TRAP_KICK};
@@ -300,6 +312,7 @@ static void enter(struct host_process *e, struct host_space *s, struct task *t)
 	struct stub_regs *g = process_regs(s->space);
 
 	memcpy(g, &t->regs, sizeof(*g));
+	g->rip = patch_enter(t->mm, t->regs.rip);
 	g->rflags = (t->regs.rflags & USER_RFLAGS_MASK) | 0x202;
 	process_bases_set(s->space, (struct process_bases){t->fs_base, t->gs_base});
 	fpu_switch(e, s, t);

@@ -31,14 +31,22 @@ struct mirror {
 
 /* A system call that was patched in the text of an address space. */
 struct patch {
-	u64 ret; /* the address after it */
-	u32 nr;
+	struct process_patch form;
+	u8 replaced[PROCESS_PATCH_LEN];
+	bool undone; /* and never patched again */
+	u16 next;    /* in its bucket: index + 1, 0: the last */
+};
+#define PATCH_BUCKETS 256u
+struct patch_table {
+	u64 lo, hi; /* all that is patched lies between */
+	u32 n, room;
+	u16 bucket[PATCH_BUCKETS]; /* by form.ret: index + 1 */
+	struct patch list[];
 };
 /* How often a place trapped, until it is worth a patch. */
 #define HIT_PLACES 256u
 struct patches {
-	u32 n;
-	struct patch *list; /* STUB_PATCHES of them, or NULL */
+	struct patch_table *table; /* NULL: there is none yet */
 	struct {
 		u64 ret;
 		u32 count;
@@ -107,10 +115,19 @@ void patch_count(struct host_process *e, struct task *t);
 /* The space has a new process: its table is empty. */
 void patch_restore(const struct patches *p, struct host_space *s);
 int patch_copy(struct patches *to, const struct patches *from);
-/* Did this SIGILL (jump) or SIGTRAP (step) come from a patched place? Then t's registers are now as
- * after a system call. */
-bool patch_take_jump(struct task *t);
-bool patch_take_step(struct task *t);
+/* What is mapped at [lo, hi) has changed: text that can be written to now is as it was. */
+void patch_changed(struct mm *mm, u64 lo, u64 hi);
+/* Where user code really goes on that goes on at rip, and the reverse. */
+u64 patch_enter(struct mm *mm, u64 rip);
+u64 patch_leave(struct mm *mm, u64 rip);
+/* What a signal of t means that came from a patched place; its registers are then made good. */
+enum patch_signal {
+	PATCH_NONE, /* it did not */
+	PATCH_CALL, /* the system call */
+	PATCH_MEND, /* nothing: go on */
+};
+enum patch_signal patch_take_jump(struct task *t); /* of SIGILL */
+enum patch_signal patch_take_step(struct task *t); /* of SIGTRAP */
 
 /* process_window.c */
 const struct window_range *window_find(const struct host_process *e, u64 off);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which system calls of a program are patched (vmm/process/patch.c): places in the text of a file
- * that trapped several times and have the form that can be replaced. Text that the program can
- * write to is left alone. The page becomes a copy of the program's own, as with a debugger's
- * breakpoint.
+ * that trapped several times and have a form that can be replaced. Text that the program can write
+ * to is left alone, and put back when it becomes so. The page becomes a copy of the program's own,
+ * as with a debugger's breakpoint.
+ *
+ * A task's registers never show it: RIP is in the program's text, as if nothing had been replaced,
+ * wherever the shim or the program looks. patch_enter and patch_leave translate.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,98 +14,156 @@
 #include "home/host/process_internal.h"
 #include "mm/mm_internal.h"
 
-#define WORTH_IT 8u /* traps: a patch costs as much as a few of them */
+#define WORTH_IT   8u /* traps: a patch costs as much as a few of them */
+#define ROOM_FIRST 64u
 
-/* -- the list -- */
+_Static_assert(STUB_PATCHES % ROOM_FIRST == 0, "room doubles up to it");
 
-static struct patch *patch_find(struct patches *p, u64 ret)
+/* -- the table -- */
+
+static u32 hash(u64 ret)
 {
-	for (u32 i = 0; i < p->n; i++)
-		if (p->list[i].ret == ret)
-			return &p->list[i];
+	return (u32)(ret ^ ret >> 8) & (PATCH_BUCKETS - 1);
+}
+
+static struct patch *find(struct patch_table *p, u64 ret)
+{
+	for (u32 i = p ? p->bucket[hash(ret)] : 0; i; i = p->list[i - 1].next)
+		if (p->list[i - 1].form.ret == ret)
+			return &p->list[i - 1];
 	return NULL;
 }
 
+static u32 index_of(const struct patch_table *p, const struct patch *x)
+{
+	return (u32)(x - p->list);
+}
+
 /* Every processor's space has a table of its own. */
-static void patch_tell(
-	const struct host_process *e, struct host_mm *m, u32 index, const struct patch *x)
+static void tell(const struct host_process *e, struct host_mm *m, const struct patch *x)
 {
 	for (u32 i = 0; i < e->ncpus; i++)
 		if (m->on[i] && m->on[i]->space)
-			process_patch_set(m->on[i]->space, index, x->ret, x->nr);
+			process_patch_set(m->on[i]->space, index_of(m->patches.table, x), &x->form);
 }
 
-static struct patch *patch_new(struct host_process *e, struct host_mm *m, u64 ret, u32 nr)
+static size_t table_size(u32 entries)
 {
-	struct patches *p = &m->patches;
-	struct patch *x = patch_find(p, ret);
+	return sizeof(struct patch_table) + entries * sizeof(struct patch);
+}
 
-	if (!p->list)
-		p->list = calloc(STUB_PATCHES, sizeof(*p->list));
-	if (!p->list || (!x && p->n == STUB_PATCHES))
+/* Room for one more, or NULL. */
+static struct patch_table *with_room(struct patches *all)
+{
+	struct patch_table *p = all->table;
+	u32 room = p ? p->room * 2 : ROOM_FIRST;
+
+	if (p && p->n < p->room)
+		return p;
+	if (room > STUB_PATCHES)
 		return NULL;
-	if (!x)
-		x = &p->list[p->n++];
-	*x = (struct patch){ret, nr};
-	patch_tell(e, m, (u32)(x - p->list), x);
+	p = realloc(p, table_size(room));
+	if (!p)
+		return NULL;
+	if (!all->table)
+		memset(p, 0, sizeof(*p));
+	p->room = room;
+	all->table = p;
+	return p;
+}
+
+/* The place itself may have been patched before, with other code there. */
+static struct patch *take_entry(struct patches *all, u64 ret)
+{
+	struct patch *x = find(all->table, ret);
+	struct patch_table *p;
+
+	if (x)
+		return x->undone ? NULL : x;
+	p = with_room(all);
+	if (!p)
+		return NULL;
+	x = &p->list[p->n++];
+	*x = (struct patch){.form.ret = ret, .next = p->bucket[hash(ret)]};
+	p->bucket[hash(ret)] = (u16)p->n;
 	return x;
 }
 
-void patch_restore(const struct patches *p, struct host_space *s)
+void patch_restore(const struct patches *all, struct host_space *s)
 {
-	for (u32 i = 0; i < p->n; i++)
-		process_patch_set(s->space, i, p->list[i].ret, p->list[i].nr);
+	const struct patch_table *p = all->table;
+
+	for (u32 i = 0; p && i < p->n; i++)
+		process_patch_set(s->space, i, &p->list[i].form);
 }
 
 int patch_copy(struct patches *to, const struct patches *from)
 {
-	if (!from->n)
+	if (!from->table)
 		return 0;
-	to->list = calloc(STUB_PATCHES, sizeof(*from->list));
-	if (!to->list)
+	to->table = malloc(table_size(from->table->room));
+	if (!to->table)
 		return -ENOMEM;
-	memcpy(to->list, from->list, from->n * sizeof(*from->list));
-	to->n = from->n;
+	memcpy(to->table, from->table, table_size(from->table->n));
 	return 0;
 }
 
-/* -- patching -- */
+/* -- the text -- */
 
-static bool may_patch(struct mm *mm, u64 at)
+static bool may_patch(struct mm *mm, u64 at, u64 end)
 {
 	const struct vma *v = mm_find(mm, at);
 
 	return v && v->file && !vma_shared(v) && (v->prot & PROT_EXEC) && !(v->prot & PROT_WRITE) &&
-	       at + PROCESS_PATCH_LEN <= v->end &&
-	       at >> PAGE_SHIFT == (at + PROCESS_PATCH_LEN - 1) >> PAGE_SHIFT;
+	       end <= v->end && at >> PAGE_SHIFT == (end - 1) >> PAGE_SHIFT;
 }
 
-static bool is_call(struct mm *mm, u64 at, u32 nr)
+/* Something else may be there by now. */
+static bool in_place(struct mm *mm, const struct patch_table *p, const struct patch *x)
 {
-	u8 want[PROCESS_PATCH_LEN] = {0xb8, 0, 0, 0, 0, 0x0f, 0x05}, have[PROCESS_PATCH_LEN];
+	u8 code[PROCESS_PATCH_LEN], have[PROCESS_PATCH_LEN];
 
-	memcpy(want + 1, &nr, sizeof(nr));
-	return !copy_from_mm(mm, have, at, sizeof(have)) && !memcmp(have, want, sizeof(want));
+	process_patch_bytes(index_of(p, x), code);
+	return !copy_from_mm(mm, have, x->form.at, sizeof(have)) &&
+	       !memcmp(have, code, sizeof(code));
+}
+
+static bool form_at(struct mm *mm, u64 ret, u32 nr, struct process_patch *form)
+{
+	u8 code[PROCESS_LOOK_BEFORE + PROCESS_LOOK_AFTER];
+	u64 at = ret - PROCESS_LOOK_BEFORE;
+
+	return may_patch(mm, at, at + sizeof(code)) && !copy_from_mm(mm, code, at, sizeof(code)) &&
+	       process_patch_form(code, ret, nr, form);
+}
+
+static void include(struct patch_table *p, const struct process_patch *form)
+{
+	p->lo = p->lo ? min_u64(p->lo, form->at) : form->at;
+	p->hi = max_u64(p->hi, form->at + PROCESS_PATCH_LEN);
 }
 
 /* Nobody may be between the seven bytes while they change: who comes back does so by IRETQ, after
- * which it sees them all (SDM vol. 3, 8.1.3). One that was stopped before the `syscall` gets the
- * signal of a jump to it. */
+ * which it sees them all (SDM vol. 3, 8.1.3). One that was stopped in between gets the signal of a
+ * jump to there. */
 static void patch_place(struct host_process *e, struct task *t)
 {
-	u64 at = t->regs.rip - PROCESS_PATCH_LEN;
 	struct host_mm *m = host_mm(t->mm);
+	struct process_patch form;
 	u8 code[PROCESS_PATCH_LEN];
 	struct patch *x;
 
-	if (!may_patch(t->mm, at) || !is_call(t->mm, at, (u32)t->regs.rax))
+	if (!form_at(t->mm, t->regs.rip, (u32)t->regs.rax, &form))
 		return;
-	process_shoot_down(e, t->mm, at, at + PROCESS_PATCH_LEN);
-	x = patch_new(e, m, t->regs.rip, (u32)t->regs.rax);
-	if (!x)
+	process_shoot_down(e, t->mm, form.at, form.at + PROCESS_PATCH_LEN);
+	x = take_entry(&m->patches, form.ret);
+	if (!x || copy_from_mm(t->mm, x->replaced, form.at, sizeof(x->replaced)))
 		return;
-	process_patch_bytes((u32)(x - m->patches.list), code);
-	copy_to_mm(t->mm, at, code, sizeof(code), true); /* if it fails, nothing has changed */
+	x->form = form;
+	include(m->patches.table, &form);
+	tell(e, m, x);
+	process_patch_bytes(index_of(m->patches.table, x), code);
+	copy_to_mm(t->mm, form.at, code, sizeof(code), true); /* if it fails, nothing has changed */
 }
 
 void patch_count(struct host_process *e, struct task *t)
@@ -119,41 +180,107 @@ void patch_count(struct host_process *e, struct task *t)
 		patch_place(e, t);
 }
 
+static void undo(struct mm *mm, const struct patch_table *p, struct patch *x)
+{
+	if (in_place(mm, p, x))
+		copy_to_mm(mm, x->form.at, x->replaced, sizeof(x->replaced), true);
+	x->undone = true;
+}
+
+/* Called for every change of the page tables, most of them elsewhere. */
+void patch_changed(struct mm *mm, u64 lo, u64 hi)
+{
+	struct patch_table *p = host_mm(mm)->patches.table;
+
+	if (!p || hi <= p->lo || lo >= p->hi)
+		return;
+	for (u32 i = 0; i < p->n; i++) {
+		struct patch *x = &p->list[i];
+		const struct vma *v;
+
+		if (x->undone || x->form.at < lo || x->form.at >= hi)
+			continue;
+		v = mm_find(mm, x->form.at);
+		if (v && (v->prot & PROT_WRITE))
+			undo(mm, p, x);
+	}
+}
+
+/* -- translation -- */
+
+u64 patch_enter(struct mm *mm, u64 rip)
+{
+	struct patch_table *p = host_mm(mm)->patches.table;
+	const struct patch *x = find(p, rip);
+
+	if (!x || x->form.has_nr || x->undone || !in_place(mm, p, x))
+		return rip;
+	return process_patch_tail(index_of(p, x));
+}
+
+u64 patch_leave(struct mm *mm, u64 rip)
+{
+	const struct patch_table *p = host_mm(mm)->patches.table;
+	u64 off = rip - STUB_PATCH_CODE, i = off / STUB_PATCH_SIZE;
+
+	if (rip < STUB_PATCH_CODE || !p || i >= p->n)
+		return rip;
+	off %= STUB_PATCH_SIZE;
+	if (off == STUB_PATCH_TAIL)
+		return p->list[i].form.ret;
+	return off == (u64)STUB_PATCH_TAIL + p->list[i].form.tail_len ? p->list[i].form.next : rip;
+}
+
 /* -- signals from patched places -- */
 
-static void finish_call(struct task *t, const struct patch *p)
+static void finish_call(struct task *t, const struct patch *x)
 {
-	t->regs.rip = p->ret;
-	t->regs.rcx = p->ret;
+	t->regs.rip = x->form.ret;
+	t->regs.rcx = x->form.ret;
 	t->regs.r11 = t->regs.rflags;
 }
 
-/* A jump to where the `syscall` was: the number is whatever the program has in RAX. */
-bool patch_take_jump(struct task *t)
+/* A jump to where the `syscall` was: the number is whatever the program has in RAX. Or to what
+ * followed it: patch_enter knows where that is now. Or to what cannot have been an instruction. */
+enum patch_signal patch_take_jump(struct task *t)
 {
-	struct patches *all = &host_mm(t->mm)->patches;
-	const struct patch *p = patch_find(all, t->regs.rip + 2);
-	u8 code[PROCESS_PATCH_LEN], have[PROCESS_PATCH_LEN];
+	struct patch_table *p = host_mm(t->mm)->patches.table;
+	u64 rip = t->regs.rip;
 
-	if (!p)
-		return false;
-	process_patch_bytes((u32)(p - all->list), code);
-	if (copy_from_mm(t->mm, have, p->ret - sizeof(have), sizeof(have)) ||
-		memcmp(have, code, sizeof(code)))
-		return false; /* something else is there by now */
-	finish_call(t, p);
-	return true;
+	for (u64 ret = rip - 5; ret <= rip + 2; ret++) {
+		struct patch *x = find(p, ret);
+
+		if (!x || x->undone || rip <= x->form.at || rip >= x->form.at + PROCESS_PATCH_LEN ||
+			!in_place(t->mm, p, x))
+			continue;
+		if (x->form.has_nr && rip == ret - 2) {
+			finish_call(t, x);
+			return PATCH_CALL;
+		}
+		if (x->form.has_nr || rip != ret)
+			undo(t->mm, p, x);
+		return PATCH_MEND;
+	}
+	return PATCH_NONE;
 }
 
-/* A step over the replacement ends at the first instruction of its code. */
-bool patch_take_step(struct task *t)
+/* A step over the replacement ends at the first instruction of its code. If a `mov` was replaced the
+ * program has been stepped over that, and goes on at the `syscall`: by a jump to it (above). Else
+ * it has executed the `syscall`. */
+enum patch_signal patch_take_step(struct task *t)
 {
-	const struct patches *p = &host_mm(t->mm)->patches;
+	const struct patch_table *p = host_mm(t->mm)->patches.table;
 	u64 off = t->regs.rip - process_patch_address(0);
+	const struct patch *x;
 
-	if (off % STUB_PATCH_SIZE || off / STUB_PATCH_SIZE >= p->n)
-		return false;
-	t->regs.rax = p->list[off / STUB_PATCH_SIZE].nr;
-	finish_call(t, &p->list[off / STUB_PATCH_SIZE]);
-	return true;
+	if (!p || off % STUB_PATCH_SIZE || off / STUB_PATCH_SIZE >= p->n)
+		return PATCH_NONE;
+	x = &p->list[off / STUB_PATCH_SIZE];
+	if (!x->form.has_nr) {
+		finish_call(t, x);
+		return PATCH_CALL;
+	}
+	t->regs.rax = x->form.nr;
+	t->regs.rip = x->form.ret - 2;
+	return PATCH_NONE;
 }

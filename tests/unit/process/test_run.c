@@ -297,7 +297,9 @@ static void put_patched(struct rig *r, uint32_t index)
 	struct stub_regs *g = process_regs(r->space);
 
 	process_patch_bytes(index, code);
-	process_patch_set(r->space, index, CODE + PROCESS_PATCH_LEN, 39);
+	process_patch_set(r->space, index,
+		&(struct process_patch){
+			.at = CODE, .ret = CODE + PROCESS_PATCH_LEN, .nr = 39, .has_nr = true});
 	memcpy(r->ram + 4096, code, sizeof(code));
 	g->rip = CODE;
 	g->rsp = DATA + 4096;
