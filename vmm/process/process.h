@@ -85,8 +85,8 @@ struct process_patch {
 	uint64_t ret; /* the address after the `syscall` */
 	uint32_t nr;  /* if has_nr: `mov $nr,%eax` was replaced too */
 	bool has_nr;
-	/* what followed the `syscall` and was replaced, fit to be executed anywhere, and the address
-	 * where it goes on after that */
+	/* what followed the `syscall` and was replaced, fit to be executed anywhere, and the
+	 * address where it goes on after that */
 	uint8_t tail_len;
 	uint8_t tail[6];
 	uint64_t next;

@@ -15,10 +15,10 @@
  * something. */
 struct process_runner {
 	struct process_vm *vm;
-	struct process_runner *next; /* process_vm.runners */
-	_Atomic int running;	     /* pidfd of the space that runs user code, or -1 */
-	_Atomic bool kicked;	     /* a kick that no run has answered */
-	_Atomic uint32_t spin_turns; /* how long looking for the turn pays, learned */
+	struct process_runner *next;	 /* process_vm.runners */
+	_Atomic int running;		 /* pidfd of the space that runs user code, or -1 */
+	_Atomic bool kicked;		 /* a kick that no run has answered */
+	_Atomic uint32_t spin_turns;	 /* how long looking for the turn pays, learned */
 	_Atomic(struct stub_ctx *) last; /* of the space that had the last turn */
 	_Atomic uint64_t exits[PROCESS_EXIT_KINDS];
 	_Atomic uint64_t ops, slept;

@@ -14,7 +14,7 @@
 
 #define SPIN_MAX    2048u /* looks; some 20 ns each */
 #define SPIN_MIN    64u
-#define SHORT_NS    60000u /* a wait that looking could have covered */
+#define SHORT_NS    60000u    /* a wait that looking could have covered */
 #define LIVENESS_NS 20000000u /* a space that is gone is noticed after this time */
 
 static long futex(uint32_t *word, int op, uint32_t value, const struct timespec *limit)

@@ -264,9 +264,9 @@ enum patch_signal patch_take_jump(struct task *t)
 	return PATCH_NONE;
 }
 
-/* A step over the replacement ends at the first instruction of its code. If a `mov` was replaced the
- * program has been stepped over that, and goes on at the `syscall`: by a jump to it (above). Else
- * it has executed the `syscall`. */
+/* A step over the replacement ends at the first instruction of its code. If a `mov` was replaced
+ * the program has been stepped over that, and goes on at the `syscall`: by a jump to it (above).
+ * Else it has executed the `syscall`. */
 enum patch_signal patch_take_step(struct task *t)
 {
 	const struct patch_table *p = host_mm(t->mm)->patches.table;

@@ -39,5 +39,7 @@ void rig_go(struct rig *r, struct process_exit *x);
 
 extern const struct CMUnitTest run_tests[];
 extern const size_t run_tests_count;
+extern const struct CMUnitTest patch_tests[];
+extern const size_t patch_tests_count;
 
 #endif

@@ -3,5 +3,7 @@
 
 int main(void)
 {
-	return _cmocka_run_group_tests("process: run", run_tests, run_tests_count, NULL, NULL);
+	return _cmocka_run_group_tests("process: run", run_tests, run_tests_count, NULL, NULL) +
+	       _cmocka_run_group_tests(
+		       "process: patch", patch_tests, patch_tests_count, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 UNIT_PROCESS_DIR  := $(B)/tests/unit/process
 UNIT_PROCESS_BIN  := $(UNIT_PROCESS_DIR)/unit-process
 UNIT_PROCESS_OBJS := $(patsubst %.c,$(UNIT_PROCESS_DIR)/%.o,$(PROCESS_SRCS) \
-	$(addprefix tests/unit/process/, code.c main.c test_run.c))
+	$(addprefix tests/unit/process/, code.c main.c test_run.c test_patch.c))
 UNIT_PROCESS_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 
 $(UNIT_PROCESS_DIR)/%.o: %.c
