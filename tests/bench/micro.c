@@ -24,7 +24,7 @@
 #include "tests/bench/marks.h"
 
 #define MEMORY_SIZE (8u << 20)
-#define FILES_EACH  2000u
+#define FILES_EACH  5000u
 #define FAULT_ROOM  (256u << 20)
 #define FAULT_STEP  (128u << 10)
 
@@ -332,7 +332,7 @@ static const struct op {
 	{"page-fault", 2000, pages_make, op_fault, pages_free},
 	{"fork-wait", 100, NULL, op_fork, NULL},
 	{"fork-exec", 50, NULL, op_exec, NULL},
-	{"files-2000", 1, NULL, op_files, NULL},
+	{"files-5000", 1, NULL, op_files, NULL},
 	{"compute-integer", 50, NULL, op_integer, NULL},
 	{"compute-memory", 50, memory_make, op_memory, memory_free},
 };

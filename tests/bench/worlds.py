@@ -25,6 +25,8 @@ HOMES = (("kvm", "host"), ("kvm", "guest"), ("process", "host"))
 class World:
     """A way to run a command. `words` puts what is needed before it; SCRATCH is writable in all of them."""
 
+    left_out = ()  # rows that would not measure what they say
+
     def __init__(self, name, tool=None):
         self.name = name
         self.tool = tool
@@ -32,7 +34,7 @@ class World:
     def words(self, command):
         return command
 
-    def run(self, command, timeout=20, **options):
+    def run(self, command, timeout=90, **options):
         return subprocess.run(
             self.words(command),
             stdin=subprocess.DEVNULL,
@@ -102,6 +104,7 @@ class Crun(World):
     def __init__(self):
         super().__init__("crun", "crun")
         self.bundle = BENCH / "crun"
+        self.started = 0
 
     @staticmethod
     def mounts():
@@ -136,17 +139,32 @@ class Crun(World):
 
     def words(self, command):
         self.make_bundle(command)
-        name = f"bench-{os.getpid()}"
+        self.started += 1
+        name = f"bench-{os.getpid()}-{self.started}"
         return ["crun", "--cgroup-manager=disabled", "run", "-b", str(self.bundle), name]
 
 
 class Runsc(World):
+    """Files go to the host, as they do from the sandbox's --rw; `do` by itself keeps them in memory."""
+
     def __init__(self):
         super().__init__("runsc", "runsc")
 
     def words(self, command):
         options = ["--rootless", "--network=none", "--platform=ptrace", "--ignore-cgroups"]
-        return ["runsc", *options, "do", "--cwd", str(SCRATCH), *command]
+        return ["runsc", *options, "do", "--force-overlay=false", "--cwd", str(SCRATCH), *command]
+
+
+class QemuUser(World):
+    """No boundary; it is here because it catches every system call of a program as well."""
+
+    left_out = ("fork-exec",)  # what is executed then runs natively
+
+    def __init__(self):
+        super().__init__("qemu-user", "qemu-x86_64")
+
+    def words(self, command):
+        return ["qemu-x86_64", *command]
 
 
 def hide_mixed_cgroups():
@@ -165,4 +183,4 @@ def sandboxes():
 
 
 def everywhere():
-    return [World("native"), *sandboxes(), Bubblewrap(), Crun(), Runsc()]
+    return [World("native"), *sandboxes(), Bubblewrap(), Crun(), Runsc(), QemuUser()]

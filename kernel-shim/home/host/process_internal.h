@@ -43,14 +43,17 @@ struct patch_table {
 	u16 bucket[PATCH_BUCKETS]; /* by form.ret: index + 1 */
 	struct patch list[];
 };
-/* How often a place trapped, until it is worth a patch. */
-#define HIT_PLACES 256u
+/* How often a place trapped, until it is worth a patch. Places that share a set do not push out each
+ * other while there are no more of them than it holds. */
+#define HIT_SETS 64u
+#define HIT_WAYS 4u
+struct hit {
+	u64 ret;
+	u32 count;
+};
 struct patches {
 	struct patch_table *table; /* NULL: there is none yet */
-	struct {
-		u64 ret;
-		u32 count;
-	} hits[HIT_PLACES];
+	struct hit hits[HIT_SETS][HIT_WAYS];
 };
 
 /* An address space on one processor. All of it is looked at and changed with the kernel lock, also

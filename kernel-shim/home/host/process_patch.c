@@ -166,17 +166,25 @@ static void patch_place(struct host_process *e, struct task *t)
 	copy_to_mm(t->mm, form.at, code, sizeof(code), true); /* if it fails, nothing has changed */
 }
 
+static struct hit *hit_of(struct patches *p, u64 ret)
+{
+	struct hit *set = p->hits[hash(ret) % HIT_SETS], *least = set;
+
+	for (u32 i = 0; i < HIT_WAYS; i++) {
+		if (set[i].ret == ret)
+			return &set[i];
+		if (set[i].count < least->count)
+			least = &set[i];
+	}
+	*least = (struct hit){.ret = ret};
+	return least;
+}
+
 void patch_count(struct host_process *e, struct task *t)
 {
-	struct patches *p = &host_mm(t->mm)->patches;
-	u64 ret = t->regs.rip;
-	u32 i = (u32)(ret ^ ret >> 8) & (HIT_PLACES - 1);
+	struct hit *h = hit_of(&host_mm(t->mm)->patches, t->regs.rip);
 
-	if (p->hits[i].ret != ret) {
-		p->hits[i].ret = ret;
-		p->hits[i].count = 0;
-	}
-	if (++p->hits[i].count == WORTH_IT)
+	if (++h->count == WORTH_IT)
 		patch_place(e, t);
 }
 
