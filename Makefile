@@ -85,6 +85,7 @@ check: deps
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory conformance-bare
 	@$(MAKE) --no-print-directory cli
+	@$(MAKE) --no-print-directory check-counts
 
 install: $(B)/sandbox
 	install -D -m 755 $(B)/sandbox $(DESTDIR)$(PREFIX)/bin/sandbox

@@ -93,8 +93,7 @@ static bool vma_small(const struct vma *v, u64 pages)
 	return v->end - v->start <= pages * PAGE_SIZE;
 }
 
-/* A walk through anonymous memory gets 4, then 16, then MM_ANON_BATCH pages at a time. What is
- * small
+/* A walk through anonymous memory gets 4, then 16, then MM_ANON_BATCH pages at a time. What is small
  * (.bss, the first heap, a thread's stack) will be used here and there: some around the fault. */
 static struct range anon_range(struct mm *mm, const struct vma *v, u64 va, bool write)
 {
@@ -106,6 +105,9 @@ static struct range anon_range(struct mm *mm, const struct vma *v, u64 va, bool 
 	} else {
 		if (va == mm->fault_next) {
 			want = min_u64(max_u64(mm->fault_batch, 1) * 4, MM_ANON_BATCH);
+		} else if (vma_small(v, MM_WHOLE)) {
+			want = MM_WHOLE;
+			lo = v->start;
 		} else if (vma_small(v, MM_SMALL)) {
 			want = MM_SMALL_AROUND;
 			lo = round_down(va, MM_SMALL_AROUND * PAGE_SIZE);

@@ -19,7 +19,8 @@
  * sequential walk over anonymous memory. */
 #define MM_FILE_AROUND	 64u /* powers of two, all in pages */
 #define MM_ANON_BATCH	 64u
-#define MM_SMALL	 64u  /* an anonymous mapping up to this size… */
+#define MM_WHOLE	 8u   /* an anonymous mapping up to this size is filled at once */
+#define MM_SMALL	 64u  /* one up to this size… */
 #define MM_SMALL_AROUND	 4u   /* …gets so many at a fault */
 #define MM_MEDIUM	 512u /* the same for what is written to (a heap's pieces) up to this size */
 #define MM_MEDIUM_AROUND 8u
