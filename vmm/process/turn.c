@@ -12,9 +12,9 @@
 
 #include "vmm/process/process_internal.h"
 
-#define SPIN_MAX    4096u /* looks; some 20 ns each: more than waking the other side takes */
+#define SPIN_MAX    4096u /* looks, some 20 ns each: more than waking takes */
 #define SPIN_MIN    64u
-#define SHORT_NS    200000u /* a wait, with two wakings in it, that looking could have covered */
+#define SHORT_NS    200000u   /* a wait that looking could have covered, with two wakings in it */
 #define LIVENESS_NS 20000000u /* a space that is gone is noticed after this time */
 
 static long futex(uint32_t *word, int op, uint32_t value, const struct timespec *limit)
