@@ -93,7 +93,8 @@ static bool vma_small(const struct vma *v, u64 pages)
 	return v->end - v->start <= pages * PAGE_SIZE;
 }
 
-/* A walk through anonymous memory gets 4, then 16, then MM_ANON_BATCH pages at a time. What is small
+/* A walk through anonymous memory gets 4, then 16, then MM_ANON_BATCH pages at a time. What is
+ * small
  * (.bss, the first heap, a thread's stack) will be used here and there: some around the fault. */
 static struct range anon_range(struct mm *mm, const struct vma *v, u64 va, bool write)
 {

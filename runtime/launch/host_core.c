@@ -30,7 +30,7 @@ struct host_core {
 	pthread_cond_t changed;
 	uint32_t ready; /* threads that have closed their jail, or failed to */
 	int err;
-	enum { CORE_WAIT, CORE_GO, CORE_STOP } state;
+	enum core_state { CORE_WAIT, CORE_GO, CORE_STOP } state;
 	struct host_cpu cpu[];
 };
 
@@ -128,7 +128,7 @@ static int others_wait_ready(struct host_core *h)
 	return r;
 }
 
-static void others_tell(struct host_core *h, int state)
+static void others_tell(struct host_core *h, enum core_state state)
 {
 	pthread_mutex_lock(&h->lock);
 	h->state = state;

@@ -43,8 +43,8 @@ struct patch_table {
 	u16 bucket[PATCH_BUCKETS]; /* by form.ret: index + 1 */
 	struct patch list[];
 };
-/* How often a place trapped, until it is worth a patch. Places that share a set do not push out each
- * other while there are no more of them than it holds. */
+/* How often a place trapped, until it is worth a patch. Places that share a set do not push out
+ * each other while there are no more of them than it holds. */
 #define HIT_SETS 64u
 #define HIT_WAYS 4u
 struct hit {
