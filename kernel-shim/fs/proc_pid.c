@@ -66,6 +66,12 @@ static int show_auxv(struct seqbuf *s, const struct pseudo_node *n)
 	return 0;
 }
 
+static int mem_put(struct mm *mm, u64 va, const u8 *from, size_t n)
+{
+	plat_code_restore(mm, va, n);
+	return copy_to_mm(mm, va, from, n, true);
+}
+
 /* Reads or writes at *pos as an address, in pieces. */
 static s64 mem_move(struct file *f, struct uio *u, s64 *pos, bool write)
 {
@@ -86,7 +92,7 @@ static s64 mem_move(struct file *f, struct uio *u, s64 *pos, bool write)
 
 		if (write) {
 			moved = uio_get(u, page, part);
-			if (moved > 0 && copy_to_mm(mm, (u64)*pos, page, (size_t)moved, true))
+			if (moved > 0 && mem_put(mm, (u64)*pos, page, (size_t)moved))
 				moved = -EIO;
 		} else {
 			moved = copy_from_mm(mm, page, (u64)*pos, part) ? -EIO

@@ -44,6 +44,9 @@ void plat_pgd_init(u64 *pgd);
 void plat_pgd_destroy(struct mm *mm);
 /* mm is a new copy of old, which never ran. 0 or -ENOMEM. */
 int plat_mm_forked(struct mm *mm, struct mm *old);
+/* Code in [va, va + len) of mm is about to be moved, or written to although its mapping does not
+ * allow it: a home that had put something else in its place puts it back. */
+void plat_code_restore(struct mm *mm, u64 va, u64 len);
 /* Entries for [va, va + npages * 4096) of mm were removed or lost rights: no processor uses the old
  * ones after this. Cheap if mm is not loaded. */
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages);

@@ -112,6 +112,7 @@ static s64 move(struct remap *m, struct vma *v)
 		mm_unmap(mm, m->new_addr, m->new_len);
 		return -ENOMEM;
 	}
+	plat_code_restore(mm, m->addr, m->old_len);
 	move_pages(m);
 	if (mm->vdso == m->addr)
 		mm->vdso = m->new_addr;

@@ -168,6 +168,10 @@ int plat_mm_forked(struct mm *mm, struct mm *old)
 	return 0;
 }
 
+void plat_code_restore(struct mm *mm, u64 va, u64 len)
+{
+}
+
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 {
 	if (home.cr3 != mm->pgd)

@@ -28,6 +28,8 @@ struct host_engine_ops {
 	void (*run)(void *engine, struct task *t);
 	/* mm is a copy of old. 0 or -ENOMEM. May be absent. */
 	int (*mm_forked)(void *engine, struct mm *mm, struct mm *old);
+	/* As plat_code_restore. May be absent. */
+	void (*code_restore)(void *engine, struct mm *mm, u64 va, u64 len);
 	/* Entries of mm were removed or lost rights. */
 	void (*tlb_flush)(void *engine, struct mm *mm, u64 va, u64 npages);
 	/* Entries of mm were added or gained rights. May be absent. */

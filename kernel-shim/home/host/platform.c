@@ -55,6 +55,12 @@ int plat_mm_forked(struct mm *mm, struct mm *old)
 	return host_home.c.engine->mm_forked(host_home.c.engine_arg, mm, old);
 }
 
+void plat_code_restore(struct mm *mm, u64 va, u64 len)
+{
+	if (host_home.c.engine->code_restore)
+		host_home.c.engine->code_restore(host_home.c.engine_arg, mm, va, len);
+}
+
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 {
 	if (host_home.c.engine->tlb_flush)

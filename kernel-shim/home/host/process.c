@@ -145,6 +145,12 @@ void process_shoot_down(struct host_process *e, struct mm *mm, u64 lo, u64 hi)
 		host_user_wait((u32)__builtin_ctzll(kicked));
 }
 
+static void process_code_restore(void *engine, struct mm *mm, u64 va, u64 len)
+{
+	if (host_mm(mm))
+		patch_restore_text(engine, mm, va, va + len);
+}
+
 static void process_tlb_flush(void *engine, struct mm *mm, u64 va, u64 npages)
 {
 	process_tlb_added(engine, mm, va, npages);
@@ -379,6 +385,7 @@ const struct host_engine_ops host_process_ops = {
 	.tlb_flush = process_tlb_flush,
 	.tlb_added = process_tlb_added,
 	.mm_forked = process_mm_forked,
+	.code_restore = process_code_restore,
 	.mm_gone = process_mm_gone,
 	.fpu_save = process_fpu_save,
 	.fpu_load = process_fpu_forget,

@@ -214,6 +214,21 @@ void patch_changed(struct mm *mm, u64 lo, u64 hi)
 	}
 }
 
+void patch_restore_text(struct host_process *e, struct mm *mm, u64 lo, u64 hi)
+{
+	struct patch_table *p = host_mm(mm)->patches.table;
+
+	for (u32 i = 0; p && i < p->n; i++) {
+		struct patch *x = &p->list[i];
+		u64 end = x->form.at + PROCESS_PATCH_LEN;
+
+		if (x->undone || x->form.at >= hi || end <= lo)
+			continue;
+		process_shoot_down(e, mm, x->form.at, end);
+		undo(mm, p, x);
+	}
+}
+
 /* -- translation -- */
 
 u64 patch_enter(struct mm *mm, u64 rip)

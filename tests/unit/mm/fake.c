@@ -120,6 +120,10 @@ int plat_mm_forked(struct mm *mm, struct mm *old)
 	return 0;
 }
 
+void plat_code_restore(struct mm *mm, u64 va, u64 len)
+{
+}
+
 void plat_zero_page(u64 pa)
 {
 	memset(phys_ptr(pa), 0, PAGE_SIZE);
