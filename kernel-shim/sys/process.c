@@ -208,6 +208,8 @@ long sys_prctl(struct task *t, const u64 *a)
 		return set_name(t, a[1]);
 	case PR_SET_TIMING:
 		return a[1] == PR_TIMING_STATISTICAL ? 0 : -EINVAL;
+	case PR_SET_TSC: /* no home can make RDTSC fault: docs/processor.md */
+		return a[1] == PR_TSC_ENABLE ? 0 : -EINVAL;
 	case PR_SET_TIMERSLACK:
 		t->timer_slack = (s64)a[1] <= 0 ? TIMER_SLACK_NS : a[1];
 		return 0;

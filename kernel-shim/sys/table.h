@@ -200,7 +200,7 @@ SYS(124, getsid, FULL, "d", "")
 SYS(309, getcpu, FULL, "ppp", "")
 SYS(324, membarrier, PARTIAL, "dxd", "no MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ")
 SYS(334, rseq, FULL, "puxx", "")
-SYS(157, prctl, PARTIAL, "dxxxx", "names, death signal, dumpable, subreaper, no_new_privs, timer slack, capability queries; no seccomp filters")
+SYS(157, prctl, PARTIAL, "dxxxx", "names, death signal, dumpable, subreaper, no_new_privs, timer slack, capability queries; no seccomp filters, no PR_TSC_SIGSEGV")
 SYS(158, arch_prctl, PARTIAL, "dp", "FS and GS bases, state components; no CET, no CPUID faulting")
 SYS(135, personality, FULL, "x", "")
 

@@ -148,6 +148,13 @@ def run_sandbox(
     return outcome
 
 
+def available_memory():
+    """Bytes that programs could have on this machine."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    values = dict(line.split(":") for line in lines)
+    return int(values["MemAvailable"].split()[0]) * 1024
+
+
 @functools.cache
 def runs_in_parallel():
     """Whether the backend takes --cpus 2; the one that does must."""
