@@ -30,6 +30,7 @@ struct doctor {
 	int backend_error;  /* policy_machine_choose */
 	struct policy_error error;
 	struct policy_machine machine;
+	struct policy_choice choices[POLICY_CHOICES];
 	struct launch_jail_state jail;
 	uint64_t mem_total, mem_free;
 	struct rlimit nofile;
@@ -97,6 +98,7 @@ static void look(struct doctor *d)
 	look_at_cpu(d);
 	look_at_kvm(d);
 	d->backend_error = policy_machine_choose("auto", "auto", false, &d->machine, &d->error);
+	policy_machine_list(d->choices);
 	jail_probe(&d->jail);
 	if (!sysinfo(&si)) {
 		d->mem_total = (uint64_t)si.totalram * si.mem_unit;
@@ -137,10 +139,6 @@ static void print_kvm(const struct doctor *d)
 
 	if (!d->kvm_exists) {
 		line(false, "/dev/kvm", "does not exist");
-		hint(d->vmx || d->svm
-				? "load the module: modprobe kvm_intel or kvm_amd"
-				: "give this machine (nested) virtualization, or pass --device "
-				  "/dev/kvm to its container");
 		return;
 	}
 	snprintf(text, sizeof text, "%s (%s)", d->kvm_opens ? "can be opened" : "cannot be opened",
@@ -148,23 +146,61 @@ static void print_kvm(const struct doctor *d)
 	line(d->kvm_opens, "/dev/kvm", text);
 }
 
-static void print_machine(const struct doctor *d)
+static void print_choice(const char *name, const struct policy_choice *c)
+{
+	char text[sizeof c->why + 16];
+
+	snprintf(text, sizeof text, "%s: %s", c->usable ? "usable" : "not usable", c->why);
+	line(c->usable, name, text);
+}
+
+/* One line for each, or for several homes that lack the same. */
+static void print_choices(const struct doctor *d)
+{
+	const struct policy_choice *kvm_guest = &d->choices[0], *kvm_host = &d->choices[1];
+
+	if (kvm_guest->usable || kvm_host->usable) {
+		print_choice("kvm, guest", kvm_guest);
+		print_choice("kvm, host", kvm_host);
+	} else {
+		print_choice("kvm", kvm_host);
+	}
+	print_choice("process", &d->choices[2]);
+}
+
+/* How to get a better one than what was picked; NULL: there is none. */
+static const char *better(const struct doctor *d)
+{
+	if (d->machine.backend && d->machine.caps.hardware)
+		return NULL;
+	if (!d->kvm_exists)
+		return d->vmx || d->svm
+			       ? "for a VM around each program: modprobe kvm_intel or kvm_amd"
+			       : "for a VM around each program: give this machine (nested) "
+				 "virtualization, or pass --device /dev/kvm to its container";
+	if (!d->kvm_opens)
+		return "for a VM around each program: let this user open /dev/kvm, as said above";
+	return "for a fast VM around each program: give this machine (nested) virtualization, VMX "
+	       "or SVM; --require-vm or --backend kvm takes the slow one";
+}
+
+/* What `auto` picks. */
+static void print_picked(const struct doctor *d)
 {
 	const struct policy_machine *m = &d->machine;
+	const char *how = better(d);
 	char text[512];
 
 	if (!m->backend) {
 		line(false, "backend", "none");
-		if (d->kvm_exists) /* else the hint is above */
-			hint(m->backend_why);
-		return;
+	} else {
+		snprintf(text, sizeof text, "%s (%s)", m->backend->name, m->backend_why);
+		line(true, "backend", text);
+		snprintf(text, sizeof text, "%s (%s)", report_home_name(m->home), m->home_why);
+		line(true, "home", text);
 	}
-	snprintf(text, sizeof text, "%s (%s)", m->backend->name, m->backend_why);
-	line(true, "backend", text);
-	if (*m->caps.note)
-		line(m->caps.hardware || m->backend->processes, m->backend->name, m->caps.note);
-	snprintf(text, sizeof text, "%s (%s)", report_home_name(m->home), m->home_why);
-	line(true, "home", text);
+	if (how)
+		hint(how);
 }
 
 static void print_jail(const struct doctor *d)
@@ -211,7 +247,8 @@ static void print_text(const struct doctor *d)
 	setlocale(LC_CTYPE, "");
 	print_host(d);
 	print_kvm(d);
-	print_machine(d);
+	print_choices(d);
+	print_picked(d);
 	print_jail(d);
 	putchar('\n');
 	text_row("", 0, 0,
@@ -254,6 +291,22 @@ static json_t *machine_json(const struct policy_machine *m)
 	return o;
 }
 
+static json_t *choices_json(const struct doctor *d)
+{
+	json_t *all = json_array();
+
+	for (const struct policy_choice *c = d->choices; c < d->choices + POLICY_CHOICES; c++) {
+		json_t *o = json_object();
+
+		json_object_set_new(o, "name", json_string(c->backend));
+		json_object_set_new(o, "home", json_string(report_home_name(c->home)));
+		json_object_set_new(o, "usable", json_boolean(c->usable));
+		json_object_set_new(o, "why", text_json(c->why));
+		json_array_append_new(all, o);
+	}
+	return all;
+}
+
 static void print_json(const struct doctor *d)
 {
 	json_t *o = json_object(), *cpu = json_object(), *kvm = json_object();
@@ -269,6 +322,7 @@ static void print_json(const struct doctor *d)
 	json_object_set_new(o, "cpu", cpu);
 	json_object_set_new(o, "kvm", kvm);
 	json_object_set_new(o, "backend", machine_json(&d->machine));
+	json_object_set_new(o, "backends", choices_json(d));
 	json_object_set_new(o, "jail", jail_json(&d->jail));
 	json_object_set_new(o, "memory_bytes", json_integer((json_int_t)d->mem_total));
 	json_object_set_new(o, "nofile", json_integer((json_int_t)d->nofile.rlim_cur));

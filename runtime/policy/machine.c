@@ -17,6 +17,7 @@
 static const struct vm_ops *const backends[] = {&vm_kvm_ops, &vm_process_ops};
 #define NBACKENDS (sizeof backends / sizeof *backends)
 #define WHY_MAX	  256
+#define NO_RING0  "system calls of a VM cannot be taken in its ring 0 here"
 
 static int check_backend_name(const char *name, struct policy_error *e)
 {
@@ -51,7 +52,9 @@ static int try_backend(const struct vm_ops *ops, struct vm_caps *caps, char *why
 		return r;
 	r = ops->probe(caps);
 	if (r)
-		snprintf(why, why_size, "/dev/kvm opened, but a trial VM failed: %s", strerror(-r));
+		snprintf(why, why_size, "%s failed when it was tried: %s",
+			ops->processes ? "trapping a process" : "/dev/kvm opened, but a VM",
+			strerror(-r));
 	return r;
 }
 
@@ -130,7 +133,7 @@ static enum launch_home best_home(struct policy_machine *m)
 	else if (!m->caps.hardware)
 		strcpy(m->home_why, "without VMX or SVM, ring 0 of a VM is emulated and slow");
 	else if (!m->caps.syscall_ring0)
-		strcpy(m->home_why, "system calls of a VM cannot be taken in its ring 0 here");
+		strcpy(m->home_why, NO_RING0);
 	else
 		strcpy(m->home_why, "the CPU runs the shim kernel in the VM");
 	return HAVE_GUEST && m->caps.hardware && m->caps.syscall_ring0 ? LAUNCH_HOME_GUEST
@@ -159,6 +162,9 @@ static int choose_home(const char *name, struct policy_machine *m, struct policy
 	if (m->backend->processes && !strcmp(name, "guest"))
 		return policy_fail(e, POLICY_FAILED,
 			"--home guest needs a virtual machine, and the backend is process");
+	if (!strcmp(name, "guest") && !m->caps.syscall_ring0)
+		return policy_fail(
+			e, POLICY_FAILED, "--home guest cannot be used here: %s", NO_RING0);
 	m->home = !strcmp(name, "guest") ? LAUNCH_HOME_GUEST : LAUNCH_HOME_HOST;
 	strcpy(m->home_why, "asked for");
 	return 0;
@@ -176,4 +182,26 @@ int policy_machine_choose(const char *backend, const char *home, bool require_vm
 	if (!r)
 		r = choose_home(home, out, e);
 	return r;
+}
+
+static void list_one(struct policy_choice *c, const struct vm_ops *ops, enum launch_home home)
+{
+	struct vm_caps caps;
+
+	c->backend = ops->name;
+	c->home = home;
+	c->usable = !try_backend(ops, &caps, c->why, sizeof c->why);
+	if (c->usable)
+		snprintf(c->why, sizeof c->why, "%s", caps.note);
+	if (!c->usable || home == LAUNCH_HOME_HOST || (HAVE_GUEST && caps.syscall_ring0))
+		return;
+	c->usable = false;
+	strcpy(c->why, HAVE_GUEST ? NO_RING0 : "the guest home is not in this version");
+}
+
+void policy_machine_list(struct policy_choice out[POLICY_CHOICES])
+{
+	list_one(&out[0], &vm_kvm_ops, LAUNCH_HOME_GUEST);
+	list_one(&out[1], &vm_kvm_ops, LAUNCH_HOME_HOST);
+	list_one(&out[2], &vm_process_ops, LAUNCH_HOME_HOST);
 }

@@ -80,6 +80,17 @@ void policy_free(struct policy *p);
 int policy_machine_choose(const char *backend, const char *home, bool require_vm,
 	struct policy_machine *out, struct policy_error *e);
 
+/* All that there is to choose from, and what trying it showed: kvm with home guest, with home host,
+ * process. */
+struct policy_choice {
+	const char *backend;
+	enum launch_home home;
+	bool usable;
+	char why[256]; /* why not, or a remark */
+};
+#define POLICY_CHOICES 3
+void policy_machine_list(struct policy_choice out[POLICY_CHOICES]);
+
 /* -- words of the command line: 0, -EINVAL (not one) or -ERANGE (too large) -- */
 int policy_parse_size(const char *s, uint64_t *out);	 /* bytes; K, M, G, T are powers of 1024 */
 int policy_parse_duration(const char *s, uint64_t *out); /* ns; 10, 1.5s, 200ms, 2m, 1h */

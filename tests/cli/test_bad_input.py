@@ -318,6 +318,9 @@ def test_kvm_forbidden(root):
     without_kvm(user.elsewhere("--kvm", "660"), "/dev/kvm: permission denied: add yourself to group root")
     doctor = user.call("doctor")
     assert doctor.code == 0 and "cannot be opened (mode 0600" in doctor.out and "as root: chgrp kvm" in doctor.out
+    assert "--  kvm          not usable: /dev/kvm: permission denied" in doctor.out
+    assert "ok  process      usable: " in doctor.out and "ok  backend      process (" in doctor.out
+    assert "-> for a VM around each program: let this user open /dev/kvm" in doctor.out
 
 
 def test_kvm_forbidden_to_root(root):

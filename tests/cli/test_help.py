@@ -94,18 +94,28 @@ def test_output_that_nobody_takes(words, me):
 def test_doctor(who):
     got = who.call("doctor")
     assert got.code == 0 and got.err == ""
-    for word in ("kernel", "CPU", "memory", "/dev/kvm", "backend", "home", "jail", "`sandbox run` works here."):
+    for word in ("kernel", "CPU", "memory", "/dev/kvm", "kvm", "process", "backend", "home", "jail", "`sandbox run` works here."):
         assert word in got.out
+    assert len(re.findall(r"^(?:ok|--)  (?:kvm|process)\b.* (?:not )?usable: \w", got.out, re.M)) >= 2
     assert "\x1b" not in got.out
 
 
 def test_doctor_json(who):
     got = who.call("doctor", "--json")
     found = json.loads(got.out)
-    assert {"usable", "kernel", "cpu", "kvm", "backend", "jail", "memory_bytes", "nofile"} == set(found)
+    assert {"usable", "kernel", "cpu", "kvm", "backend", "backends", "jail", "memory_bytes", "nofile"} == set(found)
     assert found["usable"] is (got.code == 0)
     report = json.loads(who.run("--backend", "auto", "-q", "--json", "-", "/bin/true").out)
     assert report["backend"] == found["backend"]["name"] and report["home"] == found["backend"]["home"]
+
+
+def test_doctor_is_right_about_each_backend(who):
+    backends = json.loads(who.call("doctor", "--json").out)["backends"]
+    assert [(b["name"], b["home"]) for b in backends] == [("kvm", "guest"), ("kvm", "host"), ("process", "host")]
+    for b in backends:
+        got = who.run("--backend", b["name"], "--home", b["home"], "/bin/echo", "in")
+        assert (got.code, got.out) == ((0, "in\n") if b["usable"] else (125, ""))
+        assert b["why"] and (b["usable"] or b["why"] in got.err)
 
 
 def test_doctor_and_few_files(who):

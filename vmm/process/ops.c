@@ -29,7 +29,7 @@ static int process_vm_probe(struct vm_caps *out)
 	out->fsgsbase = caps.fsgsbase;
 	snprintf(out->note, sizeof(out->note),
 		"no virtual machine: the host's kernel keeps programs in processes whose system "
-		"calls are all trapped");
+		"calls are all trapped; CPUID is the host's");
 	return 0;
 }
 
