@@ -240,7 +240,9 @@ def test_pids(who):
 
 def test_cpus(who):
     shows(who, "1\n", "--cpus", "1", "/usr/bin/nproc")
-    assert "this version runs one CPU" in who.refused(125, "--cpus", "2", "/bin/true")
+    shows(who, "2\n", "--backend", "process", "--cpus", "2", "/usr/bin/nproc")
+    one = who.refused(125, "--backend", "kvm", "--cpus", "2", "/bin/true")
+    assert "--backend process runs more" in one or "cannot be used here" in one
     assert "want a number" in who.refused(125, "--cpus", "0", "/bin/true")
 
 
