@@ -10,12 +10,7 @@
 
 static int anon_inode_setattr(struct inode *i, const struct setattr *a)
 {
-	if (a->valid & CHAN_SET_MODE)
-		i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
-	if (a->valid & CHAN_SET_UID)
-		i->uid = a->uid;
-	if (a->valid & CHAN_SET_GID)
-		i->gid = a->gid;
+	inode_set_access(i, a);
 	return 0;
 }
 

@@ -52,13 +52,10 @@ static void drop_setid(const struct inode *i, struct setattr *a)
 	a->mode = i->mode & ~drop & 07777;
 }
 
-int vfs_setattr(const struct path *p, struct setattr *a)
+static int setattr_allowed(struct inode *i, struct setattr *a)
 {
-	struct inode *i = p->dentry->inode;
-	int r = mount_writable(p->mnt);
+	int r;
 
-	if (r)
-		return r;
 	if (a->valid & (CHAN_SET_UID | CHAN_SET_GID)) {
 		r = owner_allowed(i, a);
 		if (r)
@@ -72,11 +69,20 @@ int vfs_setattr(const struct path *p, struct setattr *a)
 		if (!fs_is_root() && !fs_in_group(gid))
 			a->mode &= ~(u32)S_ISGID;
 	}
-	if (a->valid & SET_TIMES) {
-		r = times_allowed(i, a);
-		if (r)
-			return r;
-	}
+	return a->valid & SET_TIMES ? times_allowed(i, a) : 0;
+}
+
+int vfs_setattr(const struct path *p, struct setattr *a)
+{
+	struct inode *i = p->dentry->inode;
+	int r = mount_writable(p->mnt);
+
+	/* Read-only comes before the caller's rights; where the host says it (mount_writable),
+	 * nothing else may be said here. */
+	if (!r && !(i->super->remote && i->super->readonly))
+		r = setattr_allowed(i, a);
+	if (r)
+		return r;
 	if (!i->ops->setattr)
 		return -EPERM;
 	return i->ops->setattr(i, a);

@@ -55,6 +55,16 @@ void super_put(struct super *s)
 	kfree(s);
 }
 
+void inode_set_access(struct inode *i, const struct setattr *a)
+{
+	if (a->valid & CHAN_SET_MODE)
+		i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
+	if (a->valid & CHAN_SET_UID)
+		i->uid = a->uid;
+	if (a->valid & CHAN_SET_GID)
+		i->gid = a->gid;
+}
+
 void inode_touch(struct inode *i, u32 which)
 {
 	u64 now = clock_real_ns();

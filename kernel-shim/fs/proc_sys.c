@@ -201,7 +201,7 @@ static const struct pseudo_def fs_entries[] = {
 	PROC_TEXT("overflowuid", 0444, "65534"),
 	PROC_FILE("pipe-max-size", 0444, show_pipe_max),
 	PROC_TEXT("protected_fifos", 0444, "0"),
-	PROC_TEXT("protected_hardlinks", 0444, "0"),
+	PROC_TEXT("protected_hardlinks", 0444, "1"), /* may_link */
 	PROC_TEXT("protected_regular", 0444, "0"),
 	PROC_TEXT("protected_symlinks", 0444, "0"),
 	PROC_END,

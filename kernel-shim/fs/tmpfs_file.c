@@ -202,12 +202,7 @@ int tmpfs_setattr(struct inode *i, const struct setattr *a)
 
 	if (r)
 		return r;
-	if (a->valid & CHAN_SET_MODE)
-		i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
-	if (a->valid & CHAN_SET_UID)
-		i->uid = a->uid;
-	if (a->valid & CHAN_SET_GID)
-		i->gid = a->gid;
+	inode_set_access(i, a);
 	if (a->valid & CHAN_SET_ATIME) {
 		i->atime = a->atime;
 		i->atime_ns = a->atime_ns;

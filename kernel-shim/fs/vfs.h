@@ -251,6 +251,8 @@ void inode_fill_stat(
 	const struct inode *i, struct kstat *st); /* what getattr does where it is absent */
 void inode_get(struct inode *i);
 void inode_put(struct inode *i);
+/* Mode, owner and group as a says, for file systems that keep them only in memory. */
+void inode_set_access(struct inode *i, const struct setattr *a);
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
 /* Cached under its parent (NULL: the root of a file system); takes references of its own on parent

@@ -256,6 +256,23 @@ static void mkdirat_symlinkat_mknodat(void)
 	R(symlinkat("x", 99, "y"));
 }
 
+/* Of a file that one may read only: what fs.protected_hardlinks says. */
+static void link_to_anothers_file_is_as_the_setting_says(void)
+{
+	int setting = open_file("/proc/sys/fs/protected_hardlinks", O_RDONLY);
+	char c = 0;
+
+	MUST(read(setting, &c, 1) == 1);
+	make_file("roots", "contents");
+	MUST(chmod(".", 0777) == 0);
+	if (getuid() == 0)
+		MUST(setuid(1000) == 0);
+	else
+		c = '0'; /* the file is our own */
+	T(link("roots", "mine") == (c == '0' ? 0 : -1));
+	T(c == '0' || errno == EPERM);
+}
+
 const struct behaviour behaviours[] = {BEHAVIOUR(rename_moves_file),
 	BEHAVIOUR(rename_replaces_file), BEHAVIOUR(rename_between_file_and_directory),
 	BEHAVIOUR(rename_directory_over_directory), BEHAVIOUR(rename_directory_into_itself),
@@ -264,5 +281,5 @@ const struct behaviour behaviours[] = {BEHAVIOUR(rename_moves_file),
 	BEHAVIOUR(renameat_between_directory_fds), BEHAVIOUR(rename_directory_updates_dotdot),
 	BEHAVIOUR(unlink_while_open_keeps_contents), BEHAVIOUR(unlink_refusals),
 	BEHAVIOUR(unlink_removes_symlink_not_target), BEHAVIOUR(link_refusals),
-	BEHAVIOUR(linkat_symlink_follow), BEHAVIOUR(write_through_hard_link),
-	BEHAVIOUR(mkdirat_symlinkat_mknodat), {0}};
+	BEHAVIOUR(link_to_anothers_file_is_as_the_setting_says), BEHAVIOUR(linkat_symlink_follow),
+	BEHAVIOUR(write_through_hard_link), BEHAVIOUR(mkdirat_symlinkat_mknodat), {0}};

@@ -171,6 +171,17 @@ static void read_only(void *arg)
 	u_expect(f_path(__NR_truncate, "/ro/there", 0, 0), -EROFS);
 }
 
+/* Who owns it does not matter then. */
+static void read_only_for_another_user(void *arg)
+{
+	f_put("/rw/mine", "x");
+	u_expect(u_syscall(__NR_setuid, 1234), 0);
+	u_expect(f_path(__NR_chmod, "/ro/there", 0600, 0), -EROFS);
+	u_expect(f_path(__NR_chown, "/ro/there", 1234, 1234), -EROFS);
+	u_expect(f_path(__NR_chmod, "/rw/mine", 0600, 0), -EPERM);
+	u_expect(f_path(__NR_chown, "/rw/mine", 1234, 1234), -EPERM);
+}
+
 /* Whatever was asked, every handle but the grants' own goes back. */
 static void handles(void *arg)
 {
@@ -205,9 +216,10 @@ RUN(one_call_each)
 RUN(host_changes_things)
 RUN(names)
 RUN(read_only)
+RUN(read_only_for_another_user)
 RUN(handles)
 
 TESTS(hostfs, cmocka_unit_test(test_reading_and_writing), cmocka_unit_test(test_large_buffers),
 	cmocka_unit_test(test_one_call_each), cmocka_unit_test(test_host_changes_things),
 	cmocka_unit_test(test_names), cmocka_unit_test(test_read_only),
-	cmocka_unit_test(test_handles));
+	cmocka_unit_test(test_read_only_for_another_user), cmocka_unit_test(test_handles));
