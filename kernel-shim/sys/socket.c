@@ -23,6 +23,18 @@ struct file *sock_get(s32 fd)
 	return err_ptr(-ENOTSOCK);
 }
 
+long sock_call(const u64 *a, long (*fn)(struct file *f, const u64 *a))
+{
+	struct file *f = sock_get((s32)a[0]);
+	long r;
+
+	if (is_err(f))
+		return ptr_err(f);
+	r = fn(f, a);
+	file_put(f);
+	return r;
+}
+
 int sock_addr_get(struct sock_addr *a, u64 uaddr, s32 len)
 {
 	if (len < 0 || (u32)len > SOCK_ADDR_MAX)
@@ -114,51 +126,46 @@ long sys_socketpair(struct task *t, const u64 *a)
 
 /* -- naming and connecting -- */
 
+static long bind_to(struct file *f, const u64 *a)
+{
+	struct socket *s = file_socket(f);
+	struct sock_addr addr;
+	int r = sock_addr_get(&addr, a[1], (s32)a[2]);
+
+	if (r)
+		return r;
+	return s->ops->bind ? s->ops->bind(s, &addr) : -EOPNOTSUPP;
+}
+
 long sys_bind(struct task *t, const u64 *a)
 {
-	struct file *f = sock_get((s32)a[0]);
-	struct sock_addr addr;
-	struct socket *s;
-	long r;
+	return sock_call(a, bind_to);
+}
 
-	if (is_err(f))
-		return ptr_err(f);
-	s = file_socket(f);
-	r = sock_addr_get(&addr, a[1], (s32)a[2]);
-	if (!r)
-		r = s->ops->bind ? s->ops->bind(s, &addr) : -EOPNOTSUPP;
-	file_put(f);
-	return r;
+static long connect_to(struct file *f, const u64 *a)
+{
+	struct socket *s = file_socket(f);
+	struct sock_addr addr;
+	int r = sock_addr_get(&addr, a[1], (s32)a[2]);
+
+	if (r)
+		return r;
+	return s->ops->connect ? s->ops->connect(s, &addr, f->flags & O_NONBLOCK) : -EOPNOTSUPP;
 }
 
 long sys_connect(struct task *t, const u64 *a)
 {
-	struct file *f = sock_get((s32)a[0]);
-	struct sock_addr addr;
-	struct socket *s;
-	long r;
+	return sock_call(a, connect_to);
+}
 
-	if (is_err(f))
-		return ptr_err(f);
-	s = file_socket(f);
-	r = sock_addr_get(&addr, a[1], (s32)a[2]);
-	if (!r)
-		r = s->ops->connect ? s->ops->connect(s, &addr, f->flags & O_NONBLOCK)
-				    : -EOPNOTSUPP;
-	file_put(f);
-	return r;
+static long listen_on(struct file *f, const u64 *a)
+{
+	return socket_listen(file_socket(f), (s32)a[1]);
 }
 
 long sys_listen(struct task *t, const u64 *a)
 {
-	struct file *f = sock_get((s32)a[0]);
-	long r;
-
-	if (is_err(f))
-		return ptr_err(f);
-	r = socket_listen(file_socket(f), (s32)a[1]);
-	file_put(f);
-	return r;
+	return sock_call(a, listen_on);
 }
 
 /* The address is written before the descriptor is given: without it the connection is lost. */
@@ -212,73 +219,69 @@ long sys_accept4(struct task *t, const u64 *a)
 	return do_accept((s32)a[0], a[1], a[2], (u32)a[3]);
 }
 
-static long get_name(const u64 *a, enum sock_side side)
+static long put_name(struct file *f, const u64 *a, enum sock_side side)
 {
-	struct file *f = sock_get((s32)a[0]);
+	struct socket *s = file_socket(f);
 	struct sock_addr addr;
-	struct socket *s;
-	long r;
+	int r = s->ops->name(s, side, &addr);
 
-	if (is_err(f))
-		return ptr_err(f);
-	s = file_socket(f);
-	r = s->ops->name(s, side, &addr);
-	if (!r)
-		r = sock_addr_put(&addr, a[1], a[2]);
-	file_put(f);
-	return r;
+	return r ? r : sock_addr_put(&addr, a[1], a[2]);
+}
+
+static long put_own_name(struct file *f, const u64 *a)
+{
+	return put_name(f, a, SIDE_OWN);
+}
+
+static long put_peer_name(struct file *f, const u64 *a)
+{
+	return put_name(f, a, SIDE_PEER);
 }
 
 long sys_getsockname(struct task *t, const u64 *a)
 {
-	return get_name(a, SIDE_OWN);
+	return sock_call(a, put_own_name);
 }
 
 long sys_getpeername(struct task *t, const u64 *a)
 {
-	return get_name(a, SIDE_PEER);
+	return sock_call(a, put_peer_name);
+}
+
+static long shut_down(struct file *f, const u64 *a)
+{
+	struct socket *s = file_socket(f);
+	u32 how = (u32)a[1];
+
+	if (!s->ops->shutdown)
+		return -EOPNOTSUPP;
+	/* SHUT_RD, SHUT_WR, SHUT_RDWR are one less than their bits */
+	return how <= 2 ? s->ops->shutdown(s, how + 1) : -EINVAL;
 }
 
 long sys_shutdown(struct task *t, const u64 *a)
 {
-	struct file *f = sock_get((s32)a[0]);
-	u32 how = (u32)a[1];
-	struct socket *s;
-	long r = -EINVAL;
-
-	if (is_err(f))
-		return ptr_err(f);
-	s = file_socket(f);
-	if (!s->ops->shutdown)
-		r = -EOPNOTSUPP;
-	else if (how <= 2) /* SHUT_RD, SHUT_WR, SHUT_RDWR are one less than their bits */
-		r = s->ops->shutdown(s, how + 1);
-	file_put(f);
-	return r;
+	return sock_call(a, shut_down);
 }
 
 /* -- options -- */
 
+static long set_option(struct file *f, const u64 *a)
+{
+	return socket_setopt(file_socket(f), (s32)a[1], (s32)a[2], a[3], (s32)a[4]);
+}
+
 long sys_setsockopt(struct task *t, const u64 *a)
 {
-	struct file *f = sock_get((s32)a[0]);
-	long r;
+	return sock_call(a, set_option);
+}
 
-	if (is_err(f))
-		return ptr_err(f);
-	r = socket_setopt(file_socket(f), (s32)a[1], (s32)a[2], a[3], (s32)a[4]);
-	file_put(f);
-	return r;
+static long get_option(struct file *f, const u64 *a)
+{
+	return socket_getopt(file_socket(f), (s32)a[1], (s32)a[2], a[3], a[4]);
 }
 
 long sys_getsockopt(struct task *t, const u64 *a)
 {
-	struct file *f = sock_get((s32)a[0]);
-	long r;
-
-	if (is_err(f))
-		return ptr_err(f);
-	r = socket_getopt(file_socket(f), (s32)a[1], (s32)a[2], a[3], a[4]);
-	file_put(f);
-	return r;
+	return sock_call(a, get_option);
 }

@@ -46,17 +46,9 @@ static long send_range(struct file *f, const u64 *a)
 
 long sys_sendto(struct task *t, const u64 *a)
 {
-	struct file *f;
-	long r = buffer_ok(a[1], a[2]);
+	int r = buffer_ok(a[1], a[2]);
 
-	if (r)
-		return r;
-	f = sock_get((s32)a[0]);
-	if (is_err(f))
-		return ptr_err(f);
-	r = send_range(f, a);
-	file_put(f);
-	return r;
+	return r ? r : sock_call(a, send_range);
 }
 
 static long recv_range(struct file *f, const u64 *a)
@@ -78,17 +70,9 @@ static long recv_range(struct file *f, const u64 *a)
 
 long sys_recvfrom(struct task *t, const u64 *a)
 {
-	struct file *f;
-	long r = buffer_ok(a[1], a[2]);
+	int r = buffer_ok(a[1], a[2]);
 
-	if (r)
-		return r;
-	f = sock_get((s32)a[0]);
-	if (is_err(f))
-		return ptr_err(f);
-	r = recv_range(f, a);
-	file_put(f);
-	return r;
+	return r ? r : sock_call(a, recv_range);
 }
 
 /* -- struct msghdr -- */
@@ -170,20 +154,14 @@ static long send_one(struct file *f, u64 uhdr, u32 flags)
 	return r;
 }
 
+static long send_message(struct file *f, const u64 *a)
+{
+	return send_one(f, a[1], (u32)a[2]);
+}
+
 long sys_sendmsg(struct task *t, const u64 *a)
 {
-	u32 flags = (u32)a[2];
-	struct file *f;
-	long r;
-
-	if (flags & MSG_CMSG_COMPAT)
-		return -EINVAL;
-	f = sock_get((s32)a[0]);
-	if (is_err(f))
-		return ptr_err(f);
-	r = send_one(f, a[1], flags);
-	file_put(f);
-	return r;
+	return a[2] & MSG_CMSG_COMPAT ? -EINVAL : sock_call(a, send_message);
 }
 
 /* What a received message leaves in the program's header. */
@@ -233,20 +211,14 @@ static long recv_one(struct file *f, u64 uhdr, u32 flags)
 	return r;
 }
 
+static long recv_message(struct file *f, const u64 *a)
+{
+	return recv_one(f, a[1], (u32)a[2]);
+}
+
 long sys_recvmsg(struct task *t, const u64 *a)
 {
-	u32 flags = (u32)a[2];
-	struct file *f;
-	long r;
-
-	if (flags & MSG_CMSG_COMPAT)
-		return -EINVAL;
-	f = sock_get((s32)a[0]);
-	if (is_err(f))
-		return ptr_err(f);
-	r = recv_one(f, a[1], flags);
-	file_put(f);
-	return r;
+	return a[2] & MSG_CMSG_COMPAT ? -EINVAL : sock_call(a, recv_message);
 }
 
 /* -- several messages -- */
@@ -256,32 +228,30 @@ static int put_length(u64 umsg, long n)
 	return put_user_u32(umsg + offsetof(struct user_mmsghdr, len), (u32)n);
 }
 
-long sys_sendmmsg(struct task *t, const u64 *a)
+static long send_several(struct file *f, const u64 *a)
 {
-	u32 n = (u32)min_u64((u32)a[2], UIO_MAXIOV), done = 0, flags = (u32)a[3];
-	struct file *f;
+	u32 n = (u32)min_u64((u32)a[2], UIO_MAXIOV), done = 0;
 	long r = 0;
 
-	if (flags & MSG_CMSG_COMPAT)
-		return -EINVAL;
-	f = sock_get((s32)a[0]);
-	if (is_err(f))
-		return ptr_err(f);
 	for (; done < n; done++) {
 		u64 umsg = a[1] + done * sizeof(struct user_mmsghdr);
 
-		r = send_one(f, umsg, flags);
+		r = send_one(f, umsg, (u32)a[3]);
 		if (r >= 0)
 			r = put_length(umsg, r);
 		if (r < 0)
 			break;
-		if (signal_pending(t)) {
+		if (signal_pending(current)) {
 			done++;
 			break;
 		}
 	}
-	file_put(f);
 	return done ? done : r;
+}
+
+long sys_sendmmsg(struct task *t, const u64 *a)
+{
+	return a[3] & MSG_CMSG_COMPAT ? -EINVAL : sock_call(a, send_several);
 }
 
 /* An error after the first message is for the next call to tell. */

@@ -125,6 +125,14 @@ def test_interrupt_reaches_all_in_the_foreground(who):
     assert sorted((who.work / "out").read_text().split()) == ["child", "end", "parent", "ready"]
 
 
+def _answer_in_the_foreground(jobs):
+    """The job that waits for input gets it, after `fg`."""
+    jobs.type("fg")
+    jobs.terminal.expect(b"input())")
+    jobs.terminal.send(b"typed\n")
+    jobs.terminal.expect(b"got typed")
+
+
 def test_stop_and_foreground(who):
     with Jobs(who) as jobs:
         t = jobs.terminal
@@ -134,10 +142,7 @@ def test_stop_and_foreground(who):
         t.expect(b"Stopped")
         jobs.type("echo shell is ba''ck")
         t.expect(b"shell is back")
-        jobs.type("fg")
-        t.expect(b"input())")
-        t.send(b"typed\n")
-        t.expect(b"got typed")
+        _answer_in_the_foreground(jobs)
         jobs.type("echo code $?")
         t.expect(b"code 0")
 
@@ -170,10 +175,7 @@ def test_background_read_stops(who):
         t = jobs.terminal
         jobs.type(f"{jobs.run} {PYTHON} -c \"print('got', input())\" &")
         assert launcher.until(lambda: _state_of_child(t.pid) == "T", 20)
-        jobs.type("fg")
-        t.expect(b"input())")
-        t.send(b"typed\n")
-        t.expect(b"got typed")
+        _answer_in_the_foreground(jobs)
 
 
 def _state_of_child(pid):
