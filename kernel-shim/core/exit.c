@@ -205,6 +205,7 @@ static void process_finish(struct process *p, struct task *last)
 	p->exe = NULL;
 	p->stop_pending = p->stopped = false;
 	p->zombie = true;
+	waitq_wake(&p->exit_wait, 0);
 
 	leave_session(p);
 	process_reparent_children(p);

@@ -143,7 +143,9 @@ static s32 clone_check(struct task *t, u64 flags)
 		return -EINVAL;
 	if ((flags & CLONE_THREAD) && (flags & (CLONE_NEWUSER | CLONE_NEWPID)))
 		return -EINVAL;
-	if (flags & (CLONE_PIDFD | CLONE_INTO_CGROUP))
+	if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
+		return -EINVAL;
+	if (flags & CLONE_INTO_CGROUP)
 		return -EINVAL;
 	if (flags & NAMESPACES)
 		return -EPERM; /* as for a user whom the host does not let: programs fall back */

@@ -214,7 +214,9 @@ static s32 fd_free(const struct files *t, s32 lowest)
 
 int fd_room(void)
 {
-	return fd_free(current->files, 0) < 0 ? -EMFILE : 0;
+	s32 fd = fd_free(current->files, 0);
+
+	return fd < 0 ? fd : files_grow(current->files, (u32)fd);
 }
 
 s32 fd_install(struct file *f, bool cloexec, s32 lowest)

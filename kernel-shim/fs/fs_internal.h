@@ -134,7 +134,7 @@ struct file *file_from_path(const struct path *p, u32 flags);	/* no checks, not 
 
 /* -- files.c -- */
 u32 files_limit(void);	 /* current's RLIMIT_NOFILE */
-int fd_room(void);	 /* 0 or -EMFILE */
+int fd_room(void);	 /* 0: the next fd_install succeeds; -EMFILE, -ENOMEM */
 int files_unshare(void); /* current gets a table of its own */
 int files_close(struct files *t, s32 fd);
 struct file *files_take(struct files *t, s32 fd); /* the slot is free, the reference the caller's */

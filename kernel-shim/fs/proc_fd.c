@@ -4,6 +4,7 @@
 #include <linux/fcntl.h>
 
 #include "fs/anon.h"
+#include "fs/pidfd.h"
 #include "fs/proc_internal.h"
 #include "fs/tty.h"
 
@@ -92,6 +93,16 @@ static int fd_follow(const struct pseudo_node *n, struct path *out)
 
 /* -- fdinfo -- */
 
+/* -1: it has been waited for (pidfd_show_fdinfo). */
+static void show_process(struct seqbuf *s, struct file *f)
+{
+	const struct process *p = pidfd_process(f);
+	s32 pid = p && process_find(p->pid) == p ? p->pid : -1;
+
+	if (p)
+		seq_printf(s, "Pid:\t%d\nNSpid:\t%d\n", pid, pid);
+}
+
 static int show_fdinfo(struct seqbuf *s, const struct pseudo_node *n)
 {
 	struct task *t = proc_task(n);
@@ -106,6 +117,7 @@ static int show_fdinfo(struct seqbuf *s, const struct pseudo_node *n)
 	seq_printf(s, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%llu\n", (long long)f->pos,
 		flags, f->path.mnt ? f->path.mnt->id : 0,
 		(unsigned long long)(f->inode ? f->inode->ino : f->anon_ino));
+	show_process(s, f);
 	file_put(f);
 	return 0;
 }

@@ -6,6 +6,8 @@
 #include <linux/sched.h>
 
 #include "core/task.h"
+#include "fs/fs_internal.h"
+#include "fs/pidfd.h"
 #include "mm/mm.h"
 #include "sys/sys.h"
 
@@ -13,6 +15,7 @@ struct clone_request {
 	u64 flags;     /* CLONE_*, exit signal in CSIGNAL */
 	u64 stack_top; /* 0: the caller's */
 	u64 parent_tid, child_tid;
+	u64 pidfd; /* where CLONE_PIDFD puts it */
 	u64 tls;
 };
 
@@ -28,17 +31,46 @@ static void wait_for_vfork(struct task *t, struct task *child)
 		child->vfork_waiter = NULL;
 }
 
+/* For CLONE_PIDFD. What can fail has to before there is a child; and the child does not get the
+ * descriptor, so that comes after. NULL if it is not wanted. */
+static struct file *pidfd_prepare(const struct clone_request *rq)
+{
+	int r;
+
+	if (!(rq->flags & CLONE_PIDFD))
+		return NULL;
+	if (put_user_u32(rq->pidfd, 0))
+		return err_ptr(-EFAULT);
+	r = fd_room();
+	return r ? err_ptr(r) : pidfd_make(0);
+}
+
+static void pidfd_give(struct file *f, struct process *p, u64 uaddr)
+{
+	pidfd_bind(f, p);
+	put_user_u32(uaddr, (u32)fd_install(f, true, 0));
+}
+
 static long do_clone(struct task *t, const struct clone_request *rq)
 {
+	struct file *pidfd;
 	struct task *child;
 	s32 err, tid;
 
 	if ((rq->flags & CLONE_SETTLS) && rq->tls >= USER_VA_END)
 		return -EPERM; /* as ARCH_SET_FS */
+	pidfd = pidfd_prepare(rq);
+	if (is_err(pidfd))
+		return ptr_err(pidfd);
 	child = task_clone(rq->flags, &err);
-	if (!child)
+	if (!child) {
+		if (pidfd)
+			file_put(pidfd);
 		return err;
+	}
 	tid = child->tid;
+	if (pidfd)
+		pidfd_give(pidfd, child->proc, rq->pidfd);
 	if (rq->stack_top)
 		child->regs.rsp = rq->stack_top;
 	if (rq->flags & CLONE_SETTLS)
@@ -67,9 +99,12 @@ long sys_clone(struct task *t, const u64 *a)
 		.stack_top = a[1],
 		.parent_tid = a[2],
 		.child_tid = a[3],
+		.pidfd = a[2],
 		.tls = a[4],
 	};
 
+	if ((rq.flags & CLONE_PIDFD) && (rq.flags & CLONE_PARENT_SETTID))
+		return -EINVAL; /* they would share the place */
 	return do_clone(t, &rq);
 }
 
@@ -127,6 +162,9 @@ long sys_clone3(struct task *t, const u64 *a)
 		return -EINVAL;
 	if (args.exit_signal > NSIG_MAX)
 		return -EINVAL;
+	if ((args.flags & CLONE_PIDFD) && (args.flags & CLONE_PARENT_SETTID) &&
+		args.pidfd == args.parent_tid)
+		return -EINVAL;
 	if (!args.stack != !args.stack_size)
 		return -EINVAL;
 	if (args.stack >= USER_VA_END || args.stack_size >= USER_VA_END - args.stack)
@@ -138,6 +176,7 @@ long sys_clone3(struct task *t, const u64 *a)
 		.stack_top = args.stack + args.stack_size,
 		.parent_tid = args.parent_tid,
 		.child_tid = args.child_tid,
+		.pidfd = args.pidfd,
 		.tls = args.tls,
 	};
 	return do_clone(t, &rq);

@@ -8,6 +8,7 @@
 #include "core/cred.h"
 #include "core/signal.h"
 #include "mm/mm.h"
+#include "sys/signal.h"
 #include "sys/sys.h"
 #include "sys/uapi.h"
 
@@ -203,16 +204,14 @@ long sys_sigaltstack(struct task *t, const u64 *a)
 
 /* -- sending -- */
 
-static void user_info(struct task *t, struct sig_info *si, s32 signo, s32 code)
+void send_info(struct task *t, struct sig_info *si, s32 signo, s32 code)
 {
 	signal_simple(si, signo, code);
 	si->rt.pid = t->proc->pid;
 	si->rt.uid = t->cred.uid;
 }
 
-/* For signal 0 that the target exists and may be signalled is enough. */
-static long send_checked(
-	struct task *t, struct process *p, struct task *thread, const struct sig_info *si)
+long send_checked(struct task *t, struct process *p, struct task *thread, const struct sig_info *si)
 {
 	if (!valid_signal(si->signo))
 		return -EINVAL;
@@ -281,7 +280,7 @@ long sys_kill(struct task *t, const u64 *a)
 	struct process *p;
 	struct sig_info si;
 
-	user_info(t, &si, signo, SI_USER);
+	send_info(t, &si, signo, SI_USER);
 	if (pid > 0) {
 		p = process_of(pid);
 		if (!p) /* pid 1 is somebody, though nobody of ours: core/process.c */
@@ -311,7 +310,7 @@ long sys_tgkill(struct task *t, const u64 *a)
 
 	if (tgid <= 0 || tid <= 0)
 		return -EINVAL;
-	user_info(t, &si, (s32)a[2], SI_TKILL);
+	send_info(t, &si, (s32)a[2], SI_TKILL);
 	return send_thread(t, tgid, tid, &si);
 }
 
@@ -321,7 +320,7 @@ long sys_tkill(struct task *t, const u64 *a)
 
 	if ((s32)a[0] <= 0)
 		return -EINVAL;
-	user_info(t, &si, (s32)a[1], SI_TKILL);
+	send_info(t, &si, (s32)a[1], SI_TKILL);
 	return send_thread(t, 0, (s32)a[0], &si);
 }
 

@@ -7,8 +7,12 @@
 
 #include "core/reap.h"
 #include "mm/mm.h"
+#include "sys/pidfd.h"
 #include "sys/sys.h"
 #include "sys/uapi.h"
+
+#define WAIT_TRY                                                                                   \
+	(1u << 16) /* WNOHANG, of a descriptor that does not block: EAGAIN if nothing is there */
 
 static int put_rusage(u64 uaddr, const struct wait_result *r)
 {
@@ -47,6 +51,17 @@ long sys_wait4(struct task *t, const u64 *a)
 	return ret;
 }
 
+static int pidfd_query(s32 fd, struct wait_query *q)
+{
+	bool nonblock;
+	int r = pidfd_target(fd, &q->id, &nonblock);
+
+	q->which = P_PID; /* no process has id 0 */
+	if (nonblock && !(q->options & WNOHANG))
+		q->options |= WNOHANG | WAIT_TRY;
+	return r;
+}
+
 static int waitid_query(struct task *t, const u64 *a, struct wait_query *q)
 {
 	const u32 known = WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
@@ -68,7 +83,7 @@ static int waitid_query(struct task *t, const u64 *a, struct wait_query *q)
 			q->id = t->proc->pgrp;
 		return id >= 0 ? 0 : -EINVAL;
 	case P_PIDFD:
-		return id >= 0 ? -EBADF : -EINVAL; /* no descriptor is one here */
+		return id >= 0 ? pidfd_query(id, q) : -EINVAL;
 	default:
 		return -EINVAL;
 	}
@@ -100,6 +115,8 @@ long sys_waitid(struct task *t, const u64 *a)
 
 	if (!ret)
 		ret = process_wait(t->proc, &q, &r);
+	if (!ret && (q.options & WAIT_TRY))
+		ret = -EAGAIN;
 	if (ret > 0 && a[4] && put_rusage(a[4], &r))
 		return -EFAULT;
 	if (a[2] && put_waitinfo(a[2], ret, &r))
