@@ -6,7 +6,7 @@ LINT_C     = $(shell find $(LINT_DIRS) -name '*.[ch]')
 LINT_CPP   = $(filter-out tests/conformance/% tests/programs/%,$(filter %.c,$(LINT_C)))
 
 .PHONY: lint lint-format lint-cppcheck lint-shell lint-python lint-includes
-lint: lint-format lint-cppcheck lint-shell lint-python lint-includes
+lint: lint-format lint-cppcheck lint-shell lint-python lint-includes check-docs
 
 lint-format:
 	$(Q)clang-format --dry-run -Werror $(LINT_C)
