@@ -68,9 +68,10 @@ def ring0(mode, command):
     return json.loads(done.stderr.splitlines()[-1])
 
 
-def boot_instructions():
-    """From the vCPU's start to the first instruction of a static hello."""
-    return ring0("boot", [str(HELLO)])["instructions"]
+def boot():
+    """{"exits", "instructions"} from the vCPU's start to the first instruction of a static hello."""
+    found = ring0("boot", [str(HELLO)])
+    return {key: found[key] for key in ("exits", "instructions")}
 
 
 def instructions(operation):
