@@ -12,6 +12,8 @@
  * so one that is begun twice (a page had to be found first) or repeats itself (`rep`) counts once.
  * Ring 3 runs at full speed: where it enters ring 0 an HLT stands in the shim's code while the vCPU
  * is elsewhere. (Neither breakpoint registers nor INT3 stop a nested guest under QEMU's TCG.)
+ * The guest's clock stands as long as it steps and no kick comes: a step takes as long as thousands
+ * of instructions, and tasks would use up their slices before they reach ring 3.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <x86intrin.h>
 
 #include "kernel-shim/abi/boot.h"
 #include "kernel-shim/home/guest/guest.h"
@@ -53,9 +56,11 @@ static struct {
 		uint8_t byte; /* what HLT stands in place of */
 		bool planted;
 	} stop[STOPS];
-	uint64_t last_rip; /* of the instruction that was counted last */
-	bool kick;	   /* in an entry that came with time, not with the program */
-	bool stepping;	   /* as KVM was told */
+	uint64_t last_rip;   /* of the instruction that was counted last */
+	bool kick;	     /* in an entry that came with time, not with the program */
+	bool stepping;	     /* as KVM was told */
+	uint64_t tsc;	     /* the guest's, which moves by 1 a step */
+	uint64_t tsc_offset; /* from the host's, as KVM was told */
 	uint64_t instructions, entries, kicks, exits;
 } steps;
 
@@ -99,6 +104,21 @@ static void step(struct vcpu *v, bool on)
 	steps.stepping = on;
 }
 
+/* Before each step; whatever runs at full speed goes on from where the clock then is. */
+static void clock_hold(struct vcpu *v, bool goes_on)
+{
+	struct kvm_device_attr attr = {.group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET,
+		.addr = (uintptr_t)&steps.tsc_offset};
+
+	steps.tsc = goes_on ? steps.tsc + 1 : __rdtsc() + steps.tsc_offset;
+	steps.tsc_offset = steps.tsc - __rdtsc();
+	if (kvm_ioctl(v->fd, KVM_SET_DEVICE_ATTR, &attr) < 0) {
+		perror("KVM_VCPU_TSC_OFFSET");
+		_exit(2);
+	}
+}
+
 /* The program enters ring 0, or the shim its first instruction. */
 static void entered(enum stop stop, uint64_t rax)
 {
@@ -123,6 +143,7 @@ static void entered(enum stop stop, uint64_t rax)
 static void stopped(struct vcpu *v)
 {
 	struct vm_gprs *g = kvm_vcpu_gprs(v);
+	const bool stepped = steps.stepping;
 	int met = stop_met(g->rip);
 
 	if (met >= 0) {
@@ -143,6 +164,8 @@ static void stopped(struct vcpu *v)
 	/* The instruction itself is met once the HLT is away, and the HLT is back a step later. */
 	plant_all(steps.phase != DONE && met < 0);
 	step(v, steps.phase == COUNTING || (steps.phase != DONE && met >= 0));
+	if (steps.stepping)
+		clock_hold(v, stepped);
 }
 
 /* true: the exit is of our making. */
@@ -165,6 +188,13 @@ static int steps_run(struct vcpu *v, struct vm_exit *out)
 	return result;
 }
 
+static int steps_interrupt(struct vcpu *v, uint8_t vector)
+{
+	if (steps.phase == COUNTING && vector == GUEST_VEC_KICK)
+		return 0;
+	return vm_kvm_ops.vcpu_interrupt(v, vector);
+}
+
 static int steps_map_memory(
 	struct vm *vm, uint32_t slot, uint64_t gpa, void *hva, uint64_t size, uint32_t flags)
 {
@@ -175,13 +205,13 @@ static int steps_map_memory(
 
 static size_t steps_ioctls(const unsigned long **out)
 {
-	static unsigned long numbers[32] = {KVM_SET_GUEST_DEBUG};
+	static unsigned long numbers[32] = {KVM_SET_GUEST_DEBUG, KVM_SET_DEVICE_ATTR};
 	const unsigned long *own;
 	size_t n = vm_kvm_ops.vcpu_ioctls(&own);
 
-	memcpy(numbers + 1, own, n * sizeof(*own));
+	memcpy(numbers + 2, own, n * sizeof(*own));
 	*out = numbers;
-	return n + 1;
+	return n + 2;
 }
 
 static void on_log(void *arg, uint32_t kind, const char *text)
@@ -247,6 +277,7 @@ int main(int argc, char **argv)
 	steps.stop[STOP_FAULT].va = vectors + VECTOR_PF * GUEST_STUB_SIZE;
 	steps.stop[STOP_KICK].va = vectors + GUEST_VEC_KICK * GUEST_STUB_SIZE;
 	ops.vcpu_run = steps_run;
+	ops.vcpu_interrupt = steps_interrupt;
 	ops.vcpu_ioctls = steps_ioctls;
 	ops.map_memory = steps_map_memory;
 	if (!run(argv + 4, argv[2], argv[3], &ops))
