@@ -32,6 +32,7 @@ struct guest_home {
 	u64 fs_base, gs_base;
 	struct task *fpu_owner;
 	bool xsave, sysret;
+	u64 kick_at; /* the host was asked for a kick at this time, and it has not come; 0: none */
 };
 
 u8 *plat_physmap;
@@ -307,6 +308,7 @@ static void decode_trap(struct task *t)
 		t->trap.kind = TRAP_SYSCALL;
 		break;
 	case GUEST_VEC_KICK:
+		home.kick_at = 0; /* the host's clock may be ahead: this time is wanted again */
 		t->trap.kind = TRAP_KICK;
 		break;
 	case GUEST_VEC_BUS:
@@ -473,9 +475,15 @@ u64 plat_tsc(void)
 
 void plat_set_kick(u64 when_ns)
 {
+	u64 at = home.kick_at;
+
+	/* An earlier kick that is set already does no harm, and costs no exit to leave: tasks that
+	 * wake each other want one each time. */
+	if (!when_ns || (at && at <= when_ns && at > clock_mono_ns()))
+		return;
+	home.kick_at = when_ns;
 	kern->clock->kick_ns = when_ns;
-	if (when_ns)
-		outl(CHAN_PORT_TIMER, 0);
+	outl(CHAN_PORT_TIMER, 0);
 }
 
 /* -- end -- */
