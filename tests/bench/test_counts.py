@@ -19,6 +19,8 @@ EXPECTED = Path(__file__).with_name("counts.json")
 KINDS = ("exits", "channel")
 # A stray one (a timer, memory given back) among a hundred operations is not a change.
 SLACK = 0.05
+# What takes a part of a time slice sees slices end: then the next kick is set, which is an exit.
+SLICED = {"fork-wait": 0.1, "fork-exec": 0.1}
 # Steps are exact, but not the way that is stepped: where address randomization puts a program decides how many
 # page tables a fork copies, and a sandbox's directories how long a path is.
 INSTRUCTION_SLACK = 0.02
@@ -81,17 +83,18 @@ def at_most(expected, found, kind, slack):
 def test_counts(world, operation, usable):
     skip_unless(usable[world.name])
     found = counts.measure(world, operation)
+    slack = SLICED.get(operation, SLACK)
     if operation in LOCAL:
         assert found["channel"] <= SLACK, "a local call asks nothing of the host"
         if world.home == "guest":
-            assert found["exits"] <= SLACK, "a local call stays in the VM"
+            assert found["exits"] <= slack, "a local call stays in the VM"
     if operation in FORWARDED:
         assert found["channel"] <= FORWARDED[operation] + SLACK, "a forwarded call asks once"
     if world.home == "guest":
-        assert found["exits"] <= found["channel"] + SLACK, "what is asked of the host is one exit"
+        assert found["exits"] <= found["channel"] + slack, "what is asked of the host is one exit"
     expected = _expected().get(world.name, {}).get(operation, {})
     for kind in KINDS:
-        at_most(expected.get(kind), found[kind], f"{kind} per {operation}", SLACK)
+        at_most(expected.get(kind), found[kind], f"{kind} per {operation}", slack)
 
 
 @pytest.mark.parametrize("operation", counts.OPERATIONS)
@@ -130,6 +133,7 @@ def _measured(names):
         of = table.setdefault(world.name, {})
         if world.home == "guest":
             of["boot"] = counts.boot()
+            print(f"{world.name} boot: {of['boot']}", file=sys.stderr, flush=True)
         for operation in counts.OPERATIONS:
             try:
                 of[operation] = _figures(world, operation)
