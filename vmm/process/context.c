@@ -81,6 +81,7 @@ void process_context_unused(struct process_vm *vm, uint32_t number)
 
 void process_space_kill(struct process_space *s)
 {
+	process_turn_forget(s);
 	syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
 	s->next = s->vm->dying;
 	s->vm->dying = s;

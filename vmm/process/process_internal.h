@@ -83,5 +83,7 @@ bool process_is_gone(int pidfd, int wait_ms);
  * for any time if no kick is pending. */
 void process_give_turn(struct process_space *s);
 int process_wait_turn(struct process_space *s, uint32_t patience);
+/* Before the space leaves its runner: its context may be another's by the runner's next turn. */
+void process_turn_forget(struct process_space *s);
 
 #endif

@@ -44,6 +44,7 @@ void process_space_destroy(struct process_space *s)
 		return;
 	}
 	process_space_unmap_all(s);
+	process_turn_forget(s);
 	s->fpu = FPU_NONE;
 	s->bases_dirty = true; /* the last program may have said what was not true */
 	s->next = vm->idle;

@@ -66,6 +66,14 @@ static void stop_looking(struct process_space *s)
 		__atomic_store_n(&last->spin, 0, __ATOMIC_RELAXED);
 }
 
+void process_turn_forget(struct process_space *s)
+{
+	struct stub_ctx *last = s->ctx;
+
+	if (atomic_compare_exchange_strong(&s->runner->last, &last, NULL))
+		__atomic_store_n(&s->ctx->spin, 0, __ATOMIC_RELAXED);
+}
+
 void process_give_turn(struct process_space *s)
 {
 	struct stub_ctx *c = s->ctx;
