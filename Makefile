@@ -32,7 +32,7 @@ GUEST_CFLAGS := $(CORE_CFLAGS) -DHOME_GUEST -mgeneral-regs-only -mno-red-zone -m
 	-fcf-protection=none -U_FORTIFY_SOURCE
 HOSTHOME_CFLAGS := $(CORE_CFLAGS) -fvisibility=hidden -DHOME_HOST -fPIE $(SAN)
 
-.PHONY: all clean install check conformance unit security check-emulated deps help
+.PHONY: all clean install uninstall check conformance unit security check-emulated deps help
 all: $(B)/sandbox
 
 # Lists that the folders fill.
@@ -75,7 +75,7 @@ help:
 	@echo "make lint       style and static checks; make check-clang: clang's warnings"
 	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
 	@echo "make bench      ratios against native and other sandboxes"
-	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall"
 
 check: deps
 	@$(MAKE) --no-print-directory lint
@@ -92,6 +92,10 @@ install: $(B)/sandbox
 	for m in docs/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(B)/sandbox completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/sandbox $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
+	for m in docs/man/*.1; do rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
 
 clean:
 	rm -rf $(B)

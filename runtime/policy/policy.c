@@ -193,8 +193,8 @@ static int build_view(struct policy *p, const struct policy_request *r, struct p
 	if (err)
 		return err;
 	if (!is_dir(&p->view, "/"))
-		return policy_fail(e, POLICY_FAILED, "%s: not a directory",
-			r->root ? "--root" : "--ro, --rw: /");
+		return policy_fail(e, POLICY_FAILED, "%s%s: not a directory",
+			r->root ? "--root " : "--ro, --rw: /", r->root ? r->root : "");
 	return add_cwd(p, r, e);
 }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a command on a machine that differs from this one: another /dev/kvm, another user, small file systems.
 
-    elsewhere.py [--kvm 600|660|666|missing|nodev|file] [--bind FROM:TO]... [--tmpfs DIR[:SIZE]]...
+    elsewhere.py [--kvm 600|660|666|missing|nodev|file] [--kvm-group N] [--bind FROM:TO]... [--tmpfs DIR[:SIZE]]...
         [--own-pids] [--uid N] COMMAND...
 
 All of it is in private namespaces and gone when the command ends. Only root may."""
@@ -50,7 +50,7 @@ def dev_without_kvm():
     mount("/mnt", "/dev", None, MS_MOVE)
 
 
-def other_kvm(kind):
+def other_kvm(kind, group):
     if kind == "missing":
         dev_without_kvm()
         return
@@ -59,6 +59,7 @@ def other_kvm(kind):
         open("/mnt/kvm", "w").close()
     else:
         node("/mnt/kvm", 0o666 if kind == "nodev" else int(kind, 8), KVM)
+        os.chown("/mnt/kvm", 0, group)
     mount("/mnt/kvm", "/dev/kvm", None, MS_BIND)
 
 
@@ -82,6 +83,7 @@ def become(uid):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--kvm", choices=("600", "660", "666", "missing", "nodev", "file"))
+    p.add_argument("--kvm-group", type=int, default=0)
     p.add_argument("--bind", action="append", default=[])
     p.add_argument("--tmpfs", action="append", default=[])
     p.add_argument("--own-pids", action="store_true")
@@ -91,7 +93,7 @@ def main():
     call("unshare", CLONE_NEWNS)
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     if options.kvm:
-        other_kvm(options.kvm)
+        other_kvm(options.kvm, options.kvm_group)
     for spec in options.bind:
         mount(*spec.split(":"), None, MS_BIND)
     for spec in options.tmpfs:

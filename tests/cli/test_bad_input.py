@@ -314,8 +314,9 @@ def test_kvm_missing(root):
 
 def test_kvm_forbidden(root):
     user = root.elsewhere("--kvm", "600", "--uid", str(launcher.ORDINARY))
-    without_kvm(user, "/dev/kvm: permission denied: its mode is 0600; as root: chgrp kvm /dev/kvm")
-    without_kvm(user.elsewhere("--kvm", "660"), "/dev/kvm: permission denied: add yourself to group root")
+    without_kvm(user, "/dev/kvm: permission denied: its mode is 0600, its group root; as root: chgrp kvm /dev/kvm")
+    without_kvm(user.elsewhere("--kvm", "660"), "its mode is 0660, its group root; as root: chgrp kvm /dev/kvm")
+    without_kvm(user.elsewhere("--kvm", "660", "--kvm-group", "1"), "/dev/kvm: permission denied: add yourself to group daemon")
     doctor = user.call("doctor")
     assert doctor.code == 0 and "cannot be opened (mode 0600" in doctor.out and "as root: chgrp kvm" in doctor.out
     assert "--  kvm          not usable: /dev/kvm: permission denied" in doctor.out

@@ -134,6 +134,13 @@ def test_man_page_renders(page):
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("page", sorted(p.name for p in MAN.iterdir()))
+def test_man_page_is_found(page):
+    """By whatis and apropos, which ask lexgrog."""
+    done = subprocess.run(["lexgrog", MAN / page], capture_output=True, text=True)
+    assert f'"{page.removesuffix(".1")} - ' in done.stdout, done.stdout
+
+
 @pytest.mark.parametrize("verb", ["run", "doctor"])
 def test_man_page_has_every_option(verb, me):
     text = man_text(f"sandbox-{verb}.1")
@@ -203,10 +210,18 @@ def test_completion_script_is_good_shell(shell, me):
 # --- installation
 
 
-def test_install(me, tmp_path):
-    words = ["make", "-s", "-C", harness.ROOT, "install", f"DESTDIR={tmp_path}", "PREFIX=/usr", f"B={harness.BUILD}"]
+def make(target, destination):
+    words = ["make", "-s", "-C", harness.ROOT, target, f"DESTDIR={destination}", "PREFIX=/usr", f"B={harness.BUILD}"]
     subprocess.run([str(w) for w in words], check=True, capture_output=True)
-    found = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
+
+
+def files_in(destination):
+    return {str(p.relative_to(destination)) for p in destination.rglob("*") if p.is_file()}
+
+
+def test_install(me, tmp_path):
+    make("install", tmp_path)
+    found = files_in(tmp_path)
     assert found == {
         "usr/bin/sandbox",
         *(f"usr/share/man/man1/{p.name}" for p in MAN.iterdir()),
@@ -214,3 +229,13 @@ def test_install(me, tmp_path):
     }
     done = subprocess.run([tmp_path / "usr/bin/sandbox", "version"], capture_output=True, text=True, check=True)
     assert done.stdout == me.call("version").out
+
+
+def test_uninstall(tmp_path):
+    """What was installed, and nothing of others."""
+    make("install", tmp_path)
+    other = tmp_path / "usr/share/man/man1/other.1"
+    other.touch()
+    make("uninstall", tmp_path)
+    assert files_in(tmp_path) == {"usr/share/man/man1/other.1"}
+    make("uninstall", tmp_path)

@@ -49,14 +49,15 @@ static void explain_permission(const char *path, char *why, size_t why_size)
 		return;
 	}
 	g = getgrgid(st.st_gid);
-	if ((st.st_mode & 0060) == 0060)
+	/* nobody should join group root for it */
+	if ((st.st_mode & 0060) == 0060 && st.st_gid)
 		snprintf(why, why_size, "%s: permission denied: add yourself to group %s", path,
 			g ? g->gr_name : "kvm");
 	else
 		snprintf(why, why_size,
-			"%s: permission denied: its mode is %04o; as root: chgrp kvm %s && chmod "
-			"660 %s, then add yourself to group kvm",
-			path, st.st_mode & 07777, path, path);
+			"%s: permission denied: its mode is %04o, its group %s; as root: chgrp kvm "
+			"%s && chmod 660 %s, then add yourself to group kvm",
+			path, st.st_mode & 07777, g ? g->gr_name : "has no name", path, path);
 }
 
 static int open_explained(const char *path, char *why, size_t why_size)

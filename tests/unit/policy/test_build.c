@@ -159,7 +159,7 @@ static void test_root(void **state)
 	r.program = "/missing";
 	refuse(&r, 127, "not found");
 	r.root = "sh";
-	refuse(&r, 125, "--root");
+	refuse(&r, 125, "--root sh: not a directory");
 	r.root = "/";
 	r.program = "/bin/true";
 	p = build(&r);

@@ -51,13 +51,14 @@ static int denied_child(const char *path, const char *says)
 	return strstr(why, says) ? 0 : 3;
 }
 
-static int denied_status(mode_t mode, const char *says)
+static int denied_status(mode_t mode, gid_t group, const char *says)
 {
 	char path[] = "/tmp/unit-vmm-XXXXXX";
 	int status, fd = mkstemp(path);
 	pid_t child;
 
 	assert_true(fd >= 0);
+	assert_int_equal(fchown(fd, (uid_t)-1, group), 0);
 	assert_int_equal(fchmod(fd, mode), 0);
 	close(fd);
 	child = fork();
@@ -71,9 +72,16 @@ static int denied_status(mode_t mode, const char *says)
 /* The hint is one that would help. */
 static void test_denied(void **state)
 {
+	gid_t group = getuid() ? getgid() : 1;
+
 	assert_int_equal(
-		denied_status(0, ": permission denied: its mode is 0000; as root: chgrp kvm "), 0);
-	assert_int_equal(denied_status(0060, ": permission denied: add yourself to group "), 0);
+		denied_status(0, group, ": permission denied: its mode is 0000, its group "), 0);
+	assert_int_equal(denied_status(0, group, "; as root: chgrp kvm "), 0);
+	assert_int_equal(
+		denied_status(0060, group, ": permission denied: add yourself to group "), 0);
+	if (getuid() == 0) /* not to that one */
+		assert_int_equal(
+			denied_status(0060, 0, ": its mode is 0060, its group root; as root: "), 0);
 }
 
 static void test_names(void **state)
