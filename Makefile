@@ -56,10 +56,14 @@ $(B)/sandbox: $(SANDBOX_OBJS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SAN) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack $(SANDBOX_OBJS) $(HOST_LIBS) -o $@
 
+# Of the targets that a stranger types: all processors build, unless -j said how many.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # Main job on a real program, from nothing: what the README's first command runs.
 .PHONY: demo
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@echo "== build"
+	@$(MAKE) --no-print-directory $(JOBS) all
 	$(B)/sandbox doctor
 	$(B)/sandbox run /usr/bin/python3 -c 'import os, platform; \
 		print("hello from inside:", platform.system(), platform.machine(), "- processes:", \
@@ -78,8 +82,11 @@ help:
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall"
 
 check: deps
+	@echo "== lint"
 	@$(MAKE) --no-print-directory lint
-	@if command -v clang >/dev/null; then $(MAKE) --no-print-directory check-clang; fi
+	@echo "== build"
+	@$(MAKE) --no-print-directory $(JOBS) compile conformance-programs $(SECURITY_BINS) asan-sandbox
+	@if command -v clang >/dev/null; then echo "== build with clang"; $(MAKE) --no-print-directory $(JOBS) check-clang; fi
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory security
 	@$(MAKE) --no-print-directory conformance
