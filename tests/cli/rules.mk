@@ -3,5 +3,5 @@
 .PHONY: cli
 CLI_ARGS ?=
 cli: $(B)/sandbox conformance-programs
-	$(Q)SANDBOX_BIN=$(abspath $(B))/sandbox /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
+	$(Q)SANDBOX_BIN="$(abspath $(B))/sandbox" /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
 		tests/cli $(CLI_ARGS)

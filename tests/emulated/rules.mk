@@ -17,22 +17,22 @@ probe-kvm: $(KVM_PROBE_BIN)
 	$<
 
 probe-kvm-emulated: $(KVM_PROBE_BIN)
-	$(Q)EMULATED_BUILD=$(abspath $(B))/emulated tests/emulated/run $(EMULATED_ARGS) --bin $< -- kvm_probe
+	$(Q)EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/run $(EMULATED_ARGS) --bin $< -- kvm_probe
 
 # All that a true ring 0 is needed for. EMULATED_TESTS adds to pytest's command line.
 .PHONY: check-emulated
 check-emulated: $(B)/sandbox $(UNIT_VMM_BIN) conformance-programs bench-programs
-	$(Q)B=$(abspath $(B)) tests/emulated/suite $(EMULATED_TESTS)
+	$(Q)B="$(abspath $(B))" tests/emulated/suite $(EMULATED_TESTS)
 
 # Home guest's figures of counts.json, measured in the machine: $(B)/counts.json is what counts.json would then be.
 .PHONY: counts-emulated
 counts-emulated: $(B)/sandbox bench-programs
-	$(Q)EMULATED_BUILD=$(abspath $(B))/emulated tests/emulated/run --plain --timeout 7200 \
+	$(Q)EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/run --plain --timeout 7200 \
 		--tree tests/bench:/suite/tests/bench \
 		$(foreach f,sandbox bench/micro bench/hello bench/steps,$(abspath $(B))/$f:/suite/build/$f) \
 		--disk-package python3 python3-pytest \
 		--env SANDBOX_BIN=/suite/build/sandbox B=/home/tester/build -- \
 		sh -c 'mkdir "$$B" && cp -r /suite/build/bench "$$B" && \
 			python3 /suite/tests/bench/test_counts.py --write - kvm/guest' | \
-		tee /dev/stderr | sed -n '/^{$$/,$$p' >$(B)/counts.json
+		tee /dev/stderr | sed -n '/^{$$/,$$p' >"$(B)/counts.json"
 	@test -s $(B)/counts.json
