@@ -126,7 +126,7 @@ static void process_tlb_added(void *engine, struct mm *mm, u64 va, u64 npages)
 		if (m->on[i])
 			space_stale(m->on[i], va, va + npages * PAGE_SIZE);
 	if (m)
-		patch_changed(mm, va, va + npages * PAGE_SIZE);
+		patch_changed(e, mm, va, va + npages * PAGE_SIZE);
 }
 
 /* What a processor has not mapped it cannot use, so it goes on. */

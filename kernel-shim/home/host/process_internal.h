@@ -119,7 +119,7 @@ void patch_count(struct host_process *e, struct task *t);
 void patch_restore(const struct patches *p, struct host_space *s);
 int patch_copy(struct patches *to, const struct patches *from);
 /* What is mapped at [lo, hi) has changed: text that can be written to now is as it was. */
-void patch_changed(struct mm *mm, u64 lo, u64 hi);
+void patch_changed(struct host_process *e, struct mm *mm, u64 lo, u64 hi);
 /* All text in [lo, hi) is as it was. */
 void patch_restore_text(struct host_process *e, struct mm *mm, u64 lo, u64 hi);
 /* Where user code really goes on that goes on at rip, and the reverse. */

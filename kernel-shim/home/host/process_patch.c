@@ -190,13 +190,15 @@ void patch_count(struct host_process *e, struct task *t)
 
 static void undo(struct mm *mm, const struct patch_table *p, struct patch *x)
 {
-	if (in_place(mm, p, x))
-		copy_to_mm(mm, x->form.at, x->replaced, sizeof(x->replaced), true);
-	x->undone = true;
+	bool there = in_place(mm, p, x);
+
+	x->undone = true; /* first: writing may change page tables, and lead here again */
+	if (there && copy_to_mm(mm, x->form.at, x->replaced, sizeof(x->replaced), true))
+		x->undone = false;
 }
 
 /* Called for every change of the page tables, most of them elsewhere. */
-void patch_changed(struct mm *mm, u64 lo, u64 hi)
+void patch_changed(struct host_process *e, struct mm *mm, u64 lo, u64 hi)
 {
 	struct patch_table *p = host_mm(mm)->patches.table;
 
@@ -209,8 +211,10 @@ void patch_changed(struct mm *mm, u64 lo, u64 hi)
 		if (x->undone || x->form.at < lo || x->form.at >= hi)
 			continue;
 		v = mm_find(mm, x->form.at);
-		if (v && (v->prot & PROT_WRITE))
-			undo(mm, p, x);
+		if (!v || !(v->prot & PROT_WRITE))
+			continue;
+		process_shoot_down(e, mm, x->form.at, x->form.at + PROCESS_PATCH_LEN);
+		undo(mm, p, x);
 	}
 }
 
