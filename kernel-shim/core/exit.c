@@ -142,30 +142,6 @@ static void retarget_signals(struct process *p)
 
 /* -- what a process gives back -- */
 
-/* The controlling process ends: its terminal is hung up (POSIX, _exit; disassociate_ctty). */
-static void leave_session(struct process *p)
-{
-	struct sig_info si;
-	s32 pgrp;
-
-	if (p->pid != p->session || !p->tty)
-		return;
-	pgrp = tty_foreground_pgrp(p->tty);
-	if (pgrp > 0) {
-		signal_simple(&si, SIGHUP, SI_KERNEL);
-		signal_send_pgrp(pgrp, &si);
-		signal_simple(&si, SIGCONT, SI_KERNEL);
-		signal_send_pgrp(pgrp, &si);
-	}
-	list_for_each(pos, &kern->processes)
-	{
-		struct process *other = list_entry(pos, struct process, all_link);
-
-		if (other->session == p->session)
-			other->tty = NULL;
-	}
-}
-
 /* Files that outlive p (an epoll set shared with a child) may hang on a queue inside it. */
 static void detach_waiters(struct waitq *q)
 {
@@ -207,7 +183,7 @@ static void process_finish(struct process *p, struct task *last)
 	p->zombie = true;
 	waitq_wake(&p->exit_wait, 0);
 
-	leave_session(p);
+	tty_leader_exits(p);
 	process_reparent_children(p);
 	process_check_orphans(p, p->parent, p);
 	if (p == kern->init)

@@ -31,7 +31,7 @@ static struct inode *shm_root(struct super *s)
  * as ttyname(3) wants it. */
 static struct inode *terminal(struct super *s)
 {
-	struct inode *i = kern->console->file->inode;
+	struct inode *i = tty_host_inode(kern->console);
 
 	inode_get(i);
 	return i;
@@ -46,7 +46,7 @@ static const char *terminal_in(const char *dir, char *buf, size_t n)
 
 	if (!kern->console)
 		return NULL;
-	tty_path(kern->console->file->inode->rdev, buf, n);
+	tty_path(kern->console->rdev, buf, n);
 	return strncmp(buf, dir, len) || strchr(buf + len, '/') ? NULL : buf + len;
 }
 

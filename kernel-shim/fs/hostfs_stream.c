@@ -129,7 +129,7 @@ static s64 stream_write(struct file *f, struct uio *u, s64 *pos)
 	s64 done = 0;
 
 	while (u->left) {
-		s64 r = h->tty && kern->console ? tty_check_write(kern->console) : 0;
+		s64 r = h->tty && kern->console ? tty_check_write(kern->console, f) : 0;
 
 		if (!r)
 			r = host_transfer(h->handle, u, off, true, 0, false);
@@ -174,7 +174,7 @@ static s64 shared_seek(struct file *f, s64 off, int whence)
 
 static long stream_ioctl(struct file *f, u32 cmd, u64 arg)
 {
-	return host_file(f)->tty ? tty_ioctl(f, cmd, arg) : -ENOTTY;
+	return host_file(f)->tty ? tty_host_ioctl(f, cmd, arg) : -ENOTTY;
 }
 
 static int stream_fsync(struct file *f, bool data_only)

@@ -21,6 +21,7 @@ struct task;
 struct uio;
 struct cred;
 struct tty;
+struct process;
 struct socket;
 
 /* Attributes as stat(2) sees them. */
@@ -344,5 +345,6 @@ int pipe_make(struct file *ends[2], u32 flags);
 void hostfs_event(u64 tag, u32 events);
 /* The foreground group: whom signals of the host's terminal are for. */
 s32 tty_foreground_pgrp(struct tty *t);
+void tty_leader_exits(struct process *p); /* p, in its last moments */
 
 #endif
