@@ -237,7 +237,8 @@ struct process {
 	u64 child_utime_ns, child_stime_ns;
 	u64 dead_utime_ns, dead_stime_ns; /* of threads that ended */
 	u64 max_rss_pages, child_max_rss_pages;
-	struct tty *tty; /* controlling terminal */
+	struct tty *tty;  /* controlling terminal */
+	s32 hung_up_pgrp; /* of a session leader whose terminal went away: who was in front */
 	struct file *exe;
 	u32 dumpable;
 	u32 personality;

@@ -51,6 +51,8 @@ struct io_state *io_state(void)
 	if (s)
 		return s;
 	s = kzalloc(sizeof(*s));
+	if (s)
+		list_init(&s->ptys);
 	if (s && anon_fs_init(s)) {
 		kfree(s);
 		s = NULL;

@@ -12,6 +12,7 @@ struct io_state {
 	struct super *anon_super; /* of pipes: so that /proc/self/fd/N can open them again */
 	struct mount *anon_mount; /* likewise; in no tree */
 	struct super *shm;	  /* /dev/shm */
+	struct list ptys;	  /* struct pty (fs/pty.c) */
 	u8 boot_id[16];
 	bool boot_id_made;
 };

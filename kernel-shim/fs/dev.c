@@ -5,6 +5,7 @@
 #include "core/random.h"
 #include "fs/dev.h"
 #include "fs/fs_internal.h"
+#include "fs/pty.h"
 #include "fs/tty.h"
 
 #include <linux/random.h>
@@ -126,5 +127,9 @@ int dev_open(struct inode *i, struct file *f)
 	}
 	if (i->rdev == (MAJOR_TTY << 8 | 0))
 		return tty_open_current(f);
+	if (i->rdev == (MAJOR_TTY << 8 | 2))
+		return pty_open_master(f);
+	if (i->rdev >> 8 == PTS_MAJOR)
+		return pty_open_slave(f, (u32)i->rdev & 0xff);
 	return -ENXIO;
 }

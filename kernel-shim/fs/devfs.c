@@ -5,6 +5,7 @@
 #include "fs/dev.h"
 #include "fs/fs_internal.h"
 #include "fs/pseudo.h"
+#include "fs/pty.h"
 #include "fs/tty.h"
 
 #define TMPFS_MAGIC 0x01021994u /* what Linux's devtmpfs says, too */
@@ -85,15 +86,56 @@ static bool dev_next(const struct pseudo_node *dir, u64 *cursor, struct pseudo_d
 	return terminal_next("/dev/", cursor, out);
 }
 
+/* -- /dev/pts: pseudo-terminals, and the terminal if that is its name -- */
+
+static const struct pseudo_def pts_node = {.mode = S_IFCHR | 0620, .major = PTS_MAJOR};
+
 static int pts_lookup(
 	const struct pseudo_node *dir, const char *name, u32 len, struct pseudo_node *out)
 {
-	return terminal_lookup("/dev/pts/", name, len, out);
+	struct pty_name n;
+	s32 index;
+
+	if (!terminal_lookup("/dev/pts/", name, len, out))
+		return 0;
+	index = pseudo_parse_id(name, len);
+	if (index < 0 || !pty_name((u32)index, &n))
+		return -ENOENT;
+	out->def = &pts_node;
+	out->fd = index;
+	return 0;
 }
 
+/* The terminal comes first, then what is counted from 1. */
 static bool pts_next(const struct pseudo_node *dir, u64 *cursor, struct pseudo_dirent *out)
 {
-	return terminal_next("/dev/pts/", cursor, out);
+	u32 index = *cursor ? (u32)*cursor - 1 : 0;
+
+	if (terminal_next("/dev/pts/", cursor, out))
+		return true;
+	if (!pty_next(&index))
+		return false;
+	*cursor = index + 1;
+	kfmt(out->name, sizeof(out->name), "%u", index);
+	out->type = S_IFCHR >> 12;
+	out->node.def = &pts_node;
+	out->node.fd = (s32)index;
+	return true;
+}
+
+static bool dev_refresh(struct inode *i, const struct pseudo_node *n)
+{
+	struct pty_name name;
+
+	if (n->def != &pts_node)
+		return true;
+	if (!pty_name((u32)n->fd, &name))
+		return false;
+	i->rdev = PTS_MAJOR << 8 | (u32)n->fd;
+	i->uid = name.uid;
+	i->gid = name.gid;
+	i->mode = S_IFCHR | name.mode;
+	return true;
 }
 
 #define DEVICE(n, ma, mi)                                                                          \
@@ -105,7 +147,6 @@ static bool pts_next(const struct pseudo_node *dir, u64 *cursor, struct pseudo_d
 		.name = n, .mode = S_IFLNK | 0777, .target = to                                    \
 	}
 
-/* ptmx comes with pseudo-terminals: until then opening it is ENOENT. */
 static const struct pseudo_def dev_entries[] = {
 	DEVICE("null", 1, 3),
 	DEVICE("zero", 1, 5),
@@ -113,6 +154,7 @@ static const struct pseudo_def dev_entries[] = {
 	DEVICE("random", 1, 8),
 	DEVICE("urandom", 1, 9),
 	DEVICE("tty", 5, 0),
+	DEVICE("ptmx", 5, 2),
 	LINK("fd", "/proc/self/fd"),
 	LINK("stdin", "/proc/self/fd/0"),
 	LINK("stdout", "/proc/self/fd/1"),
@@ -131,6 +173,7 @@ static const struct pseudo_fs devfs = {
 	.type = "devtmpfs",
 	.root = &dev_root,
 	.magic = TMPFS_MAGIC,
+	.refresh = dev_refresh,
 };
 
 struct super *devfs_mount(void)

@@ -127,7 +127,7 @@ static int show_fdinfo(struct seqbuf *s, const struct pseudo_node *n)
 static int child(const struct pseudo_def *def, const struct pseudo_node *dir, const char *name,
 	u32 len, struct pseudo_node *out)
 {
-	s32 fd = proc_parse_id(name, len);
+	s32 fd = pseudo_parse_id(name, len);
 	struct file *f = fd < 0 ? NULL : node_file(dir, fd);
 	int r = proc_may_look(dir);
 

@@ -44,8 +44,6 @@ struct mm *proc_mm(const struct pseudo_node *n);
 /* -EACCES unless the caller may look into the node's process (another user's is closed). */
 int proc_may_look(const struct pseudo_node *n);
 int proc_show_target(struct seqbuf *s, const struct pseudo_node *n); /* PROC_TEXT */
-/* A decimal name without leading zeroes; -1. */
-s32 proc_parse_id(const char *name, u32 len);
 /* A number that was written, blanks around it ignored. -EINVAL. */
 int proc_parse_number(const char *text, s64 *value);
 void proc_dirent(struct pseudo_dirent *e, const struct pseudo_def *def, s32 id);

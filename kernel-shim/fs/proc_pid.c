@@ -311,7 +311,7 @@ static s64 readlink_by_path(const struct pseudo_node *n, char *buf, size_t size)
 static int task_lookup(
 	const struct pseudo_node *dir, const char *name, u32 len, struct pseudo_node *out)
 {
-	struct task *t = task_find(proc_parse_id(name, len));
+	struct task *t = task_find(pseudo_parse_id(name, len));
 
 	if (!t || t->proc->pid != dir->pid)
 		return -ENOENT;

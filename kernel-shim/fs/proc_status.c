@@ -104,8 +104,8 @@ static void stat_ids(struct seqbuf *s, const struct view *v, s32 id)
 
 	seq_printf(s, "%d (%s) %c %d %d %d %u %d %u", id, v->t ? v->t->comm : p->dead_comm,
 		state_name(v)[0], process_ppid(p), p->pgrp, p->session,
-		p->tty ? (u32)p->tty->rdev : 0,
-		p->tty ? tty_foreground_pgrp(p->tty) : -1, PF_RANDOMIZE);
+		p->tty ? (u32)p->tty->rdev : 0, p->tty ? tty_foreground_pgrp(p->tty) : -1,
+		PF_RANDOMIZE);
 }
 
 /* Faults, times, priority, threads, start. */

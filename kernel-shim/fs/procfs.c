@@ -49,20 +49,6 @@ int proc_show_target(struct seqbuf *s, const struct pseudo_node *n)
 	return 0;
 }
 
-s32 proc_parse_id(const char *name, u32 len)
-{
-	u32 id = 0;
-
-	if (!len || len > 9 || (name[0] == '0' && len > 1))
-		return -1;
-	for (u32 i = 0; i < len; i++) {
-		if (name[i] < '0' || name[i] > '9')
-			return -1;
-		id = id * 10 + (u32)(name[i] - '0');
-	}
-	return (s32)id;
-}
-
 int proc_parse_number(const char *text, s64 *value)
 {
 	bool minus;
@@ -113,7 +99,7 @@ static bool proc_refresh(struct inode *i, const struct pseudo_node *n)
 static int root_lookup(
 	const struct pseudo_node *dir, const char *name, u32 len, struct pseudo_node *out)
 {
-	s32 id = proc_parse_id(name, len);
+	s32 id = pseudo_parse_id(name, len);
 	struct task *t;
 
 	if (id <= 0)

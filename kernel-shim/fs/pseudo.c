@@ -19,6 +19,20 @@ static const struct pseudo_fs *fs_of(const struct super *s)
 
 /* -- inodes -- */
 
+s32 pseudo_parse_id(const char *name, u32 len)
+{
+	u32 id = 0;
+
+	if (!len || len > 9 || (name[0] == '0' && len > 1))
+		return -1;
+	for (u32 i = 0; i < len; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return -1;
+		id = id * 10 + (u32)(name[i] - '0');
+	}
+	return (s32)id;
+}
+
 static bool pseudo_is(const struct inode *i) /* and not the root of a graft */
 {
 	return i->ops == &pseudo_inode_ops || i->ops == &pseudo_magic_ops;

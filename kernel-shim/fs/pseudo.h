@@ -57,6 +57,9 @@ struct pseudo_fs {
 };
 struct super *pseudo_mount(const struct pseudo_fs *fs);
 
+/* A name that is a number without leading zeroes; -1: it is not. */
+s32 pseudo_parse_id(const char *name, u32 len);
+
 static inline const struct pseudo_node *pseudo_of(const struct inode *i)
 {
 	return i->priv;

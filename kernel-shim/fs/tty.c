@@ -5,10 +5,9 @@
 #include <asm/ioctls.h>
 
 #include "core/task.h"
+#include "fs/pty.h"
 #include "fs/tty.h"
 #include "mm/mm.h"
-
-#define PTS_MAJOR 136u /* minors below 256 */
 
 _Static_assert(offsetof(struct termios2, c_ispeed) == 36, "termios2 begins like termios");
 

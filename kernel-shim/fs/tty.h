@@ -30,7 +30,6 @@ struct tty_ops {
 	long (*flow)(struct tty *t, struct file *f, u32 what); /* TCOOFF…; may be absent */
 	/* open(2) of /dev/tty: f becomes another file of the terminal. */
 	int (*open)(struct tty *t, struct file *f);
-	void (*hangup)(struct tty *t); /* its session ended; may be absent */
 };
 
 struct tty {

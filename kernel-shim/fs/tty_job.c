@@ -212,7 +212,7 @@ long tty_leave(struct tty *t)
 	return 0;
 }
 
-/* The leader hears of it even in the background (__tty_hangup, drivers/tty/tty_io.c). */
+/* Only the leader hears of it; the others do when it ends (__tty_hangup, drivers/tty/tty_io.c). */
 void tty_hangup(struct tty *t)
 {
 	struct process *leader = t->session ? process_find(t->session) : NULL;
@@ -223,21 +223,22 @@ void tty_hangup(struct tty *t)
 		signal_send_process(leader, &si);
 		signal_simple(&si, SIGCONT, SI_KERNEL);
 		signal_send_process(leader, &si);
+		leader->hung_up_pgrp = t->pgrp;
 	}
-	if (!leader || leader->pgrp != t->pgrp)
-		tell_foreground(t);
 	set_free(t);
 }
 
-/* The controlling process ends: its terminal is hung up (POSIX, _exit; disassociate_ctty). */
+/* The controlling process ends (disassociate_ctty). */
 void tty_leader_exits(struct process *p)
 {
-	struct tty *t = p->tty;
+	struct tty *t = p->tty, gone = {.pgrp = p->hung_up_pgrp};
 
-	if (p->pid != p->session || !t)
+	if (p->pid != p->session)
 		return;
-	tell_foreground(t);
+	if (!t) {
+		tell_foreground(&gone);
+		return;
+	}
+	tty_signal(t, SIGHUP);
 	set_free(t);
-	if (t->ops->hangup)
-		t->ops->hangup(t);
 }

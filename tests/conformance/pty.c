@@ -1,0 +1,668 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pseudo-terminals: the line discipline, both ends' requests, sessions and hang-ups. */
+#include "behave.h"
+
+#include <poll.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+
+static int master, slave;
+static struct termios mode;
+
+static void open_pair(void)
+{
+	MUST(openpty(&master, &slave, NULL, NULL, NULL) == 0);
+	MUST(tcgetattr(slave, &mode) == 0);
+}
+
+static void set(tcflag_t in_off, tcflag_t in_on, tcflag_t local_off, tcflag_t local_on)
+{
+	mode.c_iflag = (mode.c_iflag & ~in_off) | in_on;
+	mode.c_lflag = (mode.c_lflag & ~local_off) | local_on;
+	MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
+}
+
+static void type(const char *keys)
+{
+	MUST(write(master, keys, strlen(keys)) == (ssize_t)strlen(keys));
+	sleep_ms(50); /* Linux brings it to the other end later */
+}
+
+/* What can be read within a moment; nothing is said of where reads were cut. */
+static void show(const char *label, int fd)
+{
+	char text[4096];
+	size_t at = 0;
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	while (at < sizeof(text) && poll(&p, 1, 150) == 1 && (p.revents & POLLIN)) {
+		ssize_t n = read(fd, text + at, sizeof(text) - at);
+
+		if (n <= 0) {
+			say("%s: then %s", label, n ? errno_name(errno) : "end");
+			break;
+		}
+		at += (size_t)n;
+	}
+	say_bytes(label, text, at);
+}
+
+static void typed(const char *keys)
+{
+	say_bytes("typed", keys, strlen(keys));
+	type(keys);
+	show("echo", master);
+	show("read", slave);
+}
+
+static void first_modes(void)
+{
+	struct winsize size;
+
+	open_pair();
+	V(mode.c_iflag);
+	V(mode.c_oflag);
+	V(mode.c_cflag);
+	V(mode.c_lflag);
+	say_bytes("keys", mode.c_cc, 17);
+	V(cfgetospeed(&mode));
+	R(ioctl(slave, TIOCGWINSZ, &size));
+	V(size.ws_row);
+	T(isatty(master));
+	T(isatty(slave));
+}
+
+static void names(void)
+{
+	struct stat st;
+	unsigned n;
+	char *name;
+
+	open_pair();
+	name = ptsname(master);
+	R(ioctl(master, TIOCGPTN, &n));
+	T(name && !strncmp(name, "/dev/pts/", 9) && (unsigned)atoi(name + 9) == n);
+	T(!strcmp(ttyname(slave), name));
+	MUST(fstat(slave, &st) == 0);
+	V(major(st.st_rdev));
+	T(minor(st.st_rdev) == n);
+	T(st.st_uid == geteuid());
+	T(S_ISCHR(st.st_mode));
+	MUST(stat(name, &st) == 0);
+	T(minor(st.st_rdev) == n);
+	close(slave);
+	close(master);
+	R(stat(name, &st));
+}
+
+static void the_slave_is_locked_at_first(void)
+{
+	int m = posix_openpt(O_RDWR | O_NOCTTY), locked = 7;
+
+	R(ioctl(m, TIOCGPTLCK, &locked));
+	V(locked);
+	R(open(ptsname(m), O_RDWR | O_NOCTTY));
+	R(unlockpt(m));
+	R(ioctl(m, TIOCGPTLCK, &locked));
+	V(locked);
+	OK(open(ptsname(m), O_RDWR | O_NOCTTY));
+	OK(ioctl(m, TIOCGPTPEER, O_RDWR | O_NOCTTY));
+}
+
+static void lines(void)
+{
+	open_pair();
+	typed("one\n");
+	typed("two");
+	typed(" and\nthree\n");
+	typed("cr\r");
+	typed("\n");
+}
+
+static void a_read_gets_one_line(void)
+{
+	char text[16];
+
+	open_pair();
+	type("first\nsecond\n");
+	say_bytes("read", text, (size_t)R(read(slave, text, 3)));
+	say_bytes("read", text, (size_t)R(read(slave, text, sizeof(text))));
+	say_bytes("read", text, (size_t)R(read(slave, text, sizeof(text))));
+}
+
+static void erasing(void)
+{
+	open_pair();
+	typed("abc\177\177d\n");
+	typed("\177\177x\n");
+	typed("two words\027w\n");
+	typed("two, \027w\n");
+	typed("gone\025here\n");
+	typed("a\tb\177\177\177c\n");
+	typed("ctl\001\177\n");
+	typed("lit\026\003\177\026\177\n");
+	typed("again\022\n");
+}
+
+static void erasing_utf8(void)
+{
+	open_pair();
+	set(0, IUTF8, 0, 0);
+	typed("\303\244\303\266\177u\n");
+	typed("\342\202\254\t\177\177e\n");
+	set(IUTF8, 0, 0, 0);
+	typed("\303\244\177\177u\n");
+}
+
+static void echo_modes(void)
+{
+	static const struct {
+		const char *name;
+		tcflag_t off, on;
+	} list[] = {{"no ECHO", ECHO, 0}, {"ECHONL", ECHO, ECHONL}, {"no ECHOE", ECHOE, 0},
+		{"no ECHOK", ECHOK, 0}, {"no ECHOKE", ECHOKE, 0}, {"ECHOPRT", 0, ECHOPRT},
+		{"no ECHOCTL", ECHOCTL, 0}, {"no IEXTEN", IEXTEN, 0}};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		say("-- %s", list[i].name);
+		open_pair();
+		set(0, 0, list[i].off, list[i].on);
+		typed("ab\177c\n");
+		typed("ab\177\177\177c\n");
+		typed("kill\025me\001\n");
+		typed("w x\027y\n");
+		typed("\026\001\n");
+	}
+}
+
+static void ends_of_file(void)
+{
+	char text[8];
+
+	open_pair();
+	type("part\004");
+	say_bytes("read", text, (size_t)R(read(slave, text, sizeof(text))));
+	type("\004");
+	R(read(slave, text, sizeof(text)));
+	type("\026\004\n");
+	show("literal", slave);
+	show("echo", master);
+}
+
+static void other_line_ends(void)
+{
+	open_pair();
+	mode.c_cc[VEOL] = ';';
+	mode.c_cc[VEOL2] = ':';
+	set(0, 0, 0, 0);
+	typed("a;");
+	typed("b:");
+	set(0, 0, IEXTEN, 0);
+	typed("b:");
+	typed("\n");
+}
+
+static void input_modes(void)
+{
+	static const struct {
+		const char *name;
+		tcflag_t off, on;
+	} list[] = {{"INLCR", ICRNL, INLCR}, {"IGNCR", 0, IGNCR}, {"no ICRNL", ICRNL, 0},
+		{"ISTRIP", 0, ISTRIP}, {"IUCLC", 0, IUCLC}, {"PARMRK", 0, PARMRK}};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		say("-- %s", list[i].name);
+		open_pair();
+		set(list[i].off, list[i].on, 0, 0);
+		typed("A\rb\303\377\n");
+		typed("\n");
+		typed("\r\n");
+	}
+}
+
+static void output_modes(void)
+{
+	static const struct {
+		const char *name;
+		tcflag_t flags;
+	} list[] = {{"none", 0}, {"OPOST", OPOST}, {"ONLCR", OPOST | ONLCR},
+		{"OCRNL", OPOST | OCRNL}, {"ONOCR", OPOST | ONOCR}, {"ONLRET", OPOST | ONLRET},
+		{"OLCUC", OPOST | OLCUC}, {"XTABS", OPOST | XTABS}};
+
+	open_pair();
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		mode.c_oflag = list[i].flags;
+		MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
+		MUST(write(slave, "\rab\tc\b\td\r\r\nx\n", 14) == 14);
+		show(list[i].name, master);
+	}
+}
+
+static void without_lines(void)
+{
+	char text[16];
+
+	open_pair();
+	cfmakeraw(&mode);
+	MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
+	typed("a\003\177\004\r\n");
+	mode.c_cc[VMIN] = 3;
+	MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
+	type("xy");
+	show("too few", slave);
+	type("z");
+	R(read(slave, text, sizeof(text)));
+	mode.c_cc[VMIN] = 0;
+	MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
+	R(read(slave, text, sizeof(text)));
+	mode.c_cc[VTIME] = 1;
+	MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
+	R(read(slave, text, sizeof(text)));
+	mode.c_cc[VMIN] = 5;
+	MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
+	type("xy");
+	R(read(slave, text, sizeof(text)));
+	fcntl(slave, F_SETFL, O_NONBLOCK);
+	R(read(slave, text, sizeof(text)));
+}
+
+static void changing_between(void)
+{
+	open_pair();
+	type("line\nrest");
+	set(0, 0, ICANON, 0);
+	show("all of it", slave);
+	type("raw");
+	set(0, 0, 0, ICANON);
+	show("what was typed is a line", slave);
+	type("x\n");
+	MUST(tcsetattr(slave, TCSAFLUSH, &mode) == 0);
+	show("dropped", slave);
+}
+
+static void queues(void)
+{
+	int n = -1;
+
+	open_pair();
+	type("line\nab\004rest");
+	R(ioctl(slave, FIONREAD, &n));
+	V(n);
+	R(ioctl(master, FIONREAD, &n));
+	V(n);
+	R(ioctl(slave, TIOCOUTQ, &n));
+	V(n);
+	R(tcflush(slave, TCIFLUSH));
+	R(ioctl(slave, FIONREAD, &n));
+	V(n);
+	R(tcflush(slave, TCOFLUSH));
+	show("echo", master);
+	R(tcflush(slave, 9));
+	R(tcdrain(slave));
+	R(tcsendbreak(slave, 0));
+}
+
+static void flow_control(void)
+{
+	open_pair();
+	type("\023");
+	fcntl(slave, F_SETFL, O_NONBLOCK);
+	R(write(slave, "x", 1));
+	type("\021");
+	R(write(slave, "y", 1));
+	show("output", master);
+	R(tcflow(slave, TCOOFF));
+	R(write(slave, "x", 1));
+	R(tcflow(slave, TCOON));
+	R(write(slave, "z", 1));
+	show("output", master);
+	R(tcflow(slave, TCIOFF));
+	R(tcflow(slave, TCION));
+	show("keys", master);
+	set(0, IXANY, 0, 0);
+	type("\023");
+	R(write(slave, "x", 1));
+	type("a");
+	R(write(slave, "b", 1));
+	show("output", master);
+}
+
+static void packets(void)
+{
+	char text[32];
+	int on = 1;
+
+	open_pair();
+	R(ioctl(master, TIOCPKT, &on));
+	R(ioctl(master, TIOCGPKT, &on));
+	MUST(write(slave, "data", 4) == 4);
+	say_bytes("packet", text, (size_t)R(read(master, text, sizeof(text))));
+	R(tcflush(slave, TCIFLUSH));
+	say_bytes("packet", text, (size_t)R(read(master, text, sizeof(text))));
+	R(tcflow(slave, TCOOFF));
+	say_bytes("packet", text, (size_t)R(read(master, text, sizeof(text))));
+	R(tcflow(slave, TCOON));
+	say_bytes("packet", text, (size_t)R(read(master, text, sizeof(text))));
+}
+
+static int events(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI};
+
+	return poll(&p, 1, 200) < 0 ? -1 : p.revents;
+}
+
+static void polling_and_closing_the_slave(void)
+{
+	char text[8];
+
+	open_pair();
+	V(events(master));
+	V(events(slave));
+	MUST(write(slave, "last", 4) == 4);
+	close(slave);
+	V(events(master));
+	say_bytes("read", text, (size_t)R(read(master, text, sizeof(text))));
+	R(read(master, text, sizeof(text)));
+	V(events(master));
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	V(events(master));
+	MUST(write(slave, "new", 3) == 3);
+	say_bytes("read", text, (size_t)R(read(master, text, sizeof(text))));
+}
+
+static void closing_the_master(void)
+{
+	struct winsize size;
+	char text[8];
+
+	open_pair();
+	type("unread\n");
+	close(master);
+	V(events(slave));
+	R(read(slave, text, sizeof(text)));
+	R(write(slave, "x", 1));
+	R(ioctl(slave, TIOCGWINSZ, &size));
+	R(tcgetpgrp(slave));
+	R(tcsetpgrp(slave, getpgrp()));
+}
+
+static void a_full_queue(void)
+{
+	static char many[8192];
+	char text[4096];
+	ssize_t n, all = 0;
+
+	memset(many, 'x', sizeof(many));
+	open_pair();
+	set(0, 0, ECHO, 0);
+	R(write(master, many, 5000)); /* of a line that is too long the end is lost */
+	type("\n");
+	R(read(slave, text, sizeof(text)));
+	cfmakeraw(&mode);
+	MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
+	fcntl(slave, F_SETFL, O_NONBLOCK);
+	while ((n = write(slave, many, sizeof(many))) > 0)
+		all += n;
+	say("then %s", errno_name(errno));
+	T(all >= 4096);
+}
+
+/* -- sessions -- */
+
+static volatile sig_atomic_t heard;
+
+static void on_signal(int signal)
+{
+	heard = signal;
+	say("heard %s", signal_name(signal));
+}
+
+static bool lives(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	sleep_ms(100); /* files are closed before one is dead */
+	MUST(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0);
+	return !info.si_pid;
+}
+
+/* In a child that leads a session and has the terminal. */
+static void in_session(const char *label, void (*fn)(void))
+{
+	pid_t pid;
+
+	say("-- %s", label);
+	open_pair();
+	pid = fork();
+	if (pid == 0) {
+		MUST(setsid() > 0);
+		MUST(ioctl(slave, TIOCSCTTY, 0) == 0);
+		close(master);
+		fn();
+		_exit(0);
+	}
+	close(slave);
+	show("output", master);
+	for (const char *key = "\003\034\032"; *key && lives(pid); key++) {
+		(void)!write(master, key, 1);
+		show("after a key", master);
+	}
+	ioctl(master, TIOCSWINSZ, &(struct winsize){.ws_row = 5, .ws_col = 6});
+	sleep_ms(100);
+	kill(pid, SIGTERM);
+	reap("child", pid);
+}
+
+static void handles_keys(void)
+{
+	signal(SIGINT, on_signal);
+	signal(SIGQUIT, on_signal);
+	signal(SIGTSTP, on_signal);
+	signal(SIGWINCH, on_signal);
+	for (;;)
+		pause();
+}
+
+static void does_nothing(void)
+{
+	for (;;)
+		pause();
+}
+
+static void keys_are_signals(void)
+{
+	in_session("handled", handles_keys);
+	in_session("not handled", does_nothing);
+}
+
+static void requests_of_a_session(void)
+{
+	T(tcgetpgrp(slave) == getpgrp());
+	T(tcgetsid(slave) == getpid());
+	R(tcsetpgrp(slave, 0x7ffffff));
+	R(tcsetpgrp(slave, getppid()));
+	R(tcsetpgrp(slave, -1));
+	R(ioctl(slave, TIOCSCTTY, 0));
+	OK(open("/dev/tty", O_RDWR));
+	R(ioctl(slave, TIOCNOTTY));
+	R(open("/dev/tty", O_RDWR));
+	R(tcgetpgrp(slave));
+	does_nothing();
+}
+
+static void requests(void)
+{
+	in_session("requests", requests_of_a_session);
+}
+
+static void from_the_master(void)
+{
+	pid_t group = 0;
+
+	open_pair();
+	R(ioctl(master, TIOCGPGRP, &group));
+	V(group);
+	R(ioctl(master, TIOCGSID, &group));
+	R(ioctl(slave, TIOCGPGRP, &group));
+	R(tcsetpgrp(master, getpgrp()));
+	R(ioctl(master, TIOCSIG, 99));
+	R(ioctl(slave, TIOCGPTN, &group));
+	R(ioctl(slave, TIOCPKT, &group));
+}
+
+static void opening_takes_it(void)
+{
+	pid_t pid;
+
+	open_pair();
+	pid = fork();
+	if (pid == 0) {
+		const char *name = ptsname(master);
+		int fd;
+
+		MUST(setsid() > 0);
+		fd = open(name, O_RDWR | O_NOCTTY);
+		R(tcgetpgrp(fd));
+		fd = open(name, O_RDWR);
+		T(tcgetpgrp(fd) == getpid());
+		_exit(0);
+	}
+	reap("child", pid);
+}
+
+static void background_reads_and_writes(void)
+{
+	pid_t pid;
+	int status;
+	char c;
+
+	MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
+	signal(SIGTTOU, SIG_DFL);
+	pid = fork();
+	if (pid == 0) {
+		MUST(setpgid(0, 0) == 0);
+		(void)!read(slave, &c, 1);
+		_exit(1);
+	}
+	MUST(waitpid(pid, &status, WUNTRACED) == pid);
+	say_status("reads", status);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	pid = fork();
+	if (pid == 0) {
+		MUST(setpgid(0, 0) == 0);
+		signal(SIGTTIN, SIG_IGN);
+		R(read(slave, &c, 1));
+		R(write(slave, "", 0));
+		tcsetattr(slave, TCSANOW, &mode);
+		_exit(1);
+	}
+	MUST(waitpid(pid, &status, WUNTRACED) == pid);
+	say_status("changes modes", status);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	mode.c_lflag |= TOSTOP;
+	MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
+	pid = fork();
+	if (pid == 0) {
+		MUST(setpgid(0, 0) == 0);
+		(void)!write(slave, "x", 1);
+		_exit(1);
+	}
+	MUST(waitpid(pid, &status, WUNTRACED) == pid);
+	say_status("writes with TOSTOP", status);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	does_nothing();
+}
+
+static void job_control(void)
+{
+	in_session("background", background_reads_and_writes);
+}
+
+static void leads_until_hung_up(void)
+{
+	MUST(setsid() > 0);
+	MUST(ioctl(slave, TIOCSCTTY, 0) == 0);
+	close(master);
+	signal(SIGHUP, on_signal);
+	if (fork() == 0) {
+		signal(SIGHUP, SIG_DFL);
+		does_nothing();
+	}
+	while (!heard)
+		pause();
+	R(open("/dev/tty", O_RDWR));
+	R(write(slave, "x", 1));
+	_exit(3);
+}
+
+/* The leader hears of it, and its group when the leader ends. */
+static void a_hangup_is_told(void)
+{
+	int alive[2];
+	pid_t pid;
+	char c;
+
+	MUST(pipe(alive) == 0);
+	open_pair();
+	pid = fork();
+	if (pid == 0)
+		leads_until_hung_up();
+	close(alive[1]);
+	sleep_ms(200);
+	close(slave);
+	close(master);
+	reap("leader", pid);
+	R(read(alive[0], &c, 1));
+}
+
+static void the_leader_ends(void)
+{
+	pid_t pid;
+
+	open_pair();
+	pid = fork();
+	if (pid == 0) {
+		MUST(setsid() > 0);
+		MUST(ioctl(slave, TIOCSCTTY, 0) == 0);
+		_exit(0);
+	}
+	reap("leader", pid);
+	R(write(slave, "x", 1));
+	show("output", master);
+	pid = fork();
+	if (pid == 0) {
+		MUST(setsid() > 0);
+		R(ioctl(slave, TIOCSCTTY, 0));
+		_exit(0);
+	}
+	reap("another leader", pid);
+}
+
+static void exclusive_use(void)
+{
+	int on = -1;
+
+	open_pair();
+	R(ioctl(slave, TIOCEXCL));
+	R(ioctl(slave, TIOCGEXCL, &on));
+	V(on);
+	R(ioctl(slave, TIOCNXCL));
+	OK(open(ptsname(master), O_RDWR | O_NOCTTY));
+}
+
+const struct behaviour behaviours[] = {BEHAVIOUR(first_modes), BEHAVIOUR(names),
+	BEHAVIOUR(the_slave_is_locked_at_first), BEHAVIOUR(lines), BEHAVIOUR(a_read_gets_one_line),
+	BEHAVIOUR(erasing), BEHAVIOUR(erasing_utf8), BEHAVIOUR(echo_modes), BEHAVIOUR(ends_of_file),
+	BEHAVIOUR(other_line_ends), BEHAVIOUR(input_modes), BEHAVIOUR(output_modes),
+	BEHAVIOUR(without_lines), BEHAVIOUR(changing_between), BEHAVIOUR(queues),
+	BEHAVIOUR(flow_control), BEHAVIOUR(packets), BEHAVIOUR(polling_and_closing_the_slave),
+	BEHAVIOUR(closing_the_master), BEHAVIOUR(a_full_queue), BEHAVIOUR(keys_are_signals),
+	BEHAVIOUR(requests), BEHAVIOUR(from_the_master), BEHAVIOUR(opening_takes_it),
+	BEHAVIOUR(job_control), BEHAVIOUR(a_hangup_is_told), BEHAVIOUR(the_leader_ends),
+	BEHAVIOUR(exclusive_use), {0}};
