@@ -105,11 +105,15 @@ class Terminal:
 
 
 def run(command, cwd, env, keys, size=(24, 80)):
-    """Returns (exit status as of a shell, all that was shown). A key is bytes or ("size", rows, columns)."""
+    """Returns (exit status as of a shell, all that was shown). A key is bytes, ("size", rows, columns), or
+    ("expect", text): the next one is typed when that shows."""
     with Terminal(command, cwd, env, size) as terminal:
         terminal.collect()
         for key in keys:
-            if isinstance(key, tuple):
+            if key[0] == "expect":
+                terminal.expect(key[1])
+                continue
+            if key[0] == "size":
                 terminal.resize(*key[1:])
                 terminal.collect(patience=1)
                 continue

@@ -537,12 +537,14 @@ def test_vi_on_terminal(editor, base):
 
 @pytest.mark.slow
 def test_shell_on_terminal(base):
+    # It has the terminal when it says so: what is typed before that is for the shell.
+    job = [b"sh -c 'echo in-\"\"front; exec sleep 100'\n", ("expect", b"in-front\r\n")]
     keys = [
         b"stty size; tty -s && echo is-a-tty\n",
-        b"sleep 100\n",
+        *job,
         b"\x03",
         b"echo interrupted $?\n",
-        b"sleep 100\n",
+        *job,
         b"\x1a",
         b"jobs | grep -c Stopped\n",
         b"kill %1; wait; echo cat-next\n",
