@@ -155,3 +155,17 @@ def until(condition, patience=TIMEOUT):
             return False
         time.sleep(0.01)
     return True
+
+
+def status_of(pid, name):
+    """The words of a line of /proc/PID/status, which everybody may read; none when the process is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return next((line.split()[1:] for line in lines if line.startswith(f"{name}:")), [])
+
+
+def ended(pid):
+    """It may still be there for a parent that does not ask, as process 1 of many containers does not."""
+    return status_of(pid, "State")[:1] in ([], ["Z"])

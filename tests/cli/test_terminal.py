@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person at a terminal: sizes, keys, job control, hang-up; what is printed for people fits their window."""
 
-import os
 import subprocess
 import termios
 import time
@@ -244,7 +243,7 @@ def test_hang_up_of_a_shell(who):
         t.expect(b"ready")
         job = int(subprocess.run(["ps", "-o", "pid=", "--ppid", str(t.pid)], capture_output=True, check=True).stdout)
         t.hang_up()
-        assert launcher.until(lambda: not os.path.exists(f"/proc/{job}"), 20)
+        assert launcher.until(lambda: launcher.ended(job), 20)
 
 
 def test_program_outlives_a_hang_up_that_it_ignores(who):
