@@ -19,6 +19,8 @@ EXPECTED = Path(__file__).with_name("counts.json")
 KINDS = ("exits", "channel")
 # A stray one (a timer, memory given back) among a hundred operations is not a change.
 SLACK = 0.05
+# How many pages of a program are touched depends on where address randomization puts them.
+FAULTS_SLACK = 0.02
 # Home guest: after a kick, which comes with time, the next one is set by an exit, or by two if that is late.
 EXITS_A_KICK = 2
 # Steps are exact, but not the way that is stepped: where address randomization puts a program decides how many
@@ -94,7 +96,8 @@ def test_counts(world, operation, usable):
         assert found["exits"] <= found["channel"] + slack, "what is asked of the host is one exit"
     expected = _expected().get(world.name, {}).get(operation, {})
     for kind in KINDS:
-        at_most(expected.get(kind), found[kind], f"{kind} per {operation}", slack)
+        wanted = expected.get(kind)
+        at_most(wanted, found[kind], f"{kind} per {operation}", max(slack, (wanted or 0) * FAULTS_SLACK))
 
 
 @pytest.mark.parametrize("operation", counts.OPERATIONS)
