@@ -30,7 +30,7 @@ CORE_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -I$(B) -ffreest
 	-fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables
 # In ring 0 small is fast enough: no room between functions and before loops.
 GUEST_CFLAGS := $(CORE_CFLAGS) -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
-	-falign-functions=1 -falign-loops=1 -fcf-protection=none -U_FORTIFY_SOURCE
+	-falign-functions=1 -falign-loops=1 $(if $(findstring clang,$(CC)),,-falign-jumps=1) -fcf-protection=none -U_FORTIFY_SOURCE
 HOSTHOME_CFLAGS := $(CORE_CFLAGS) -fvisibility=hidden -fPIE $(SAN)
 
 .PHONY: all clean install uninstall check conformance unit security check-emulated deps help

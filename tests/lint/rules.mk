@@ -5,8 +5,13 @@ LINT_C     = $(shell find $(LINT_DIRS) -name '*.[ch]')
 # Conformance programs and those that tests run do on purpose what cppcheck warns of.
 LINT_CPP   = $(filter-out tests/conformance/% tests/programs/%,$(filter %.c,$(LINT_C)))
 
-.PHONY: lint lint-format lint-cppcheck lint-shell lint-python lint-includes
-lint: lint-format lint-cppcheck lint-shell lint-python lint-includes check-docs
+.PHONY: lint lint-size lint-format lint-cppcheck lint-shell lint-python lint-includes
+lint: lint-size lint-format lint-cppcheck lint-shell lint-python lint-includes check-docs
+
+# The shim's text, as it is shipped: small enough to be read.
+SHIM_TEXT_MAX := 262144
+lint-size: $(GUEST_IMAGE)
+	$(Q)size -A $< | awk '$$1 == ".text" && $$2 >= $(SHIM_TEXT_MAX) { print "$<: text of " $$2 " bytes, limit $(SHIM_TEXT_MAX)"; exit 1 }'
 
 lint-format:
 	$(Q)clang-format --dry-run -Werror $(LINT_C)
