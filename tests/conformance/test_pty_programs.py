@@ -16,7 +16,7 @@ i=0
 until $T capture-pane -p | grep -q 'in the window' || [ $i = 100 ]; do i=$((i + 1)); sleep 0.1; done
 $T capture-pane -p
 $T split-window -h 'echo beside; exec sleep 60'
-$T list-panes -F '#{pane_width}x#{pane_height} #{pane_current_command}'
+$T list-panes -F '#{pane_width}x#{pane_height}'
 $T kill-server
 """
 EXPECT = r"""
