@@ -197,8 +197,15 @@ static void undo(struct mm *mm, const struct patch_table *p, struct patch *x)
 		x->undone = false;
 }
 
+static bool writable(struct mm *mm, u64 va)
+{
+	const struct vma *v = mm_find(mm, va);
+
+	return v && (v->prot & PROT_WRITE);
+}
+
 /* Called for every change of the page tables, most of them elsewhere. */
-void patch_changed(struct host_process *e, struct mm *mm, u64 lo, u64 hi)
+static void undo_range(struct host_process *e, struct mm *mm, u64 lo, u64 hi, bool only_writable)
 {
 	struct patch_table *p = host_mm(mm)->patches.table;
 
@@ -206,31 +213,23 @@ void patch_changed(struct host_process *e, struct mm *mm, u64 lo, u64 hi)
 		return;
 	for (u32 i = 0; i < p->n; i++) {
 		struct patch *x = &p->list[i];
-		const struct vma *v;
+		u64 at = x->form.at, end = at + PROCESS_PATCH_LEN;
 
-		if (x->undone || x->form.at < lo || x->form.at >= hi)
+		if (x->undone || at >= hi || end <= lo || (only_writable && !writable(mm, at)))
 			continue;
-		v = mm_find(mm, x->form.at);
-		if (!v || !(v->prot & PROT_WRITE))
-			continue;
-		process_shoot_down(e, mm, x->form.at, x->form.at + PROCESS_PATCH_LEN);
+		process_shoot_down(e, mm, at, end);
 		undo(mm, p, x);
 	}
 }
 
+void patch_changed(struct host_process *e, struct mm *mm, u64 lo, u64 hi)
+{
+	undo_range(e, mm, lo, hi, true);
+}
+
 void patch_restore_text(struct host_process *e, struct mm *mm, u64 lo, u64 hi)
 {
-	struct patch_table *p = host_mm(mm)->patches.table;
-
-	for (u32 i = 0; p && i < p->n; i++) {
-		struct patch *x = &p->list[i];
-		u64 end = x->form.at + PROCESS_PATCH_LEN;
-
-		if (x->undone || x->form.at >= hi || end <= lo)
-			continue;
-		process_shoot_down(e, mm, x->form.at, end);
-		undo(mm, p, x);
-	}
+	undo_range(e, mm, lo, hi, false);
 }
 
 /* -- translation -- */
