@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/process/code.h"
@@ -80,4 +81,17 @@ void rig_run(struct rig *r, const void *code, size_t size, struct process_exit *
 	g->rsp = DATA + 4096;
 	g->rflags = 0x202;
 	rig_go(r, x);
+}
+
+void *rig_kick_often(void *rig)
+{
+	struct rig *r = rig;
+
+	while (r->ram[RIG_STOP] != 1) {
+		struct timespec ts = {0, 20000};
+
+		process_kick(r->runner);
+		nanosleep(&ts, NULL);
+	}
+	return NULL;
 }

@@ -34,6 +34,9 @@ struct process_space *rig_space(struct rig *r);
 /* Runs `code` from its beginning until something happens; KICKs that nobody asked for are passed
  * over. */
 void rig_run(struct rig *r, const void *code, size_t size, struct process_exit *x);
+/* A thread that kicks the rig all the time, until ram[RIG_STOP] is 1. */
+#define RIG_STOP 100
+void *rig_kick_often(void *rig);
 /* Goes on. */
 void rig_go(struct rig *r, struct process_exit *x);
 

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "tests/unit/process/code.h"
 
@@ -144,26 +143,42 @@ static void a_patched_call_comes_without_a_signal(void **state)
 	assert_int_equal(x.signo, SIGSYS);
 }
 
-static void vector_registers_live_through_a_patched_call(void **state)
+#define XMM7	  (160 + 7 * 16) /* in an XSAVE area */
+#define XMM7_BYTE 0x5a
+
+static void set_xmm7(struct rig *r)
 {
-	struct rig *r = *state;
-	uint8_t fpu[4096] = {0}, back[4096];
-	struct process_exit x;
+	uint8_t fpu[4096] = {0};
 	const uint32_t mxcsr = 0x1f80;
 	const uint64_t bv = 3;
 
 	memcpy(fpu + 24, &mxcsr, 4);
 	memcpy(fpu + 512, &bv, 8);
-	memset(fpu + 160 + 7 * 16, 0x5a, 16);
+	memset(fpu + XMM7, XMM7_BYTE, 16);
 	process_fpu_set(r->space, fpu);
+}
+
+static void assert_xmm7(struct rig *r)
+{
+	uint8_t fpu[4096];
+
+	process_fpu_get(r->space, fpu);
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(fpu[XMM7 + i], XMM7_BYTE);
+}
+
+static void vector_registers_live_through_a_patched_call(void **state)
+{
+	struct rig *r = *state;
+	struct process_exit x;
+
+	set_xmm7(r);
 	put_patched(r, 0);
 	rig_go(r, &x);
 	assert_int_equal(x.kind, PROCESS_CALL);
-	process_fpu_get(r->space, back);
-	assert_memory_equal(back + 160 + 7 * 16, fpu + 160 + 7 * 16, 16);
+	assert_xmm7(r);
 	rig_go(r, &x);
-	process_fpu_get(r->space, back);
-	assert_memory_equal(back + 160 + 7 * 16, fpu + 160 + 7 * 16, 16);
+	assert_xmm7(r);
 }
 
 /* Another thread of the program runs next, and new mappings were queued for it: the state is
@@ -172,21 +187,14 @@ static void bringing_the_state_leaves_the_queue_alone(void **state)
 {
 	const struct stub_op bad = {STUB_OP_PROTECT, PROT_READ, 0x30000000, 4096, 0, 0, 0};
 	struct rig *r = *state;
-	uint8_t fpu[4096] = {0}, back[4096];
 	struct process_exit x;
-	const uint32_t mxcsr = 0x1f80;
-	const uint64_t bv = 3;
 
-	memcpy(fpu + 24, &mxcsr, 4);
-	memcpy(fpu + 512, &bv, 8);
-	memset(fpu + 160 + 7 * 16, 0x5a, 16);
-	process_fpu_set(r->space, fpu);
+	set_xmm7(r);
 	put_patched(r, 0);
 	rig_go(r, &x);
 	assert_int_equal(x.kind, PROCESS_CALL);
 	process_space_op(r->space, &bad);
-	process_fpu_get(r->space, back);
-	assert_memory_equal(back + 160 + 7 * 16, fpu + 160 + 7 * 16, 16);
+	assert_xmm7(r);
 	rig_go(r, &x);
 	assert_int_equal(x.kind, PROCESS_OP_FAILED);
 	assert_int_equal(x.op.addr, bad.addr);
@@ -276,19 +284,6 @@ static void a_jump_into_any_replacement_is_sigill(void **state)
 	}
 }
 
-static void *kick_often(void *arg)
-{
-	struct rig *r = arg;
-
-	while (r->ram[100] != 1) {
-		struct timespec ts = {0, 20000};
-
-		process_kick(r->runner);
-		nanosleep(&ts, NULL);
-	}
-	return NULL;
-}
-
 /* The second piece is the program: a kick there ends the run at once, and nothing is done twice. */
 static void kicks_in_what_followed_are_not_kept_back(void **state)
 {
@@ -306,14 +301,14 @@ static void kicks_in_what_followed_are_not_kept_back(void **state)
 	g->rip = p.next;
 	g->rsp = DATA + 4096;
 	g->rflags = 0x202;
-	r->ram[100] = 0;
-	pthread_create(&t, NULL, kick_often, r);
+	r->ram[RIG_STOP] = 0;
+	pthread_create(&t, NULL, rig_kick_often, r);
 	for (int i = 0; i < 200; i++) {
 		process_run(r->space, &x);
 		assert_true(x.kind == PROCESS_KICK || x.kind == PROCESS_NOT_RUN);
 		kicks += x.kind == PROCESS_KICK;
 	}
-	r->ram[100] = 1;
+	r->ram[RIG_STOP] = 1;
 	pthread_join(t, NULL);
 	assert_true(kicks > 0);
 	assert_true(g->rbx > 0);

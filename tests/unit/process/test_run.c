@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/process/code.h"
@@ -156,19 +155,6 @@ static void a_kick_before_the_run_is_not_lost(void **state)
 }
 
 /* Kicks at all moments, while the program counts: none is lost, no register is. */
-static void *kick_often(void *arg)
-{
-	struct rig *r = arg;
-
-	while (r->ram[100] != 1) {
-		struct timespec ts = {0, 30000};
-
-		process_kick(r->runner);
-		nanosleep(&ts, NULL);
-	}
-	return NULL;
-}
-
 static void kicks_leave_registers_alone(void **state)
 {
 	struct rig *r = *state;
@@ -182,7 +168,7 @@ static void kicks_leave_registers_alone(void **state)
 	g->rip = CODE;
 	g->rsp = DATA + 4096;
 	g->rflags = 0x202;
-	pthread_create(&t, NULL, kick_often, r);
+	pthread_create(&t, NULL, rig_kick_often, r);
 	while (calls < 20000) {
 		process_run(r->space, &x);
 		assert_int_not_equal(x.kind, PROCESS_DIED);
@@ -191,7 +177,7 @@ static void kicks_leave_registers_alone(void **state)
 			assert_int_equal(g->rbx, ++calls);
 		}
 	}
-	r->ram[100] = 1;
+	r->ram[RIG_STOP] = 1;
 	pthread_join(t, NULL);
 }
 
