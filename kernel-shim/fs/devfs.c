@@ -138,6 +138,15 @@ static bool dev_refresh(struct inode *i, const struct pseudo_node *n)
 	return true;
 }
 
+static bool dev_set_access(struct inode *i, const struct pseudo_node *n, const struct setattr *a)
+{
+	if (n->def != &pts_node)
+		return false;
+	inode_set_access(i, a);
+	pty_set_name((u32)n->fd, &(struct pty_name){i->uid, i->gid, i->mode & 07777});
+	return true;
+}
+
 #define DEVICE(n, ma, mi)                                                                          \
 	{                                                                                          \
 		.name = n, .mode = S_IFCHR | 0666, .major = ma, .minor = mi                        \
@@ -174,6 +183,7 @@ static const struct pseudo_fs devfs = {
 	.root = &dev_root,
 	.magic = TMPFS_MAGIC,
 	.refresh = dev_refresh,
+	.set_access = dev_set_access,
 };
 
 struct super *devfs_mount(void)

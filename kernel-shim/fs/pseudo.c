@@ -172,7 +172,14 @@ static int pseudo_setattr(struct inode *i, const struct setattr *a)
 	const u32 harmless = CHAN_SET_SIZE | CHAN_SET_ATIME | CHAN_SET_MTIME | CHAN_SET_ATIME_NOW |
 			     CHAN_SET_MTIME_NOW;
 
-	return a->valid & ~harmless ? -EPERM : 0;
+	const u32 access = CHAN_SET_MODE | CHAN_SET_UID | CHAN_SET_GID;
+	const struct pseudo_fs *fs = fs_of(i->super);
+
+	if (a->valid & ~(harmless | access))
+		return -EPERM;
+	if (!(a->valid & access))
+		return 0;
+	return fs->set_access && fs->set_access(i, pseudo_of(i), a) ? 0 : -EPERM;
 }
 
 static int pseudo_open(struct inode *i, struct file *f)

@@ -54,6 +54,8 @@ struct pseudo_fs {
 	const struct pseudo_def *root;
 	u64 magic; /* statfs f_type */
 	bool (*refresh)(struct inode *i, const struct pseudo_node *n);
+	/* chmod, chown. Absent, or false: the node keeps what it has. */
+	bool (*set_access)(struct inode *i, const struct pseudo_node *n, const struct setattr *a);
 };
 struct super *pseudo_mount(const struct pseudo_fs *fs);
 

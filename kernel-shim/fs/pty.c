@@ -156,24 +156,22 @@ bool pty_next(u32 *index)
 /* -- the master -- */
 
 /* What is typed: as much as can be taken now. */
-static s64 type_chunk(struct pty *p, struct uio *u)
+static s64 type_some(struct pty *p, struct uio *u)
 {
-	u8 chunk[CHUNK];
-	u32 n = 0, want = (u32)min_u64(u->left, sizeof(chunk));
-	s64 got;
+	s64 done = 0;
 
-	while (n < want && ldisc_may_type(&p->l)) {
+	while (u->left && ldisc_may_type(&p->l)) {
 		s32 signo;
+		u8 c;
 
-		got = uio_get(u, chunk, 1);
-		if (got < 0)
-			return n ? (s64)n : got;
-		n++;
-		signo = ldisc_type(&p->l, chunk[0]);
+		if (uio_get(u, &c, 1) != 1)
+			return done ? done : -EFAULT;
+		done++;
+		signo = ldisc_type(&p->l, c);
 		if (signo)
 			tty_signal(&p->tty, signo);
 	}
-	return n;
+	return done;
 }
 
 static s64 master_write(struct file *f, struct uio *u, s64 *pos)
@@ -182,7 +180,7 @@ static s64 master_write(struct file *f, struct uio *u, s64 *pos)
 	s64 done = 0, n;
 
 	while (u->left) {
-		n = type_chunk(p, u); /* also when nobody has the slave open */
+		n = type_some(p, u); /* also when nobody has the slave open */
 		if (n < 0)
 			return done ? done : n;
 		wake_both(p);

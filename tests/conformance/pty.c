@@ -111,6 +111,25 @@ static void the_slave_is_locked_at_first(void)
 	OK(ioctl(m, TIOCGPTPEER, O_RDWR | O_NOCTTY));
 }
 
+static void permissions_of_the_name(void)
+{
+	struct stat st;
+	char *name;
+
+	open_pair();
+	name = ptsname(master);
+	R(fchmod(slave, 0600));
+	MUST(stat(name, &st) == 0);
+	V(st.st_mode & 07777);
+	R(chmod(name, 0622));
+	MUST(fstat(slave, &st) == 0);
+	V(st.st_mode & 07777);
+	R(chown(name, -1, getegid()));
+	MUST(stat(name, &st) == 0);
+	T(st.st_gid == getegid());
+	T(st.st_uid == geteuid());
+}
+
 static void lines(void)
 {
 	open_pair();
@@ -657,8 +676,9 @@ static void exclusive_use(void)
 }
 
 const struct behaviour behaviours[] = {BEHAVIOUR(first_modes), BEHAVIOUR(names),
-	BEHAVIOUR(the_slave_is_locked_at_first), BEHAVIOUR(lines), BEHAVIOUR(a_read_gets_one_line),
-	BEHAVIOUR(erasing), BEHAVIOUR(erasing_utf8), BEHAVIOUR(echo_modes), BEHAVIOUR(ends_of_file),
+	BEHAVIOUR(the_slave_is_locked_at_first), BEHAVIOUR(permissions_of_the_name),
+	BEHAVIOUR(lines), BEHAVIOUR(a_read_gets_one_line), BEHAVIOUR(erasing),
+	BEHAVIOUR(erasing_utf8), BEHAVIOUR(echo_modes), BEHAVIOUR(ends_of_file),
 	BEHAVIOUR(other_line_ends), BEHAVIOUR(input_modes), BEHAVIOUR(output_modes),
 	BEHAVIOUR(without_lines), BEHAVIOUR(changing_between), BEHAVIOUR(queues),
 	BEHAVIOUR(flow_control), BEHAVIOUR(packets), BEHAVIOUR(polling_and_closing_the_slave),
