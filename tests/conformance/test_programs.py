@@ -133,7 +133,7 @@ BASH = {
     "here_documents": "x=5; cat <<A; cat <<'B'; cat <<<\"string $x\"\nvalue $x $(echo sub)\nA\nvalue $x\nB\n",
     "background_jobs": "for i in 1 2 3; do (sleep 0.$i; exit $i) & p[$i]=$!; done\n"
     "for i in 3 1 2; do wait ${p[$i]}; echo $?; done; jobs; echo done",
-    "wait_n": "sleep 1.5 & (exit 4) & wait -n; echo $?; wait; echo $?",
+    "wait_n": "sleep 1.5 & (sleep 0.2; exit 4) & wait -n; echo $?; wait; echo $?",
     "traps": "trap 'echo usr1' USR1; trap 'echo exit $?' EXIT; kill -USR1 $$; (kill -TERM $BASHPID); echo $?; exit 6",
     "err_trap": "trap 'echo failed at $LINENO' ERR\ntrue\nfalse\necho on",
     "process_substitution": "diff <(printf '1\\n2\\n') <(printf '1\\n3\\n'); echo $?; cat < <(echo in); echo x > >(sed s/x/y/); sleep 0.2",
