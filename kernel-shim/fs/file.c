@@ -2,6 +2,7 @@
  * Open files: counted, and read and written with the checks that every kind of file has in common.
  */
 #include "fs/epoll.h"
+#include "fs/fasync.h"
 #include "fs/fs_internal.h"
 
 #include <asm/signal.h>
@@ -49,6 +50,7 @@ void file_put(struct file *f)
 	if (!list_empty(&f->epoll_items))
 		epoll_file_released(f);
 	locks_drop_file(f);
+	fasync_drop(f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
 	if (f->path.dentry)
@@ -173,6 +175,19 @@ s64 file_seek_to(struct file *f, s64 off, int whence, s64 end)
 s64 file_seek_set(struct file *f, s64 off, int whence)
 {
 	return whence == SEEK_END ? -EINVAL : file_seek_to(f, off, whence, 0);
+}
+
+s64 file_tell(struct file *f)
+{
+	s64 pos = seekable(f) ? f->ops->seek(f, 0, SEEK_CUR) : 0;
+
+	return pos < 0 ? 0 : pos;
+}
+
+void file_move(struct file *f, s64 pos)
+{
+	if (seekable(f))
+		f->ops->seek(f, pos, SEEK_SET);
 }
 
 bool dir_emit_dots(struct file *f, dir_emit emit, void *arg)

@@ -290,7 +290,7 @@ static int record_range(struct file *f, const struct flock *in, struct lock *out
 	s64 start = in->l_start, base = 0, end;
 
 	if (in->l_whence == SEEK_CUR) {
-		base = f->pos;
+		base = file_tell(f);
 	} else if (in->l_whence == SEEK_END) {
 		struct kstat st;
 		int r = file_getattr(f, &st);

@@ -331,6 +331,7 @@ static const struct file_ops pipe_ops = {
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
 	.release = pipe_release,
+	.async = true,
 };
 
 static struct file *pipe_end(struct pipe *p, struct inode *i, u32 flags)

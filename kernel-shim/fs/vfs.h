@@ -171,7 +171,7 @@ struct file {
 	const char *anon_name; /* "pipe:", "anon_inode:[eventpoll]" for /proc/self/fd */
 	u64 anon_ino;
 	struct list epoll_items; /* struct epitem watching this file */
-	s32 owner;		 /* F_SETOWN */
+	struct fasync *async;	 /* fs/fasync.h; NULL: nobody asked for signals */
 };
 
 #define POLL_IN	    0x001u
@@ -181,6 +181,7 @@ struct file {
 #define POLL_HUP    0x010u
 #define POLL_NVAL   0x020u
 #define POLL_RDNORM 0x040u
+#define POLL_RDBAND 0x080u
 #define POLL_WRNORM 0x100u
 #define POLL_WRBAND 0x200u
 #define POLL_RDHUP  0x2000u
@@ -206,6 +207,7 @@ struct file_ops {
 	int (*truncate)(struct file *f, u64 size);
 	int (*flush)(struct file *f);	 /* each close(2) */
 	void (*release)(struct file *f); /* last reference */
+	bool async;			 /* O_ASYNC works: poll always gives a queue */
 	int (*getattr)(
 		struct file *f, struct kstat *st); /* where there is no inode, or fd-specific */
 	int (*mmap)(struct file *f, u32 prot,
@@ -308,6 +310,10 @@ bool files_cloexec(struct files *fs, s32 fd);
 /* For readdir: "." and ".." at positions 0 and 1. False: no room. And seek for such directories. */
 bool dir_emit_dots(struct file *f, dir_emit emit, void *arg);
 s64 file_seek_set(struct file *f, s64 off, int whence);
+/* The position, wherever it is kept: that of an inherited file is the host's. 0 for a file without.
+ */
+s64 file_tell(struct file *f);
+void file_move(struct file *f, s64 pos); /* to a position that a transfer reached */
 /* Reads and writes with the checks and signals of read(2) and write(2). pos NULL: the file's own
  * position. */
 s64 vfs_read(struct file *f, struct uio *u, s64 *pos);

@@ -8,6 +8,7 @@
 
 #include "core/task.h"
 #include "fs/anon.h"
+#include "fs/fasync.h"
 #include "mm/mm.h"
 #include "net/netdev.h"
 #include "net/socket.h"
@@ -57,8 +58,7 @@ static long set_owner(struct file *f, u64 arg)
 
 	if (get_user_u32(&owner, arg))
 		return -EFAULT;
-	f->owner = (s32)owner;
-	return 0;
+	return fasync_set_owner_id(f, (s32)owner);
 }
 
 static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
@@ -72,7 +72,7 @@ static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 		return set_owner(f, arg);
 	case FIOGETOWN:
 	case SIOCGPGRP:
-		return put_user_u32(arg, (u32)f->owner);
+		return put_user_u32(arg, (u32)fasync_owner_id(f));
 	case SIOCATMARK:
 		return put_user_u32(arg, 0);
 	default:
@@ -96,6 +96,7 @@ static const struct file_ops socket_file_ops = {
 	.poll = socket_poll,
 	.ioctl = socket_ioctl,
 	.release = socket_release,
+	.async = true,
 };
 
 static struct file *socket_file(struct socket *s, u32 flags)

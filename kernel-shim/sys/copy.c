@@ -74,24 +74,24 @@ static s64 copy_all(struct file *in, s64 *ipos, struct file *out, s64 *opos, u64
 
 static s64 do_sendfile(struct file *out, struct file *in, u64 uoff, u64 n)
 {
-	s64 pos = in->pos, r;
+	s64 pos, r;
 
 	if (!file_readable(in) || !file_writable(out))
 		return -EBADF;
-	if (uoff) {
-		if (!in->ops->seek)
-			return -ESPIPE;
-		if (copy_from_user(&pos, uoff, sizeof(pos)))
-			return -EFAULT;
-	}
+	if (uoff && !in->ops->seek)
+		return -ESPIPE;
+	if (uoff && copy_from_user(&pos, uoff, sizeof(pos)))
+		return -EFAULT;
 	if (!in->ops->seek || !in->ops->read || !out->ops->write || (out->flags & O_APPEND))
 		return -EINVAL;
+	if (!uoff)
+		pos = file_tell(in);
 	if (pos < 0 || (s64)n < 0)
 		return -EINVAL;
 	r = copy_all(in, &pos, out, NULL, min_u64(n, COPY_MAX));
 	if (r > 0) {
 		if (!uoff)
-			in->pos = pos;
+			file_move(in, pos);
 		else if (copy_to_user(uoff, &pos, sizeof(pos)))
 			return -EFAULT;
 	}
@@ -125,9 +125,9 @@ static int copy_kinds(const struct file *in, const struct file *out)
 
 static int copy_pos(struct file *f, u64 uoff, s64 *pos)
 {
-	*pos = f->pos;
-	if (uoff && copy_from_user(pos, uoff, sizeof(*pos)))
-		return -EFAULT;
+	if (uoff)
+		return copy_from_user(pos, uoff, sizeof(*pos)) ? -EFAULT : 0;
+	*pos = file_tell(f);
 	return 0;
 }
 
@@ -135,7 +135,7 @@ static int copy_pos_back(struct file *f, u64 uoff, s64 pos)
 {
 	if (uoff)
 		return copy_to_user(uoff, &pos, sizeof(pos));
-	f->pos = pos;
+	file_move(f, pos);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fcntl(2) and flock(2).
  */
+#include "fs/fasync.h"
 #include "fs/fs_internal.h"
 #include "fs/pipe.h"
 #include "fs/tmpfs.h"
@@ -16,10 +17,16 @@ static long dup_above(struct file *f, u64 lowest, bool cloexec)
 	return fd_install(f, cloexec, (s32)lowest);
 }
 
-static long set_flags(struct file *f, u32 flags)
+static long set_flags(struct file *f, s32 fd, u32 flags)
 {
 	if ((flags & O_NOATIME) && !(f->flags & O_NOATIME) && f->inode && !inode_owned(f->inode))
 		return -EPERM;
+	if (((flags ^ f->flags) & FASYNC) && f->ops->async) {
+		int r = fasync_set(f, flags & FASYNC, fd);
+
+		if (r)
+			return r;
+	}
 	f->flags = (f->flags & ~SETFL_MASK) | (flags & SETFL_MASK);
 	return 0;
 }
@@ -29,16 +36,14 @@ static long owner_ex(struct file *f, bool set, u64 arg)
 	struct f_owner_ex ex;
 
 	if (!set) {
-		ex.type = f->owner < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-		ex.pid = f->owner < 0 ? -f->owner : f->owner;
+		fasync_owner(f, &ex.type, &ex.pid);
 		return copy_to_user(arg, &ex, sizeof(ex));
 	}
 	if (copy_from_user(&ex, arg, sizeof(ex)))
 		return -EFAULT;
 	if (ex.type != F_OWNER_TID && ex.type != F_OWNER_PID && ex.type != F_OWNER_PGRP)
 		return -EINVAL;
-	f->owner = ex.type == F_OWNER_PGRP ? -ex.pid : ex.pid;
-	return 0;
+	return fasync_set_owner(f, ex.type, ex.pid);
 }
 
 /* What an O_PATH descriptor can do too. -ENOTTY: not one of these. */
@@ -64,7 +69,7 @@ static long fcntl_file(struct file *f, s32 fd, u32 cmd, u64 arg)
 {
 	switch (cmd) {
 	case F_SETFL:
-		return set_flags(f, (u32)arg);
+		return set_flags(f, fd, (u32)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -73,17 +78,16 @@ static long fcntl_file(struct file *f, s32 fd, u32 cmd, u64 arg)
 	case F_OFD_SETLKW:
 		return lock_fcntl(f, fd, cmd, arg);
 	case F_GETOWN:
-		return f->owner;
+		return fasync_owner_id(f);
 	case F_SETOWN:
-		f->owner = (s32)arg;
-		return 0;
+		return fasync_set_owner_id(f, (s32)arg);
 	case F_GETOWN_EX:
 	case F_SETOWN_EX:
 		return owner_ex(f, cmd == F_SETOWN_EX, arg);
 	case F_GETSIG:
-		return 0;
+		return fasync_signal(f);
 	case F_SETSIG:
-		return arg <= NSIG_MAX ? 0 : -EINVAL;
+		return fasync_set_signal(f, arg);
 	case F_GETLEASE:
 		return F_UNLCK;
 	case F_GETPIPE_SZ:

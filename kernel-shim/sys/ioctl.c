@@ -4,6 +4,7 @@
 #include <asm/ioctls.h>
 #include <linux/fs.h>
 
+#include "fs/fasync.h"
 #include "fs/fs_internal.h"
 #include "sys/sys.h"
 
@@ -17,14 +18,13 @@ static long set_nonblock(struct file *f, u64 arg)
 	return 0;
 }
 
-/* There is no SIGIO: only turning it off works. */
-static long set_async(u64 arg)
+static long set_async(struct file *f, s32 fd, u64 arg)
 {
 	u32 on;
 
 	if (get_user_u32(&on, arg))
 		return -EFAULT;
-	return on ? -ENOTTY : 0;
+	return !on == !(f->flags & FASYNC) ? 0 : fasync_set(f, on, fd);
 }
 
 static long bytes_left(struct file *f, u64 arg)
@@ -34,7 +34,7 @@ static long bytes_left(struct file *f, u64 arg)
 
 	if (r)
 		return r;
-	return put_user_u32(arg, (u32)(st.size - (u64)f->pos));
+	return put_user_u32(arg, (u32)(st.size - (u64)file_tell(f)));
 }
 
 static long any_file(struct file *f, s32 fd, u32 cmd, u64 arg)
@@ -48,7 +48,7 @@ static long any_file(struct file *f, s32 fd, u32 cmd, u64 arg)
 	case FIONBIO:
 		return set_nonblock(f, arg);
 	case FIOASYNC:
-		return set_async(arg);
+		return set_async(f, fd, arg);
 	case FIGETBSZ:
 		if (type == S_IFREG || type == S_IFDIR)
 			return put_user_u32(arg, (u32)PAGE_SIZE);

@@ -11,7 +11,7 @@ CONF_PROGRAMS := \
 	epoll eventfd mm_mmap mm_brk_mprotect_mremap mm_fault \
 	proc_fork_wait fork_large proc_exec proc_script proc_exit proc_ids proc_rlimit \
 	thread_futex thread_pthread thread_tls parallel \
-	sig_basic sig_context sig_restart sig_altstack \
+	sig_basic sig_context sig_io sig_restart sig_altstack \
 	cpu_step cpu_code cpu_vector cpu_clock hot_calls \
 	pidfd pty time_clock time_sleep tty_ioctl procfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
