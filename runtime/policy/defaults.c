@@ -21,6 +21,7 @@ static const struct {
 	const char *name; /* a '*' at the end: all names that start so */
 	const char *why;
 } etc_files[] = {
+	{"ImageMagick*", "ImageMagick's colours, types and limits"},
 	{"alternatives", "links behind /usr/bin/awk, cc, editor, java"},
 	{"bash.bashrc", "interactive bash"},
 	{"ca-certificates*", "which public certificates are trusted"},
@@ -29,6 +30,8 @@ static const struct {
 	{"ethertypes", "names of protocols"},
 	{"fonts", "fontconfig"},
 	{"gai.conf", "order of addresses"},
+	{"gdb", "gdb's configuration"},
+	{"groff", "groff's configuration"},
 	{"group", "names of groups"},
 	{"host.conf", "how names are resolved"},
 	{"hosts", "names of hosts; localhost above all"},
@@ -45,6 +48,7 @@ static const struct {
 	{"lua*", "Lua's configuration"},
 	{"magic", "file(1)"},
 	{"magic.mime", "file(1)"},
+	{"manpath.config", "where man(1) looks"},
 	{"mime.types", "types of files"},
 	{"networks", "names of networks"},
 	{"nsswitch.conf", "where glibc looks for names"},
@@ -61,9 +65,11 @@ static const struct {
 	{"ssl/certs", "public certificates; not ssl/private"},
 	{"ssl/openssl.cnf", "OpenSSL's configuration"},
 	{"terminfo", "terminals"},
+	{"texmf", "TeX's configuration"},
 	{"timezone", "the time zone's name"},
 	{"vim", "vim's configuration"},
 	{"xattr.conf", "which attributes cp(1) keeps"},
+	{"zsh", "zsh's configuration"},
 };
 
 int view_add_tmpfs(struct view *v, const char *target, uint32_t mode, enum view_rank rank)
