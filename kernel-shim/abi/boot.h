@@ -30,6 +30,7 @@ enum boot_mount_kind {
 	BOOT_MOUNT_TMPFS, /* memory; size in bytes, 0: no limit but --mem */
 	BOOT_MOUNT_PROC,
 	BOOT_MOUNT_DEV,
+	BOOT_MOUNT_SYS,
 	BOOT_MOUNT_LINK, /* not a mount: a symbolic link at target pointing to source */
 };
 #define BOOT_MOUNT_RO 1u

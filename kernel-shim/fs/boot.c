@@ -131,6 +131,8 @@ static struct super *make_super(const struct boot_mount *b)
 		return procfs_mount();
 	case BOOT_MOUNT_DEV:
 		return devfs_mount();
+	case BOOT_MOUNT_SYS:
+		return sysfs_mount();
 	default:
 		return err_ptr(-EINVAL);
 	}

@@ -20,7 +20,7 @@ static struct inode *shm_root(struct super *s)
 		return NULL;
 	if (!io->shm) {
 		shm = tmpfs_mount(0, 01777, 0, 0);
-		if (is_err(shm))
+		if (!shm)
 			return NULL;
 		io->shm = shm;
 	}

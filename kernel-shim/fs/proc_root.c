@@ -141,7 +141,8 @@ int proc_show_version(struct seqbuf *s, const struct pseudo_node *n)
 
 int proc_show_filesystems(struct seqbuf *s, const struct pseudo_node *n)
 {
-	seq_puts(s, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tsockfs\nnodev\tpipefs\n"
+	seq_puts(s, "nodev\ttmpfs\nnodev\tproc\nnodev\tsysfs\nnodev\tdevtmpfs\nnodev\tsockfs\nnodev"
+		    "\tpipefs\n"
 		    "nodev\thost\n");
 	return 0;
 }

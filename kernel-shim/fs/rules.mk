@@ -10,6 +10,6 @@ CORE_SRCS += $(addprefix kernel-shim/fs/,attr.c boot.c change.c dcache.c denial.
 CORE_SRCS += $(addprefix kernel-shim/fs/,anon.c pipe.c poll.c epoll.c eventfd.c fasync.c timerfd.c \
 	signalfd.c pidfd.c tty.c tty_host.c tty_job.c ldisc.c pty.c dev.c devfs.c pseudo.c seqbuf.c procfs.c proc_root.c proc_pid.c proc_status.c \
 	proc_maps.c proc_mounts.c proc_fd.c proc_cpu.c proc_sys.c \
-	proc_net.c)
+	proc_net.c sysfs.c)
 CORE_SRCS += $(addprefix kernel-shim/sys/,poll.c select.c pipe.c splice.c epoll.c eventfd.c \
 	ioctl.c)

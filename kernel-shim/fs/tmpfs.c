@@ -139,7 +139,8 @@ static struct super *tmpfs_super_new(u64 size_limit)
 
 struct super *tmpfs_mount(u64 size_limit, u32 mode, u32 uid, u32 gid)
 {
-	struct super *s = tmpfs_super_new(size_limit);
+	/* half of the memory, as tmpfs(5): full, it leaves programs room to clean it up */
+	struct super *s = tmpfs_super_new(size_limit ? size_limit : pages_total() / 2 * PAGE_SIZE);
 
 	if (!s)
 		return NULL;

@@ -171,7 +171,8 @@ static int punch_hole(struct inode *i, u64 off, u64 len)
 static int file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 {
 	struct inode *i = f->inode;
-	u64 end = off + len, pa;
+	u64 end = off + len, first = off / PAGE_SIZE, last = round_up(end, PAGE_SIZE) / PAGE_SIZE,
+	    pa;
 
 	if (mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
 		return punch_hole(i, off, len);
@@ -181,7 +182,10 @@ static int file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 		return -EFBIG;
 	if ((tmpfs_node(i)->seals & F_SEAL_GROW) && end > i->size)
 		return -EPERM;
-	for (u64 n = off / PAGE_SIZE; n < round_up(end, PAGE_SIZE) / PAGE_SIZE; n++) {
+	/* first, so that a call that fails leaves nothing behind */
+	if (!tmpfs_has_room(i, last - first - tmpfs_pages_held(&tmpfs_node(i)->pages, first, last)))
+		return -ENOSPC;
+	for (u64 n = first; n < last; n++) {
 		int r;
 
 		if (signal_fatal_pending(current))

@@ -9,7 +9,7 @@
 #include "fs/tmpfs.h"
 
 struct tmpfs_super {
-	u64 max_pages; /* 0: what the guest has */
+	u64 max_pages; /* 0: what the guest has (memory without a mount: memfd, shared mappings) */
 	u64 used_pages;
 };
 
@@ -77,6 +77,9 @@ u64 tmpfs_page(const struct tmpfs_pages *p, u64 index);
 int tmpfs_page_make(struct inode *i, u64 index, bool zero, u64 *pa);
 /* Frees the pages [from, to). */
 void tmpfs_pages_drop(struct inode *i, u64 from, u64 to);
+u64 tmpfs_pages_held(const struct tmpfs_pages *p, u64 from, u64 to); /* how many there are */
+/* Whether n more could be made. */
+bool tmpfs_has_room(const struct inode *i, u64 n);
 /* First index >= from that is a page (or a hole); ~0: none. */
 u64 tmpfs_pages_next(const struct tmpfs_pages *p, u64 from, bool hole);
 

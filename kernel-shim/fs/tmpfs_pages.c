@@ -89,6 +89,13 @@ int tmpfs_page_make(struct inode *i, u64 index, bool zero, u64 *pa)
 	return 0;
 }
 
+bool tmpfs_has_room(const struct inode *i, u64 n)
+{
+	struct tmpfs_super *s = tmpfs_super(i->super);
+
+	return n <= pages_free_count() && (!s->max_pages || n <= s->max_pages - s->used_pages);
+}
+
 /* Drops the pages [from, to), counted from the node's first, in the node and below. True: the node
  * is empty now. Depth: at most ten levels. */
 static bool node_drop(struct inode *i, u64 *node, u32 level, u64 from, u64 to)
@@ -163,4 +170,15 @@ u64 tmpfs_pages_next(const struct tmpfs_pages *p, u64 from, bool hole)
 	if (!p->root || from >= tree_span(p->height))
 		return NO_INDEX;
 	return node_next(p->root, p->height - 1, from);
+}
+
+u64 tmpfs_pages_held(const struct tmpfs_pages *p, u64 from, u64 to)
+{
+	u64 n = 0;
+
+	while ((from = tmpfs_pages_next(p, from, false)) < to) {
+		n++;
+		from++;
+	}
+	return n;
 }

@@ -53,6 +53,56 @@ static long set_mode(struct tty *t, struct file *f, u64 arg, u32 how, bool two)
 	return t->ops->set_mode(t, f, &mode.one, how);
 }
 
+/* System V's form: the lower half of each mode, and of the characters the first eight. */
+struct termio { /* asm-generic/termios.h */
+	u16 iflag, oflag, cflag, lflag;
+	u8 line, cc[8];
+};
+_Static_assert(sizeof(struct termio) == 18, "termio");
+
+static long get_termio(struct tty *t, struct file *f, u64 arg)
+{
+	struct termio old = {0};
+	struct termios mode;
+	long r = t->ops->get_mode(t, f, &mode);
+
+	if (r)
+		return r;
+	old.iflag = (u16)mode.c_iflag;
+	old.oflag = (u16)mode.c_oflag;
+	old.cflag = (u16)mode.c_cflag;
+	old.lflag = (u16)mode.c_lflag;
+	old.line = mode.c_line;
+	memcpy(old.cc, mode.c_cc, sizeof(old.cc));
+	return copy_to_user(arg, &old, sizeof(old));
+}
+
+static u32 low_half(u32 old, u16 new)
+{
+	return (old & 0xffff0000u) | new;
+}
+
+static long set_termio(struct tty *t, struct file *f, u64 arg, u32 how)
+{
+	struct termios mode;
+	struct termio new;
+	long r = tty_check_change(t);
+
+	if (!r)
+		r = t->ops->get_mode(t, f, &mode);
+	if (r)
+		return r;
+	if (copy_from_user(&new, arg, sizeof(new)))
+		return -EFAULT;
+	mode.c_iflag = low_half(mode.c_iflag, new.iflag);
+	mode.c_oflag = low_half(mode.c_oflag, new.oflag);
+	mode.c_cflag = low_half(mode.c_cflag, new.cflag);
+	mode.c_lflag = low_half(mode.c_lflag, new.lflag);
+	mode.c_line = new.line;
+	memcpy(mode.c_cc, new.cc, sizeof(new.cc));
+	return t->ops->set_mode(t, f, &mode, how);
+}
+
 static long get_size(struct tty *t, struct file *f, u64 arg)
 {
 	struct tty_size size;
@@ -116,6 +166,12 @@ static long mode_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
 	case (u32)TCSETSW2:
 	case (u32)TCSETSF2:
 		return set_mode(t, f, arg, cmd - (u32)TCSETS2, true);
+	case TCGETA:
+		return get_termio(t, f, arg);
+	case TCSETA:
+	case TCSETAW:
+	case TCSETAF:
+		return set_termio(t, f, arg, cmd - TCSETA);
 	case TIOCGWINSZ:
 		return get_size(t, f, arg);
 	case TIOCSWINSZ:

@@ -331,6 +331,7 @@ void fs_ctx_put(struct fs_ctx *f);
 struct super *tmpfs_mount(u64 size_limit, u32 mode, u32 uid, u32 gid);
 struct super *hostfs_mount(u32 handle, bool readonly);
 struct super *procfs_mount(void);
+struct super *sysfs_mount(void);
 struct super *devfs_mount(void);
 int vfs_mount(struct super *s, const struct path *at, u32 flags,
 	const char *source);	/* at NULL: the root */

@@ -33,6 +33,7 @@ enum launch_mount_kind {
 	LAUNCH_MOUNT_TMPFS,
 	LAUNCH_MOUNT_PROC,
 	LAUNCH_MOUNT_DEV,
+	LAUNCH_MOUNT_SYS,
 	LAUNCH_MOUNT_LINK, /* a symbolic link at target with text source */
 };
 

@@ -23,7 +23,8 @@ static bool is_seen(const struct view *v, const char *path)
 	struct view_node node;
 	int r;
 
-	if (m && (m->kind == LAUNCH_MOUNT_PROC || m->kind == LAUNCH_MOUNT_DEV))
+	if (m && (m->kind == LAUNCH_MOUNT_PROC || m->kind == LAUNCH_MOUNT_DEV ||
+			 m->kind == LAUNCH_MOUNT_SYS))
 		return true; /* the sandbox's own, whatever the host has there */
 	r = view_lookup(v, path, &node);
 	if (!r && node.fd >= 0)

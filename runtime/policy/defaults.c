@@ -160,6 +160,7 @@ int view_add_pseudo(struct view *v)
 			.source = "dev",
 			.fd = -1,
 			.writable = true},
+		{.kind = LAUNCH_MOUNT_SYS, .target = "/sys", .source = "sysfs", .fd = -1},
 	};
 	int r = view_add_tmpfs(v, "/tmp", 01777, VIEW_DEFAULT);
 

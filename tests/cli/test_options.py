@@ -120,6 +120,16 @@ def test_tmpfs(who):
     assert "want DST[:SIZE]" in who.refused(125, "--tmpfs", "/x:much", "/bin/true")
 
 
+def test_full_tmpfs_leaves_memory_for_programs(who):
+    """Half of the memory without a size of its own; a fallocate(1) that does not fit takes nothing."""
+    script = (
+        "df -k --output=size /tmp | awk 'END { print ($1 > 32000 && $1 <= 32768) }'; fallocate -l 40M /tmp/x 2>/dev/null; stat -c %b /tmp/x; "
+        "dd if=/dev/zero of=/tmp/y bs=1M count=40 2>/dev/null; df --output=avail /tmp | tail -1 | tr -d ' '"
+    )
+    shows(who, "1\n0\n0\n", "--mem", "64M", *sh(script))
+
+
+
 def test_root(who):
     """Another system's files and nothing of this one's."""
     root = who.work / "root"

@@ -74,6 +74,29 @@ static void first_modes(void)
 	T(isatty(slave));
 }
 
+static void system_v_modes(void)
+{
+	struct termio {
+		unsigned short iflag, oflag, cflag, lflag;
+		unsigned char line, cc[8];
+	} old = {0};
+	struct termios after;
+
+	R(ioctl(slave, TCGETA, &old));
+	T(old.iflag == (mode.c_iflag & 0xffff) && old.lflag == (mode.c_lflag & 0xffff));
+	V(old.cc[VINTR]);
+	old.lflag &= (unsigned short)~ECHO;
+	old.cc[VINTR] = 7;
+	R(ioctl(slave, TCSETA, &old));
+	R(tcgetattr(slave, &after));
+	T(after.c_lflag == (mode.c_lflag & ~(tcflag_t)ECHO));
+	V(after.c_cc[VINTR]);
+	V(after.c_cc[VSUSP]);
+	R(ioctl(slave, TCSETAW, &old));
+	R(ioctl(slave, TCSETAF, (void *)8));
+	R(ioctl(master, TCGETA, (void *)8));
+}
+
 static void names(void)
 {
 	struct stat st;
@@ -675,10 +698,10 @@ static void exclusive_use(void)
 	OK(open(ptsname(master), O_RDWR | O_NOCTTY));
 }
 
-const struct behaviour behaviours[] = {BEHAVIOUR(first_modes), BEHAVIOUR(names),
-	BEHAVIOUR(the_slave_is_locked_at_first), BEHAVIOUR(permissions_of_the_name),
-	BEHAVIOUR(lines), BEHAVIOUR(a_read_gets_one_line), BEHAVIOUR(erasing),
-	BEHAVIOUR(erasing_utf8), BEHAVIOUR(echo_modes), BEHAVIOUR(ends_of_file),
+const struct behaviour behaviours[] = {BEHAVIOUR(first_modes), BEHAVIOUR(system_v_modes),
+	BEHAVIOUR(names), BEHAVIOUR(the_slave_is_locked_at_first),
+	BEHAVIOUR(permissions_of_the_name), BEHAVIOUR(lines), BEHAVIOUR(a_read_gets_one_line),
+	BEHAVIOUR(erasing), BEHAVIOUR(erasing_utf8), BEHAVIOUR(echo_modes), BEHAVIOUR(ends_of_file),
 	BEHAVIOUR(other_line_ends), BEHAVIOUR(input_modes), BEHAVIOUR(output_modes),
 	BEHAVIOUR(without_lines), BEHAVIOUR(changing_between), BEHAVIOUR(queues),
 	BEHAVIOUR(flow_control), BEHAVIOUR(packets), BEHAVIOUR(polling_and_closing_the_slave),

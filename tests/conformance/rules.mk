@@ -13,7 +13,7 @@ CONF_PROGRAMS := \
 	thread_futex thread_pthread thread_tls parallel \
 	sig_basic sig_context sig_io sig_restart sig_altstack \
 	cpu_step cpu_code cpu_vector cpu_clock hot_calls \
-	pidfd pty time_clock time_sleep tty_ioctl procfs devfs elf_auxv \
+	pidfd pty time_clock time_sleep tty_ioctl procfs sysfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
 	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet
 
