@@ -78,7 +78,6 @@ struct stub_op {
 #define STUB_FPU_SAVE  16u /* put what is in the registers into ctx.fpu; with nothing else */
 
 /* Where the program's FPU state is. */
-enum stub_fpu_place { STUB_FPU_IN_FRAME, STUB_FPU_IN_CTX };
 enum stub_event_kind {
 	STUB_EV_DONE,	/* ready, or the operations were done */
 	STUB_EV_CALL,	/* a patched system call; the FPU state is in the registers */

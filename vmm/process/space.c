@@ -329,10 +329,7 @@ static void take_event(
 	case STUB_EV_EARLY:
 		out->kind = PROCESS_NOT_RUN;
 		s->bases_dirty = true;
-		if (ev->value == STUB_FPU_IN_FRAME)
-			note_frame(s, ev->frame_fpu);
-		else
-			s->fpu = FPU_CTX;
+		s->fpu = FPU_CTX;
 		break;
 	case STUB_EV_OP_FAILED:
 		op_failed(s, ev, out);

@@ -165,13 +165,13 @@ void stub_serve(void)
 	}
 }
 
-/* stub_leave found that a kick had come since the turn began. */
+/* A kick came before the program ran: found by stub_leave, or taken on the way out of it. On an
+ * empty stack (stub_early_entry): however many come one after the other, they do not fill it. */
 void stub_early(void)
 {
 	__atomic_store_n(&CTX->kicked, 0, __ATOMIC_RELAXED);
 	fpu_save(CTX->fpu);
 	CTX->event.kind = STUB_EV_EARLY;
-	CTX->event.value = STUB_FPU_IN_CTX;
 	stub_serve();
 }
 
@@ -239,12 +239,13 @@ void stub_signal(int signo, const siginfo_t *si, ucontext_t *uc)
 	struct stub_event *ev = &CTX->event;
 
 	if (in_stub(rip, signo)) {
-		bool leaving = in_range(rip, stub_leave_begin, stub_leave_end);
-
-		if (signo == STUB_KICK_SIGNAL && !leaving)
+		if (signo == STUB_KICK_SIGNAL && !in_range(rip, stub_leave_begin, stub_leave_end))
 			resume_stub(uc);
-		ev->kind = signo == STUB_KICK_SIGNAL ? STUB_EV_EARLY : STUB_EV_STUB_FAULT;
-		ev->value = STUB_FPU_IN_FRAME;
+		if (signo == STUB_KICK_SIGNAL) {
+			fpu_load(uc->uc_mcontext.fpregs);
+			stub_early_entry();
+		}
+		ev->kind = STUB_EV_STUB_FAULT;
 	} else {
 		get_bases();
 		regs_from_frame(&CTX->regs, uc->uc_mcontext.gregs);

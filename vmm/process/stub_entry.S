@@ -62,7 +62,7 @@ stub_leave:
 stub_leave_begin:
 	movabs $(STUB_CTX + STUB_CTX_KICKED), %rax
 	cmpl $0, (%rax)
-	jne stub_early
+	jne stub_early_entry
 	mov %rdi, %rsp
 	pop %r15
 	pop %r14
@@ -82,6 +82,12 @@ stub_leave_begin:
 	add $8, %rsp
 	iretq
 stub_leave_end:
+
+	.globl stub_early_entry
+stub_early_entry:
+	movabs $(STUB_CTX + STUB_CTX_SIZE), %rsp
+	call stub_early
+	ud2
 
 /* The same to go on inside the stub: another range of addresses. */
 	.globl stub_resume

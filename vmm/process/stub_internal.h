@@ -20,6 +20,7 @@ extern const char stub_leave_begin[], stub_leave_end[];
 /* Called from assembly. */
 _Noreturn void zygote_main(void);
 _Noreturn void stub_early(void);
+_Noreturn void stub_early_entry(void); /* stub_early on an empty stack */
 _Noreturn void stub_call(void);
 _Noreturn void stub_signal(int signo, const siginfo_t *si, ucontext_t *uc);
 

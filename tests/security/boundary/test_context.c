@@ -109,21 +109,18 @@ static void a_frame_must_lie_in_the_context(void **state)
 	struct process_exit x;
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-		for (int early = 0; early < 2; early++) {
-			const struct stub_event ev = {
-				.kind = early ? STUB_EV_EARLY : STUB_EV_SIGNAL,
-				.value = STUB_FPU_IN_FRAME,
-				.signo = SIGSEGV,
-				.frame_fpu = list[i].at,
-			};
+		const struct stub_event ev = {
+			.kind = STUB_EV_SIGNAL,
+			.signo = SIGSEGV,
+			.frame_fpu = list[i].at,
+		};
 
-			take_over(r);
-			forge(r, &ev, &x);
-			assert_int_equal(x.kind != PROCESS_DIED, list[i].inside);
-			process_fpu_get(r->space, fpu);
-			if (x.kind == PROCESS_DIED)
-				replace(r);
-		}
+		take_over(r);
+		forge(r, &ev, &x);
+		assert_int_equal(x.kind != PROCESS_DIED, list[i].inside);
+		process_fpu_get(r->space, fpu);
+		if (x.kind == PROCESS_DIED)
+			replace(r);
 	}
 }
 

@@ -164,7 +164,7 @@ static void test_root(void **state)
 	r.program = "/bin/true";
 	p = build(&r);
 	assert_string_equal(policy_config(p)->cwd, "/");
-	assert_int_equal(policy_config(p)->nmounts, 4); /* "/", /dev, /proc, /tmp */
+	assert_int_equal(policy_config(p)->nmounts, 5); /* "/", /dev, /proc, /sys, /tmp */
 	policy_free(p);
 }
 

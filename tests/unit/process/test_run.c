@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/unit/process/code.h"
+#include "vmm/process/process_internal.h"
 
 #define TEST(f)		 cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 #define RUN(r, bytes, x) rig_run(r, bytes, sizeof(bytes) - 1, x)
@@ -154,6 +155,23 @@ static void a_kick_before_the_run_is_not_lost(void **state)
 	assert_int_equal(x.kind, PROCESS_NOT_RUN);
 }
 
+/* The stub serves the next turn without having left: on no more stack than for the first. */
+static void kicks_before_the_program_runs_use_up_no_stack(void **state)
+{
+	struct rig *r = *state;
+	struct process_exit x;
+
+	memcpy(r->ram + 4096, "\x0f\x05", 2);
+	process_regs(r->space)->rip = CODE;
+	for (int i = 0; i < 5000; i++) {
+		r->space->ctx->kicked = 1; /* as the stub's handler sets it */
+		process_run(r->space, &x);
+		assert_int_equal(x.kind, PROCESS_NOT_RUN);
+	}
+	process_run(r->space, &x);
+	assert_int_equal(x.kind, PROCESS_SIGNAL);
+}
+
 /* Kicks at all moments, while the program counts: none is lost, no register is. */
 static void kicks_leave_registers_alone(void **state)
 {
@@ -285,6 +303,7 @@ const struct CMUnitTest run_tests[] = {
 	TEST(bases_are_set),
 	TEST(a_kick_ends_a_loop),
 	TEST(a_kick_before_the_run_is_not_lost),
+	TEST(kicks_before_the_program_runs_use_up_no_stack),
 	TEST(kicks_leave_registers_alone),
 	TEST(memory_is_mapped_protected_and_unmapped),
 	TEST(an_operation_that_fails_is_told),
