@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Identity: what user and group ids allow (credentials(7)). Effective uid 0 stands for every
- * capability.
+ * Identity: what user and group ids allow (credentials(7)).
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
 
 #include "core/cred.h"
-
-bool cred_is_root(const struct cred *c)
-{
-	return c->euid == 0;
-}
 
 bool cred_in_group(const struct cred *c, u32 gid)
 {
@@ -32,7 +26,7 @@ int cred_may_signal(struct task *t, struct process *p, s32 signo)
 	u32 uid = target ? target->cred.uid : p->dead_uid;
 	u32 suid = target ? target->cred.suid : p->dead_euid;
 
-	if (t->proc == p || cred_is_root(c))
+	if (t->proc == p || cred_has(c, CAP_KILL))
 		return 0;
 	if (c->euid == suid || c->euid == uid || c->uid == suid || c->uid == uid)
 		return 0;
@@ -41,11 +35,10 @@ int cred_may_signal(struct task *t, struct process *p, s32 signo)
 	return -EPERM;
 }
 
-/* For prlimit, get_robust_list, sched_*: the same user, or root (ptrace_may_access is stricter only
- * for programs that changed their ids). */
-bool cred_same_user(const struct cred *c, const struct cred *other)
+/* ptrace_may_access is stricter only for programs that changed their ids. */
+bool cred_same_user(const struct cred *c, const struct cred *other, u32 cap)
 {
-	if (cred_is_root(c))
+	if (cred_has(c, cap))
 		return true;
 	return c->uid == other->uid && c->uid == other->euid && c->uid == other->suid &&
 	       c->gid == other->gid && c->gid == other->egid && c->gid == other->sgid;

@@ -6,6 +6,7 @@
 #include <asm/signal.h>
 #include <linux/sched.h>
 
+#include "core/cred.h"
 #include "core/signal.h"
 #include "core/task_internal.h"
 #include "core/timers.h"
@@ -90,6 +91,7 @@ static void init_identity(struct task *t, const struct boot_block *b)
 	c->gid = c->egid = c->sgid = c->fsgid = b->gid;
 	c->ngroups = (u32)min_u64(b->ngroups, ARRAY_SIZE(c->groups));
 	memcpy(c->groups, groups, c->ngroups * sizeof(c->groups[0]));
+	cred_first(c);
 }
 
 /* What a process finds after an exec: what its parent ignored and blocked. */
@@ -151,7 +153,8 @@ static s32 clone_check(struct task *t, u64 flags)
 		return -EPERM; /* as for a user whom the host does not let: programs fall back */
 	if (signal_pending(t))
 		return -ERESTARTNOINTR; /* so that a fork bomb can be killed */
-	if (!cred_is_root(&t->cred) && process_count_uid(t->cred.uid) >= max)
+	if (process_count_uid(t->cred.uid) >= max && !cred_has(&t->cred, CAP_SYS_RESOURCE) &&
+		!cred_has(&t->cred, CAP_SYS_ADMIN))
 		return -EAGAIN;
 	if (kern->boot->pids_max && kern->ntasks >= kern->boot->pids_max)
 		return -EAGAIN;
@@ -171,7 +174,6 @@ static void clone_state(struct task *t, struct task *from, u64 flags)
 	t->blocked = from->blocked;
 	t->no_new_privs = from->no_new_privs;
 	t->timer_slack = from->timer_slack;
-	t->keep_caps = from->keep_caps;
 	t->sched_affinity = from->sched_affinity;
 	t->last_cpu = from->last_cpu;
 	if (!from->sched_reset_on_fork) {
@@ -327,7 +329,7 @@ void task_exec_reset(struct task *t)
 	t->rseq_addr = 0;
 	t->robust_list = 0;
 	t->clear_child_tid = 0;
-	t->keep_caps = false;
+	cred_exec(&t->cred);
 	t->restart.fn = NULL;
 	t->in_syscall = false; /* the new program's registers are not a call's result */
 	p->exit_signal = SIGCHLD;

@@ -8,6 +8,8 @@
 #ifndef CORE_TASK_H
 #define CORE_TASK_H
 
+#include <linux/capability.h>
+
 #include "abi/boot.h"
 #include "core/types.h"
 #include "core/wait.h"
@@ -107,6 +109,9 @@ struct cred {
 	u32 gid, egid, sgid, fsgid;
 	u32 ngroups;
 	u32 groups[32];
+	/* capabilities(7): a bit each, CAP_* of linux/capability.h */
+	u64 cap_permitted, cap_effective, cap_inheritable, cap_bounding, cap_ambient;
+	u32 securebits; /* SECBIT_* of linux/securebits.h */
 };
 
 enum task_state {
@@ -190,7 +195,6 @@ struct task {
 	s32 nice;
 	s32 sched_policy, sched_priority;
 	bool sched_reset_on_fork;
-	bool keep_caps;
 	u32 no_new_privs;
 	u64 timer_slack;
 
@@ -368,7 +372,7 @@ s32 process_ppid(const struct process *p); /* 1 for orphans and for the program 
 void process_times(struct process *p, u64 *utime_ns, u64 *stime_ns);
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);
 /* core/cred.c */
-bool cred_is_root(const struct cred *c); /* stands for every capability */
+bool cred_has(const struct cred *c, u32 cap); /* CAP_* in its effective set */
 bool cred_in_group(const struct cred *c, u32 gid);
 /* core/exit.c */
 void task_exit(s32 code) __attribute__((noreturn)); /* this thread; code is the exit(2) value */

@@ -12,7 +12,7 @@ static int owner_allowed(const struct inode *i, const struct setattr *a)
 {
 	const struct cred *c = fs_cred();
 
-	if (fs_is_root())
+	if (fs_has(CAP_CHOWN))
 		return 0;
 	if ((a->valid & CHAN_SET_UID) && (c->fsuid != i->uid || a->uid != i->uid))
 		return -EPERM;
@@ -66,7 +66,7 @@ static int setattr_allowed(struct inode *i, struct setattr *a)
 
 		if (!inode_owned(i))
 			return -EPERM;
-		if (!fs_is_root() && !fs_in_group(gid))
+		if (!fs_has(CAP_FSETID) && !fs_in_group(gid))
 			a->mode &= ~(u32)S_ISGID;
 	}
 	return a->valid & SET_TIMES ? times_allowed(i, a) : 0;

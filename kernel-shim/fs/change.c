@@ -100,7 +100,7 @@ static int mknod_type(u32 mode)
 static int make_node(
 	struct inode *dir, struct dentry *d, const struct making *m, struct inode **made)
 {
-	if ((S_ISCHR(m->mode) || S_ISBLK(m->mode)) && !fs_is_root())
+	if ((S_ISCHR(m->mode) || S_ISBLK(m->mode)) && !fs_has(CAP_MKNOD))
 		return -EPERM;
 	return dir->ops->create ? dir->ops->create(dir, d, m->mode, m->rdev, made) : -EPERM;
 }
@@ -174,7 +174,7 @@ int vfs_link(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags)
 		return -EINVAL;
 	if (flags & AT_EMPTY_PATH)
 		lookup |= LOOKUP_EMPTY;
-	if (!*old && (flags & AT_EMPTY_PATH) && !fs_is_root())
+	if (!*old && (flags & AT_EMPTY_PATH) && !fs_has(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
 	r = path_lookup(odfd, old, lookup, &from, NULL);
 	if (r)

@@ -66,7 +66,7 @@ void inode_touch(struct inode *i, u32 which);
 
 /* -- perm.c -- */
 const struct cred *fs_cred(void);
-bool fs_is_root(void);
+bool fs_has(u32 cap); /* a capability, of whoever works on files now */
 bool fs_in_group(u32 gid);
 bool inode_owned(const struct inode *i); /* by the caller, or he is root */
 int mount_writable(const struct mount *m);

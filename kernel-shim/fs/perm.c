@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who may do what: permission bits, ownership, sticky directories, read-only mounts. User 0 stands
- * for the capabilities that override them. On the host's files the bits are asked too, then the
- * host's own answer counts.
+ * Who may do what: permission bits, ownership, sticky directories, read-only mounts, and the
+ * capabilities that override them. On the host's files the bits are asked too, then the host's own
+ * answer counts.
  */
+#include "core/cred.h"
 #include "fs/fs_internal.h"
 
-static const struct cred boot_cred; /* before the first task: root */
+static const struct cred boot_cred = {.cap_effective = CAP_ALL}; /* before the first task */
 
 const struct cred *fs_cred(void)
 {
 	return current ? &current->cred : &boot_cred;
 }
 
-bool fs_is_root(void)
+bool fs_has(u32 cap)
 {
-	return fs_cred()->fsuid == 0;
+	return cred_has(fs_cred(), cap);
 }
 
 bool fs_in_group(u32 gid)
@@ -32,7 +33,7 @@ bool fs_in_group(u32 gid)
 
 bool inode_owned(const struct inode *i)
 {
-	return fs_is_root() || fs_cred()->fsuid == i->uid;
+	return fs_cred()->fsuid == i->uid || fs_has(CAP_FOWNER);
 }
 
 static bool inode_allows(const struct inode *i, u32 mask)
@@ -45,9 +46,11 @@ static bool inode_allows(const struct inode *i, u32 mask)
 		bits >>= 3;
 	if ((mask & ~bits & 7) == 0)
 		return true;
-	if (!fs_is_root())
-		return false;
-	return !(mask & MAY_EXEC) || S_ISDIR(i->mode) || (i->mode & 0111);
+	if ((S_ISDIR(i->mode) ? !(mask & MAY_WRITE) : !(mask & (MAY_WRITE | MAY_EXEC))) &&
+		fs_has(CAP_DAC_READ_SEARCH))
+		return true;
+	return (!(mask & MAY_EXEC) || S_ISDIR(i->mode) || (i->mode & 0111)) &&
+	       fs_has(CAP_DAC_OVERRIDE);
 }
 
 int inode_permission(struct inode *i, u32 mask)
@@ -82,7 +85,8 @@ static bool sticky_forbids(const struct inode *dir, const struct inode *victim)
 {
 	u32 uid = fs_cred()->fsuid;
 
-	return (dir->mode & S_ISVTX) && uid != victim->uid && uid != dir->uid && uid != 0;
+	return (dir->mode & S_ISVTX) && uid != victim->uid && uid != dir->uid &&
+	       !fs_has(CAP_FOWNER);
 }
 
 int may_delete(const struct dentry *dir, const struct dentry *victim, bool want_dir)
@@ -112,7 +116,7 @@ void inode_inherit(struct inode *i, const struct inode *dir)
 	i->gid = dir->gid;
 	if (S_ISDIR(i->mode))
 		i->mode |= S_ISGID;
-	else if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !fs_is_root() &&
+	else if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && !fs_has(CAP_FSETID) &&
 		 !fs_in_group(i->gid))
 		i->mode &= ~(u32)S_ISGID;
 }

@@ -452,7 +452,8 @@ static long pipe_resize(struct pipe *p, u32 bytes)
 		return -EINVAL;
 	while ((u64)n * PAGE_SIZE < bytes)
 		n *= 2;
-	if (n > p->nslots && n * PAGE_SIZE > PIPE_SIZE_MAX && !cred_is_root(&current->cred))
+	if (n > p->nslots && n * PAGE_SIZE > PIPE_SIZE_MAX &&
+		!cred_has(&current->cred, CAP_SYS_RESOURCE))
 		return -EPERM;
 	if (n < p->count + p->reserved)
 		return -EBUSY;

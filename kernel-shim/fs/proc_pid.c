@@ -243,7 +243,7 @@ static long store_oom_adj(const struct pseudo_node *n, const char *text, size_t 
 
 	if (proc_parse_number(text, &v) || v < -1000 || v > 1000)
 		return -EINVAL;
-	return v < 0 && !cred_is_root(&current->cred) ? -EACCES : 0;
+	return v < 0 && !cred_has(&current->cred, CAP_SYS_RESOURCE) ? -EACCES : 0;
 }
 
 /* -- links -- */

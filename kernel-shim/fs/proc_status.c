@@ -12,7 +12,6 @@
 #include "mm/mm.h"
 
 #define PF_RANDOMIZE 0x00400000u
-#define CAP_ALL	     0x1ffffffffffull
 #define KB(pages)    ((ull)((pages) * (PAGE_SIZE / 1024)))
 
 typedef unsigned long long ull;
@@ -288,14 +287,16 @@ static void show_list(struct seqbuf *s, u64 mask)
 
 static void status_rights(struct seqbuf *s, const struct view *v)
 {
-	ull caps = v->t && cred_is_root(&v->t->cred) ? CAP_ALL : 0;
+	static const struct cred nobody;
+	const struct cred *c = v->t ? &v->t->cred : &nobody;
 	u32 ncpus = kern->boot->ncpus;
 	u64 allowed = v->t ? v->t->sched_affinity : 0;
 
 	seq_printf(s,
 		"CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n"
 		"CapAmb:\t%016llx\n",
-		0ull, caps, caps, CAP_ALL, 0ull);
+		(ull)c->cap_inheritable, (ull)c->cap_permitted, (ull)c->cap_effective,
+		(ull)c->cap_bounding, (ull)c->cap_ambient);
 	seq_printf(s, "NoNewPrivs:\t%u\nSeccomp:\t0\nSeccomp_filters:\t0\n",
 		v->t ? v->t->no_new_privs : 0);
 	if (ncpus < 64)

@@ -37,9 +37,11 @@ int proc_may_look(const struct pseudo_node *n)
 
 	if (!t)
 		return proc_process(n) ? 0 : -ESRCH;
-	if (t->proc == current->proc || cred_is_root(&current->cred))
+	if (t->proc == current->proc || cred_has(&current->cred, CAP_SYS_PTRACE))
 		return 0;
-	return t->proc->dumpable == 1 && cred_same_user(&current->cred, &t->cred) ? 0 : -EACCES;
+	return t->proc->dumpable == 1 && cred_same_user(&current->cred, &t->cred, CAP_SYS_PTRACE)
+		       ? 0
+		       : -EACCES;
 }
 
 int proc_show_target(struct seqbuf *s, const struct pseudo_node *n)

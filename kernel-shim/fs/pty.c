@@ -550,7 +550,7 @@ static int attach(struct file *f, struct pty *p)
 {
 	if (p->locked || !p->master_open)
 		return -EIO;
-	if (p->exclusive && !cred_is_root(&current->cred))
+	if (p->exclusive && !cred_has(&current->cred, CAP_SYS_ADMIN))
 		return -EBUSY;
 	f->ops = &slave_ops;
 	f->priv = p;

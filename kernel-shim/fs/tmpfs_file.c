@@ -50,10 +50,10 @@ static s64 write_page(struct inode *i, struct uio *u, u64 pos)
 	return got;
 }
 
-/* Whoever is not root and writes takes set-user-ID away. */
+/* Whoever writes without CAP_FSETID takes set-user-ID away. */
 static void drop_setid(struct inode *i)
 {
-	if (fs_is_root())
+	if (fs_has(CAP_FSETID))
 		return;
 	i->mode &= ~(u32)S_ISUID;
 	if (i->mode & S_IXGRP)

@@ -145,7 +145,7 @@ static void give(struct tty *t, struct process *p)
 long tty_take(struct tty *t, struct file *f, u64 arg)
 {
 	struct process *p = current->proc;
-	bool root = cred_is_root(&current->cred);
+	bool admin = cred_has(&current->cred, CAP_SYS_ADMIN);
 	bool leader = p->session == p->pid;
 
 	if (leader && p->session == t->session && p->tty == t)
@@ -153,11 +153,11 @@ long tty_take(struct tty *t, struct file *f, u64 arg)
 	if (!leader || p->tty)
 		return -EPERM;
 	if (session_loses_tty(t, false)) {
-		if (arg != 1 || !root)
+		if (arg != 1 || !admin)
 			return -EPERM;
 		session_loses_tty(t, true);
 	}
-	if (!file_readable(f) && !root)
+	if (!file_readable(f) && !admin)
 		return -EPERM;
 	give(t, p);
 	return 0;

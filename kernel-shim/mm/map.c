@@ -38,12 +38,12 @@ void mm_account(struct mm *mm, u32 prot, u32 flags, s64 pages)
 
 bool mm_may_lock(void)
 {
-	return mm_rlimit(RLIMIT_MEMLOCK) || (current && cred_is_root(&current->cred));
+	return mm_rlimit(RLIMIT_MEMLOCK) || (current && cred_has(&current->cred, CAP_IPC_LOCK));
 }
 
 bool mm_can_lock(struct mm *mm, u64 more_pages)
 {
-	return !current || cred_is_root(&current->cred) ||
+	return !current || cred_has(&current->cred, CAP_IPC_LOCK) ||
 	       mm->locked_pages + more_pages <= mm_rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 }
 

@@ -109,7 +109,7 @@ int inet_bind(struct socket *s, const struct sock_addr *a)
 
 	if (r)
 		return r;
-	if (e.port && e.port < PORT_FIRST_FREE && !cred_is_root(&current->cred))
+	if (e.port && e.port < PORT_FIRST_FREE && !cred_has(&current->cred, CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	if (s->state != SK_CLOSED || i->has_port)
 		return -EINVAL;

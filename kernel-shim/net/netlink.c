@@ -183,7 +183,7 @@ static int to_kernel(const struct sock_addr *to)
 	if (!to || r)
 		return r;
 	if (nl.nl_pid || nl.nl_groups)
-		return cred_is_root(&current->cred) ? -ECONNREFUSED : -EPERM;
+		return cred_has(&current->cred, CAP_NET_ADMIN) ? -ECONNREFUSED : -EPERM;
 	return 0;
 }
 

@@ -54,7 +54,7 @@ static int set_bit(struct socket *s, u32 bit, bool on)
 		return -EOPNOTSUPP;
 	if ((bit == OPT_PASSCRED || bit == OPT_PASSSEC) && is_inet(s))
 		return -EOPNOTSUPP;
-	if (bit == OPT_DEBUG && on && !cred_is_root(&current->cred))
+	if (bit == OPT_DEBUG && on && !cred_has(&current->cred, CAP_NET_ADMIN))
 		return -EACCES;
 	s->opt.on = on ? s->opt.on | bit : s->opt.on & ~bit;
 	return 0;
@@ -86,12 +86,12 @@ static int set_int(struct socket *s, s32 name, s32 v)
 		s->opt.rcvlowat = v < 0 ? 0x7fffffff : v ? (u32)v : 1;
 		return 0;
 	case SO_PRIORITY:
-		if ((v < 0 || v > 6) && !cred_is_root(&current->cred))
+		if ((v < 0 || v > 6) && !cred_has(&current->cred, CAP_NET_ADMIN))
 			return -EPERM;
 		s->opt.priority = (u32)v;
 		return 0;
 	case SO_MARK:
-		if (!cred_is_root(&current->cred))
+		if (!cred_has(&current->cred, CAP_NET_ADMIN))
 			return -EPERM;
 		s->opt.mark = (u32)v;
 		return 0;

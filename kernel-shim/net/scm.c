@@ -61,14 +61,14 @@ static bool is_one_of(u32 id, u32 real, u32 effective, u32 saved)
 	return id == real || id == effective || id == saved;
 }
 
-/* Only root may say that he is somebody else. */
+/* Who says to be somebody else needs the capability to become that. */
 static int check_cred(const struct user_ucred *u)
 {
 	const struct cred *c = &current->cred;
 
-	if (!cred_is_root(c) &&
-		(u->pid != current->proc->pid || !is_one_of(u->uid, c->uid, c->euid, c->suid) ||
-			!is_one_of(u->gid, c->gid, c->egid, c->sgid)))
+	if ((u->pid != current->proc->pid && !cred_has(c, CAP_SYS_ADMIN)) ||
+		(!is_one_of(u->uid, c->uid, c->euid, c->suid) && !cred_has(c, CAP_SETUID)) ||
+		(!is_one_of(u->gid, c->gid, c->egid, c->sgid) && !cred_has(c, CAP_SETGID)))
 		return -EPERM;
 	return u->pid == current->proc->pid || process_find(u->pid) ? 0 : -ESRCH;
 }

@@ -1,34 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
- * User and group ids, capabilities (credentials(7), setresuid(2), capabilities(7)). Each call
- * changes the calling thread only; libc does it in every thread.
+ * User and group ids (credentials(7), setresuid(2)). Each call changes the calling thread only;
+ * libc does it in every thread.
  */
 #include <asm/errno.h>
-#include <linux/capability.h>
 
-#include "core/task.h"
+#include "core/cred.h"
 #include "mm/mm.h"
 #include "sys/sys.h"
 
-#define NO_ID	0xffffffffu
-#define CAP_ALL ((1ull << (CAP_LAST_CAP + 1)) - 1)
+#define NO_ID 0xffffffffu
 
 /* One of the two sets of ids, so that the rules are written once. */
 struct ids {
 	u32 *real, *effective, *saved, *fs;
+	u32 cap; /* that lets change them at will */
 };
 
 static struct ids user_ids(struct task *t)
 {
 	struct cred *c = &t->cred;
 
-	return (struct ids){&c->uid, &c->euid, &c->suid, &c->fsuid};
+	return (struct ids){&c->uid, &c->euid, &c->suid, &c->fsuid, CAP_SETUID};
 }
 
 static struct ids group_ids(struct task *t)
 {
 	struct cred *c = &t->cred;
 
-	return (struct ids){&c->gid, &c->egid, &c->sgid, &c->fsgid};
+	return (struct ids){&c->gid, &c->egid, &c->sgid, &c->fsgid, CAP_SETGID};
 }
 
 /* What a program without privilege may switch to: one of its three ids. */
@@ -56,11 +55,12 @@ static long set_id(struct task *t, const struct ids *i, u32 id)
 
 	if (id == NO_ID)
 		return -EINVAL;
-	if (cred_is_root(&t->cred))
+	if (cred_has(&t->cred, i->cap))
 		*i->real = *i->saved = id;
 	else if (id != *i->real && id != *i->saved)
 		return -EPERM;
 	*i->effective = *i->fs = id;
+	cred_uid_changed(&t->cred, &old);
 	ids_changed(t, &old);
 	return 0;
 }
@@ -70,7 +70,7 @@ static long set_reid(struct task *t, const struct ids *i, u32 real, u32 effectiv
 	struct cred old = t->cred;
 	u32 old_real = *i->real;
 
-	if (!cred_is_root(&t->cred)) {
+	if (!cred_has(&t->cred, i->cap)) {
 		if (real != NO_ID && real != *i->real && real != *i->effective)
 			return -EPERM;
 		if (effective != NO_ID && !may_become(i, effective))
@@ -83,6 +83,7 @@ static long set_reid(struct task *t, const struct ids *i, u32 real, u32 effectiv
 	if (real != NO_ID || (effective != NO_ID && effective != old_real))
 		*i->saved = *i->effective;
 	*i->fs = *i->effective;
+	cred_uid_changed(&t->cred, &old);
 	ids_changed(t, &old);
 	return 0;
 }
@@ -91,7 +92,7 @@ static long set_resid(struct task *t, const struct ids *i, u32 real, u32 effecti
 {
 	struct cred old = t->cred;
 
-	if (!cred_is_root(&t->cred)) {
+	if (!cred_has(&t->cred, i->cap)) {
 		if ((real != NO_ID && !may_become(i, real)) ||
 			(effective != NO_ID && !may_become(i, effective)) ||
 			(saved != NO_ID && !may_become(i, saved)))
@@ -104,6 +105,7 @@ static long set_resid(struct task *t, const struct ids *i, u32 real, u32 effecti
 	if (saved != NO_ID)
 		*i->saved = saved;
 	*i->fs = *i->effective;
+	cred_uid_changed(&t->cred, &old);
 	ids_changed(t, &old);
 	return 0;
 }
@@ -114,8 +116,9 @@ static long set_fsid(struct task *t, const struct ids *i, u32 id)
 	struct cred before = t->cred;
 	u32 old = *i->fs;
 
-	if (id != NO_ID && (cred_is_root(&t->cred) || id == old || may_become(i, id)))
+	if (id != NO_ID && (cred_has(&t->cred, i->cap) || id == old || may_become(i, id)))
 		*i->fs = id;
+	cred_fsuid_changed(&t->cred, &before);
 	ids_changed(t, &before);
 	return old;
 }
@@ -241,7 +244,7 @@ long sys_setgroups(struct task *t, const u64 *a)
 	struct cred *c = &t->cred;
 	u32 n = (u32)a[0], groups[ARRAY_SIZE(c->groups)];
 
-	if (!cred_is_root(c))
+	if (!cred_has(c, CAP_SETGID))
 		return -EPERM;
 	if (n > ARRAY_SIZE(groups)) /* Linux: 65536; here a task holds them itself */
 		return -EINVAL;
@@ -250,72 +253,4 @@ long sys_setgroups(struct task *t, const u64 *a)
 	memcpy(c->groups, groups, n * sizeof(groups[0]));
 	c->ngroups = n;
 	return 0;
-}
-
-/* -- capabilities: all for root, none for others -- */
-
-static long cap_header(u64 uheader, struct __user_cap_header_struct *h, u32 *words)
-{
-	if (copy_from_user(h, uheader, sizeof(*h)))
-		return -EFAULT;
-	switch (h->version) {
-	case _LINUX_CAPABILITY_VERSION_1:
-		*words = _LINUX_CAPABILITY_U32S_1;
-		return 0;
-	case _LINUX_CAPABILITY_VERSION_2:
-	case _LINUX_CAPABILITY_VERSION_3:
-		*words = _LINUX_CAPABILITY_U32S_3;
-		return 0;
-	default: /* tells which version it knows */
-		if (put_user_u32(uheader, _LINUX_CAPABILITY_VERSION_3))
-			return -EFAULT;
-		return -EINVAL;
-	}
-}
-
-long sys_capget(struct task *t, const u64 *a)
-{
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
-	struct __user_cap_header_struct h;
-	struct task *target;
-	u32 words;
-	u64 caps;
-	long r = cap_header(a[0], &h, &words);
-
-	if (r) /* without a place for data it is a question for the version */
-		return r == -EINVAL && !a[1] ? 0 : r;
-	if (h.pid < 0)
-		return -EINVAL;
-	target = h.pid ? task_find(h.pid) : t;
-	if (!target)
-		return -ESRCH;
-	caps = cred_is_root(&target->cred) ? CAP_ALL : 0;
-	for (u32 i = 0; i < words; i++)
-		data[i].effective = data[i].permitted = (u32)(caps >> (32 * i));
-	return copy_to_user(a[1], data, words * sizeof(data[0]));
-}
-
-/* Accepted if it asks for no more than there is; giving some up is not remembered (a root that
- * wants to be less changes its uid). */
-long sys_capset(struct task *t, const u64 *a)
-{
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
-	struct __user_cap_header_struct h;
-	u64 caps = cred_is_root(&t->cred) ? CAP_ALL : 0, wanted = 0, extra;
-	u32 words;
-	long r = cap_header(a[0], &h, &words);
-
-	if (r)
-		return r;
-	if (h.pid && h.pid != t->tid)
-		return -EPERM;
-	if (copy_from_user(data, a[1], words * sizeof(data[0])))
-		return -EFAULT;
-	for (u32 i = 0; i < words; i++) {
-		extra = data[i].effective & ~data[i].permitted;
-		if (extra)
-			return -EPERM;
-		wanted |= (u64)(data[i].permitted | data[i].inheritable) << (32 * i);
-	}
-	return wanted & CAP_ALL & ~caps ? -EPERM : 0;
 }

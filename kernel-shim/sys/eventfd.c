@@ -58,7 +58,7 @@ long sys_timerfd_create(struct task *t, const u64 *a)
 		break;
 	case CLOCK_REALTIME_ALARM: /* would wake the machine: here they are as the plain clocks */
 	case CLOCK_BOOTTIME_ALARM:
-		if (!cred_is_root(&t->cred))
+		if (!cred_has(&t->cred, CAP_WAKE_ALARM))
 			return -EPERM;
 		clock = clock == CLOCK_REALTIME_ALARM ? CLOCK_REALTIME : CLOCK_BOOTTIME;
 		break;

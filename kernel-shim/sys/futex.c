@@ -117,7 +117,7 @@ long sys_get_robust_list(struct task *t, const u64 *a)
 
 	if (!target)
 		return -ESRCH;
-	if (!cred_same_user(&t->cred, &target->cred))
+	if (!cred_same_user(&t->cred, &target->cred, CAP_SYS_PTRACE))
 		return -EPERM;
 	if (put_user_u64(a[2], len))
 		return -EFAULT;

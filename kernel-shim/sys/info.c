@@ -43,7 +43,7 @@ static long set_uts(struct task *t, char dst[UTS_LEN], u64 uname, s32 len)
 {
 	char name[UTS_LEN] = {0};
 
-	if (!cred_is_root(&t->cred))
+	if (!cred_has(&t->cred, CAP_SYS_ADMIN))
 		return -EPERM;
 	if (len < 0 || len >= UTS_LEN)
 		return -EINVAL;

@@ -119,7 +119,7 @@ long sys_mlockall(struct task *t, const u64 *a)
 		return -EINVAL;
 	if (!mm_may_lock())
 		return -EPERM;
-	if ((flags & MCL_CURRENT) && !cred_is_root(&t->cred) &&
+	if ((flags & MCL_CURRENT) && !cred_has(&t->cred, CAP_IPC_LOCK) &&
 		mm->total_pages > mm_rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT)
 		return -ENOMEM;
 	mm->def_vmflags = flags & MCL_FUTURE ? VMA_LOCKED : 0;

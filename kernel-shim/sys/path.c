@@ -260,7 +260,7 @@ long sys_chroot(struct task *t, const u64 *a)
 
 	if (r)
 		return r;
-	if (t->cred.euid != 0) {
+	if (!cred_has(&t->cred, CAP_SYS_CHROOT)) {
 		path_put(&p);
 		return -EPERM;
 	}

@@ -91,8 +91,8 @@ static long take_file(struct task *t, struct process *p, s32 fd)
 
 	if (!from)
 		return -ESRCH;
-	if (p != t->proc && !cred_is_root(&t->cred) &&
-		(p->dumpable != 1 || !cred_same_user(&t->cred, &from->cred)))
+	if (p != t->proc && !cred_has(&t->cred, CAP_SYS_PTRACE) &&
+		(p->dumpable != 1 || !cred_same_user(&t->cred, &from->cred, CAP_SYS_PTRACE)))
 		return -EPERM;
 	f = from->files ? files_lookup(from->files, fd) : NULL;
 	return f ? fd_install(f, true, 0) : -EBADF;

@@ -8,11 +8,11 @@
 
 #include "core/task_internal.h"
 #include "mm/mm.h"
+#include "sys/caps.h"
 #include "sys/sys.h"
 
 #define PERSONALITY_QUERY 0xffffffffu
 #define TIMER_SLACK_NS	  50000
-#define CAP_LAST	  40 /* CAP_CHECKPOINT_RESTORE */
 
 long sys_exit(struct task *t, const u64 *a)
 {
@@ -131,23 +131,6 @@ static long set_name(struct task *t, u64 uname)
 	return 0;
 }
 
-static long ambient(const u64 *a)
-{
-	if (a[3] | a[4])
-		return -EINVAL;
-	switch (a[1]) {
-	case PR_CAP_AMBIENT_CLEAR_ALL:
-		return a[2] ? -EINVAL : 0;
-	case PR_CAP_AMBIENT_IS_SET:
-	case PR_CAP_AMBIENT_LOWER:
-		return a[2] > CAP_LAST ? -EINVAL : 0; /* the set is empty */
-	case PR_CAP_AMBIENT_RAISE:
-		return a[2] > CAP_LAST ? -EINVAL : -EPERM;
-	default:
-		return -EINVAL;
-	}
-}
-
 static long prctl_get(struct task *t, const u64 *a)
 {
 	struct process *p = t->proc;
@@ -157,14 +140,10 @@ static long prctl_get(struct task *t, const u64 *a)
 		return put_user_u32(a[1], (u32)t->pdeath_signal);
 	case PR_GET_DUMPABLE:
 		return p->dumpable;
-	case PR_GET_KEEPCAPS:
-		return t->keep_caps;
 	case PR_GET_NAME:
 		return copy_to_user(a[1], t->comm, sizeof(t->comm));
 	case PR_GET_TIMING:
 		return PR_TIMING_STATISTICAL;
-	case PR_GET_SECUREBITS:
-		return 0;
 	case PR_GET_TIMERSLACK:
 		return (long)t->timer_slack;
 	case PR_GET_CHILD_SUBREAPER:
@@ -175,12 +154,8 @@ static long prctl_get(struct task *t, const u64 *a)
 		return a[1] | a[2] | a[3] | a[4] ? -EINVAL : 0;
 	case PR_GET_TSC:
 		return put_user_u32(a[1], PR_TSC_ENABLE);
-	case PR_CAPBSET_READ:
-		return a[1] > CAP_LAST ? -EINVAL : cred_is_root(&t->cred);
-	case PR_CAP_AMBIENT:
-		return ambient(a);
-	default: /* PR_SET_SECCOMP too: filters are not run here, and pretending would be a lie */
-		return -EINVAL;
+	default:
+		return caps_prctl(&t->cred, a);
 	}
 }
 
@@ -198,11 +173,6 @@ long sys_prctl(struct task *t, const u64 *a)
 		if (a[1] > 1)
 			return -EINVAL;
 		p->dumpable = (u32)a[1];
-		return 0;
-	case PR_SET_KEEPCAPS:
-		if (a[1] > 1)
-			return -EINVAL;
-		t->keep_caps = a[1];
 		return 0;
 	case PR_SET_NAME:
 		return set_name(t, a[1]);

@@ -28,7 +28,7 @@ static long set_limit(
 		return -EINVAL;
 	if (resource == RLIMIT_NOFILE && new->max > NR_OPEN)
 		return -EPERM;
-	if (new->max > limit[1] && !cred_is_root(&t->cred))
+	if (new->max > limit[1] && !cred_has(&t->cred, CAP_SYS_RESOURCE))
 		return -EPERM;
 	limit[0] = new->cur;
 	limit[1] = new->max;
@@ -74,7 +74,7 @@ long sys_prlimit64(struct task *t, const u64 *a)
 		return -EFAULT;
 	if (!target)
 		return -ESRCH;
-	if (target->proc != t->proc && !cred_same_user(&t->cred, &target->cred))
+	if (target->proc != t->proc && !cred_same_user(&t->cred, &target->cred, CAP_SYS_RESOURCE))
 		return -EPERM;
 	r = prlimit(t, target->proc, (u32)a[1], a[2] ? &new : NULL, &old);
 	if (!r && a[3])

@@ -59,7 +59,7 @@ long sys_sched_setaffinity(struct task *t, const u64 *a)
 	target = task_or_self(t, (s32)a[0]);
 	if (!target)
 		return -ESRCH;
-	if (!cred_same_user(&t->cred, &target->cred))
+	if (!cred_same_user(&t->cred, &target->cred, CAP_SYS_NICE))
 		return -EPERM;
 	mask &= sched_cpus_present();
 	if (!mask)
@@ -93,11 +93,11 @@ static int check_policy(struct task *t, struct task *target, s32 policy, s32 pri
 		return -EINVAL;
 	if (prio < 0 || prio > RT_PRIO_MAX || is_rt(policy) != (prio != 0))
 		return -EINVAL;
-	if (cred_is_root(&t->cred))
+	if (cred_has(&t->cred, CAP_SYS_NICE))
 		return 0;
 	if (is_rt(policy) && (u64)prio > target->proc->rlimits[RLIMIT_RTPRIO][0])
 		return -EPERM;
-	return cred_same_user(&t->cred, &target->cred) ? 0 : -EPERM;
+	return cred_same_user(&t->cred, &target->cred, CAP_SYS_NICE) ? 0 : -EPERM;
 }
 
 static long set_scheduler(struct task *t, s32 pid, s32 policy, u64 uparam)
@@ -124,7 +124,7 @@ static long set_scheduler(struct task *t, s32 pid, s32 policy, u64 uparam)
 	r = check_policy(t, target, policy, prio);
 	if (r)
 		return r;
-	if (target->sched_reset_on_fork && !reset && !cred_is_root(&t->cred))
+	if (target->sched_reset_on_fork && !reset && !cred_has(&t->cred, CAP_SYS_NICE))
 		return -EPERM;
 	target->sched_policy = policy;
 	target->sched_priority = prio;
@@ -288,11 +288,11 @@ long sys_getpriority(struct task *t, const u64 *a)
 
 static long set_nice(struct task *t, struct task *target, s32 nice)
 {
-	bool root = cred_is_root(&t->cred);
+	bool privileged = cred_has(&t->cred, CAP_SYS_NICE);
 
-	if (!root && t->cred.euid != target->cred.uid && t->cred.euid != target->cred.euid)
+	if (!privileged && t->cred.euid != target->cred.uid && t->cred.euid != target->cred.euid)
 		return -EPERM;
-	if (nice < target->nice && !root &&
+	if (nice < target->nice && !privileged &&
 		(u64)(20 - nice) > target->proc->rlimits[RLIMIT_NICE][0])
 		return -EACCES;
 	target->nice = nice;

@@ -65,9 +65,9 @@ static bool starts_with(const char *name, const char *prefix)
 static int allowed(struct inode *i, const char *name, bool write)
 {
 	if (starts_with(name, XATTR_SECURITY_PREFIX))
-		return write && !fs_is_root() ? -EPERM : 0;
+		return write && !fs_has(CAP_SYS_ADMIN) ? -EPERM : 0;
 	if (starts_with(name, XATTR_TRUSTED_PREFIX)) {
-		if (!fs_is_root())
+		if (!fs_has(CAP_SYS_ADMIN))
 			return write ? -EPERM : -ENODATA;
 		return 0;
 	}

@@ -9,7 +9,7 @@ CONF_CFLAGS := -std=gnu17 -O2 -g $(WARN) -Wno-write-strings -Wno-conversion -Wno
 CONF_PROGRAMS := \
 	fs_open fs_path fs_dir fs_stat fs_rename_unlink fs_rw fs_lock fd_dup_fcntl pipe poll_select \
 	epoll eventfd mm_mmap mm_brk_mprotect_mremap mm_fault \
-	proc_fork_wait fork_large proc_exec proc_script proc_exit proc_ids proc_rlimit \
+	proc_fork_wait fork_large proc_exec proc_script proc_exit proc_ids proc_caps proc_rlimit \
 	thread_futex thread_pthread thread_tls parallel \
 	sig_basic sig_context sig_io sig_restart sig_altstack \
 	cpu_step cpu_code cpu_vector cpu_clock hot_calls \
