@@ -1,0 +1,2 @@
+module example.com/many
+go 1.19
