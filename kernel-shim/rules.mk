@@ -6,7 +6,7 @@ GUEST_ONLY_SRCS :=
 GUEST_SRCS :=
 GUEST_ASM :=
 CORE_ASM :=
-include kernel-shim/core/rules.mk kernel-shim/mm/rules.mk kernel-shim/fs/rules.mk kernel-shim/net/rules.mk
+include kernel-shim/core/rules.mk kernel-shim/mm/rules.mk kernel-shim/fs/rules.mk kernel-shim/net/rules.mk kernel-shim/ipc/rules.mk
 include kernel-shim/home/host/rules.mk
 include $(wildcard kernel-shim/home/guest/rules.mk)
 

@@ -12,6 +12,7 @@
 #include "core/task_internal.h"
 #include "core/timers.h"
 #include "fs/vfs.h"
+#include "ipc/ipc.h"
 #include "mm/mm.h"
 
 void task_release_vfork(struct task *t)
@@ -111,6 +112,7 @@ static void drop_resources(struct task *t)
 	struct fs_ctx *fs = t->fs;
 	struct mm *mm = t->mm;
 
+	ipc_task_exit(t);
 	if (mm) {
 		task_mm_release(t);
 		p->max_rss_pages = max_u64(p->max_rss_pages, mm->peak_rss_pages);

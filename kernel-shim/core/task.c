@@ -11,6 +11,7 @@
 #include "core/task_internal.h"
 #include "core/timers.h"
 #include "fs/vfs.h"
+#include "ipc/ipc.h"
 #include "mm/mm.h"
 
 #define NAMESPACES                                                                                 \
@@ -221,7 +222,7 @@ static s32 clone_resources(struct task *t, struct task *from, u64 flags)
 	} else {
 		t->mm = mm_fork(from->mm);
 	}
-	if (!t->mm)
+	if (!t->mm || ipc_task_clone(from, t, flags & CLONE_SYSVSEM))
 		return -ENOMEM;
 	return plat_kctx_init(&t->kctx, task_main, t) ? -ENOMEM : 0;
 }
@@ -259,6 +260,7 @@ static struct process *clone_process(struct task *from, u64 flags)
 
 static void clone_undo(struct task *t)
 {
+	ipc_task_exit(t);
 	if (t->mm)
 		mm_put(t->mm);
 	if (t->fs)

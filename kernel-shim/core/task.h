@@ -22,6 +22,7 @@ struct file;
 struct dentry;
 struct mount;
 struct tty;
+struct sem_undo_list;
 
 /* Registers in the order of struct user_regs_struct (sys/user.h), so that ptrace and core notes
  * copy. */
@@ -164,6 +165,7 @@ struct task {
 	struct mm *mm;
 	struct files *files;
 	struct fs_ctx *fs;
+	struct sem_undo_list *sem_undo; /* ipc/sem.c; NULL: nothing to undo */
 
 	/* signals */
 	sigmask blocked;
@@ -296,6 +298,7 @@ struct kernel {
 	void *futex_state;
 	void *io_state;	     /* struct io_state (fs/anon.h) */
 	void *net_state;     /* struct net_state (net/state.h) */
+	void *ipc_state;     /* struct ipc_state (ipc/) */
 	struct tty *console; /* the terminal behind stdin, or NULL */
 	char hostname[65], domainname[65];
 	u64 user_va_start, user_va_end; /* what a program may map; the first is vm.mmap_min_addr */

@@ -5,6 +5,7 @@
 #include "fs/anon.h"
 #include "fs/pipe.h"
 #include "fs/proc_internal.h"
+#include "ipc/ipc.h"
 #include "mm/mm.h"
 
 #define UUID_SIZE 16u
@@ -150,8 +151,9 @@ static const struct pseudo_def kernel_entries[] = {
 		.mode = S_IFREG | 0644,
 		.show = show_hostname,
 		.store = store_hostname},
-	PROC_TEXT("msgmax", 0444, "8192"),
-	PROC_TEXT("msgmnb", 0444, "16384"),
+	PROC_TEXT("msgmax", 0444, IPC_TEXT(IPC_MSGMAX)),
+	PROC_TEXT("msgmnb", 0444, IPC_TEXT(IPC_MSGMNB)),
+	PROC_TEXT("msgmni", 0444, IPC_TEXT(IPC_MSGMNI)),
 	PROC_TEXT("ngroups_max", 0444, "65536"),
 	PROC_FILE("osrelease", 0444, show_osrelease),
 	PROC_TEXT("ostype", 0444, "Linux"),
@@ -161,10 +163,13 @@ static const struct pseudo_def kernel_entries[] = {
 	PROC_TEXT("pid_max", 0444, "32768"),
 	PROC_DIR("random", 0555, .children = random_entries),
 	PROC_TEXT("randomize_va_space", 0444, "2"),
-	PROC_TEXT("sem", 0444, "32000\t1024000000\t500\t32000"),
+	PROC_TEXT("sem", 0444,
+		IPC_TEXT(IPC_SEMMSL) "\t" IPC_TEXT(IPC_SEMMNS) "\t" IPC_TEXT(
+			IPC_SEMOPM) "\t" IPC_TEXT(IPC_SEMMNI)),
+	PROC_TEXT("shm_rmid_forced", 0444, "0"),
 	PROC_TEXT("shmall", 0444, "18446744073692774399"),
 	PROC_TEXT("shmmax", 0444, "18446744073692774399"),
-	PROC_TEXT("shmmni", 0444, "4096"),
+	PROC_TEXT("shmmni", 0444, IPC_TEXT(IPC_SHMMNI)),
 	PROC_TEXT("tainted", 0444, "0"),
 	PROC_FILE("threads-max", 0444, show_threads_max),
 	PROC_FILE("version", 0444, show_version),

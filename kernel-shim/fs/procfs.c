@@ -3,6 +3,7 @@
  */
 #include "core/cred.h"
 #include "fs/proc_internal.h"
+#include "ipc/ipc.h"
 
 #define PROC_SUPER_MAGIC 0x9fa0u
 
@@ -150,6 +151,13 @@ static s64 thread_self_readlink(const struct pseudo_node *n, char *buf, size_t s
 	return (s64)len;
 }
 
+static const struct pseudo_def sysvipc_entries[] = {
+	PROC_FILE("msg", 0444, ipc_show_msg),
+	PROC_FILE("sem", 0444, ipc_show_sem),
+	PROC_FILE("shm", 0444, ipc_show_shm),
+	PROC_END,
+};
+
 static const struct pseudo_def root_entries[] = {
 	PROC_LINK("self", .readlink = self_readlink),
 	PROC_LINK("thread-self", .readlink = thread_self_readlink),
@@ -166,6 +174,7 @@ static const struct pseudo_def root_entries[] = {
 	PROC_FILE("stat", 0444, proc_show_stat),
 	PROC_TEXT("swaps", 0444, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"),
 	PROC_DIR("sys", 0555, .children = proc_sys_entries),
+	PROC_DIR("sysvipc", 0555, .children = sysvipc_entries),
 	PROC_FILE("uptime", 0444, proc_show_uptime),
 	PROC_FILE("version", 0444, proc_show_version),
 	PROC_TEXT("vmstat", 0444, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0"),

@@ -212,6 +212,7 @@ struct file_ops {
 		struct file *f, struct kstat *st); /* where there is no inode, or fd-specific */
 	int (*mmap)(struct file *f, u32 prot,
 		u32 flags); /* 0 or why not; absent: allowed if map_page is */
+	void (*mapped)(struct file *f, bool more); /* one mapping more or less. Optional. */
 };
 
 /* -- path walking (fs/namei.c) -- */

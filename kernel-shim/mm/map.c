@@ -212,6 +212,7 @@ static int map_backing(struct vma *v, struct file *file, u64 offset)
 		file_get(file);
 		v->file = file;
 		v->offset = offset;
+		vma_tell(v, true);
 		return 0;
 	}
 	v->flags |= MAP_ANONYMOUS; /* without a file, or one that is zeroes (/dev/zero) */

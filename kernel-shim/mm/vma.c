@@ -48,6 +48,18 @@ struct vma *vma_alloc(u64 start, u64 end, u32 prot, u32 flags, u32 vmflags)
 	return v;
 }
 
+/* Files that count their mappings hear of each. */
+static bool vma_counted(const struct vma *v)
+{
+	return v->file && v->file->ops->mapped;
+}
+
+void vma_tell(const struct vma *v, bool more)
+{
+	if (vma_counted(v))
+		v->file->ops->mapped(v->file, more);
+}
+
 struct vma *vma_clone(const struct vma *old)
 {
 	struct vma *v = kalloc(sizeof(*v));
@@ -55,15 +67,19 @@ struct vma *vma_clone(const struct vma *old)
 	if (!v)
 		return NULL;
 	*v = *old;
-	if (v->file)
+	if (v->file) {
 		file_get(v->file);
+		vma_tell(v, true);
+	}
 	return v;
 }
 
 void vma_free(struct vma *v)
 {
-	if (v->file)
+	if (v->file) {
+		vma_tell(v, false);
 		file_put(v->file);
+	}
 	kfree(v);
 }
 
@@ -150,7 +166,7 @@ static bool joinable(const struct vma *a, const struct vma *b)
 	return a->end == b->start && a->prot == b->prot && a->flags == b->flags &&
 	       a->maxprot == b->maxprot && !((a->vmflags ^ b->vmflags) & ~VMA_COPIES) &&
 	       a->file == b->file && a->name == b->name && !(a->vmflags & VMA_SPECIAL) &&
-	       (!a->file || a->offset + (a->end - a->start) == b->offset);
+	       !vma_counted(a) && (!a->file || a->offset + (a->end - a->start) == b->offset);
 }
 
 void vma_merge_around(struct mm *mm, u64 start, u64 end)

@@ -255,6 +255,20 @@ SYS(224, timer_gettime, FULL, "dp", "")
 SYS(225, timer_getoverrun, FULL, "d", "")
 SYS(226, timer_delete, FULL, "d", "")
 
+/* ipc/: System V (the handlers are there) */
+SYS(29, shmget, FULL, "xux", "")
+SYS(30, shmat, FULL, "dpx", "")
+SYS(67, shmdt, FULL, "p", "")
+SYS(31, shmctl, FULL, "ddp", "")
+SYS(64, semget, FULL, "xdx", "")
+SYS(65, semop, FULL, "dpu", "")
+SYS(220, semtimedop, FULL, "dpup", "")
+SYS(66, semctl, FULL, "dddx", "")
+SYS(68, msgget, FULL, "xx", "")
+SYS(69, msgsnd, FULL, "dpux", "")
+SYS(70, msgrcv, FULL, "dpulx", "")
+SYS(71, msgctl, FULL, "ddp", "")
+
 /* net/: sockets (sys/socket.c, sys/socket_msg.c) */
 SYS(41, socket, PARTIAL, "dxd", "AF_UNIX; AF_INET and AF_INET6 with TCP and UDP over the sandbox's own loopback; AF_NETLINK to ask about lo")
 SYS(53, socketpair, FULL, "dxdp", "")

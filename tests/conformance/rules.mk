@@ -15,7 +15,8 @@ CONF_PROGRAMS := \
 	cpu_step cpu_code cpu_vector cpu_clock hot_calls \
 	pidfd pty time_clock time_sleep tty_ioctl procfs sysfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
-	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet
+	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet \
+	ipc_shm ipc_sem ipc_msg
 
 CONF_VARIED := \
 	fs_open mm_mmap mm_brk_mprotect_mremap mm_fault proc_exec proc_exit thread_tls \
