@@ -182,7 +182,8 @@ static bool watchable(struct file *f)
 {
 	u32 type = f->inode ? f->inode->mode & S_IFMT : 0;
 
-	return f->ops->poll && type != S_IFREG && type != S_IFDIR;
+	/* a message queue says that it is a regular file */
+	return f->ops->poll && (type != S_IFREG || f->anon_name) && type != S_IFDIR;
 }
 
 long epoll_change(

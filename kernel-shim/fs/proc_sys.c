@@ -197,10 +197,20 @@ static const struct pseudo_def epoll_entries[] = {
 	PROC_END,
 };
 
+static const struct pseudo_def mqueue_entries[] = {
+	PROC_TEXT("msg_default", 0444, IPC_TEXT(MQ_MSG_MAX)),
+	PROC_TEXT("msg_max", 0444, IPC_TEXT(MQ_MSG_MAX)),
+	PROC_TEXT("msgsize_default", 0444, IPC_TEXT(MQ_MSGSIZE_MAX)),
+	PROC_TEXT("msgsize_max", 0444, IPC_TEXT(MQ_MSGSIZE_MAX)),
+	PROC_TEXT("queues_max", 0444, IPC_TEXT(MQ_QUEUES_MAX)),
+	PROC_END,
+};
+
 static const struct pseudo_def fs_entries[] = {
 	PROC_DIR("epoll", 0555, .children = epoll_entries),
 	PROC_TEXT("file-max", 0444, "9223372036854775807"),
 	PROC_FILE("file-nr", 0444, show_file_nr),
+	PROC_DIR("mqueue", 0555, .children = mqueue_entries),
 	PROC_TEXT("nr_open", 0444, "1048576"),
 	PROC_TEXT("overflowgid", 0444, "65534"),
 	PROC_TEXT("overflowuid", 0444, "65534"),

@@ -80,7 +80,7 @@ u32 vma_index(struct mm *mm, u64 va); /* first vma with end > va; nvmas: none */
 struct vma *vma_alloc(u64 start, u64 end, u32 prot, u32 flags, u32 vmflags);
 struct vma *vma_clone(const struct vma *v);
 void vma_free(struct vma *v);
-void vma_tell(const struct vma *v, bool more); /* v->file: a mapping more or less */
+void vma_tell(const struct vma *v, bool more);	     /* v->file: a mapping more or less */
 int vma_reserve(struct mm *mm, u32 more);	     /* room for `more` insertions */
 int vma_insert(struct mm *mm, struct vma *v);	     /* the range must be free */
 void vma_remove_at(struct mm *mm, u32 index, u32 n); /* does not free them */

@@ -10,6 +10,7 @@
 #include "mm/mm.h"
 #include "net/families.h"
 #include "net/netdev.h"
+#include "net/netlink.h"
 #include "net/socket.h"
 #include "net/state.h"
 
@@ -141,17 +142,17 @@ static int netlink_name(struct socket *s, enum sock_side side, struct sock_addr 
 
 /* -- asking -- */
 
-static struct packet *answer_packet(struct socket *s, const struct seqbuf *text)
+static struct packet *answer_packet(struct socket *s, const void *data, u32 len)
 {
-	struct packet *p = text->failed ? NULL : packet_new((u32)text->len);
+	struct packet *p = packet_new(len);
 	struct sock_addr kernel;
 	struct uio u;
 
 	if (!p)
 		return NULL;
-	uio_kernel(&u, text->buf, text->len);
-	packet_fill(p, &u, (u32)text->len);
-	p->cost = packet_cost((u32)text->len);
+	uio_kernel(&u, (void *)data, len);
+	packet_fill(p, &u, len);
+	p->cost = packet_cost(len);
 	netlink_name(s, SIDE_PEER, &kernel);
 	p->from = sock_name_new(kernel.raw, kernel.len);
 	return p;
@@ -166,13 +167,23 @@ static int ask(struct netlink_sock *n, const u8 *data, u32 len)
 	rtnetlink_request(data, len, n->portid, &text);
 	if (!text.len && !text.failed)
 		return 0;
-	p = answer_packet(&n->s, &text);
+	p = text.failed ? NULL : answer_packet(&n->s, text.buf, (u32)text.len);
 	seq_free(&text);
 	if (!p)
 		return -ENOBUFS;
 	queue_push(&n->s.rx, p);
 	sock_wake(&n->s, SOCK_READABLE);
 	return 0;
+}
+
+void netlink_deliver(struct socket *s, const void *data, u32 len)
+{
+	struct packet *p = s->dead ? NULL : answer_packet(s, data, len);
+
+	if (!p)
+		return;
+	queue_push(&s->rx, p);
+	sock_wake(s, SOCK_READABLE);
 }
 
 static int to_kernel(const struct sock_addr *to)

@@ -255,7 +255,7 @@ SYS(224, timer_gettime, FULL, "dp", "")
 SYS(225, timer_getoverrun, FULL, "d", "")
 SYS(226, timer_delete, FULL, "d", "")
 
-/* ipc/: System V (the handlers are there) */
+/* ipc/: System V and POSIX message queues (the handlers are there) */
 SYS(29, shmget, FULL, "xux", "")
 SYS(30, shmat, FULL, "dpx", "")
 SYS(67, shmdt, FULL, "p", "")
@@ -268,6 +268,12 @@ SYS(68, msgget, FULL, "xx", "")
 SYS(69, msgsnd, FULL, "dpux", "")
 SYS(70, msgrcv, FULL, "dpulx", "")
 SYS(71, msgctl, FULL, "ddp", "")
+SYS(240, mq_open, FULL, "sOop", "")
+SYS(241, mq_unlink, FULL, "s", "")
+SYS(242, mq_timedsend, FULL, "fpuup", "")
+SYS(243, mq_timedreceive, FULL, "fpupp", "")
+SYS(244, mq_notify, FULL, "fp", "")
+SYS(245, mq_getsetattr, FULL, "fpp", "")
 
 /* net/: sockets (sys/socket.c, sys/socket_msg.c) */
 SYS(41, socket, PARTIAL, "dxd", "AF_UNIX; AF_INET and AF_INET6 with TCP and UDP over the sandbox's own loopback; AF_NETLINK to ask about lo")
