@@ -299,6 +299,7 @@ struct kernel {
 	void *io_state;	     /* struct io_state (fs/anon.h) */
 	void *net_state;     /* struct net_state (net/state.h) */
 	void *ipc_state;     /* struct ipc_state (ipc/) */
+	u32 nwatches;	     /* of files (fs/notify.h): 0: no event is worth making */
 	struct tty *console; /* the terminal behind stdin, or NULL */
 	char hostname[65], domainname[65];
 	u64 user_va_start, user_va_end; /* what a program may map; the first is vm.mmap_min_addr */

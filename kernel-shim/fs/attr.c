@@ -2,6 +2,7 @@
  * Changing attributes: who may, what changes along, and sizes.
  */
 #include "fs/fs_internal.h"
+#include "fs/notify.h"
 
 #include <linux/resource.h>
 #include <asm/signal.h>
@@ -72,6 +73,18 @@ static int setattr_allowed(struct inode *i, struct setattr *a)
 	return a->valid & SET_TIMES ? times_allowed(i, a) : 0;
 }
 
+/* One of the times alone looks like a read or a write (fsnotify_change). */
+static u32 attr_events(u32 valid)
+{
+	bool atime = valid & (CHAN_SET_ATIME | CHAN_SET_ATIME_NOW);
+	bool mtime = valid & (CHAN_SET_MTIME | CHAN_SET_MTIME_NOW);
+	u32 events = valid & (CHAN_SET_MODE | CHAN_SET_UID | CHAN_SET_GID) ? IN_ATTRIB : 0;
+
+	if (atime && mtime)
+		return IN_ATTRIB;
+	return events | (atime ? IN_ACCESS : mtime ? IN_MODIFY : 0);
+}
+
 int vfs_setattr(const struct path *p, struct setattr *a)
 {
 	struct inode *i = p->dentry->inode;
@@ -85,7 +98,10 @@ int vfs_setattr(const struct path *p, struct setattr *a)
 		return r;
 	if (!i->ops->setattr)
 		return -EPERM;
-	return i->ops->setattr(i, a);
+	r = i->ops->setattr(i, a);
+	if (!r)
+		notify_dentry(p->dentry, attr_events(a->valid));
+	return r;
 }
 
 int rlimit_fsize(u64 size)
@@ -111,8 +127,10 @@ int vfs_truncate(const struct path *p, struct file *f, u64 size)
 			return r;
 	}
 	if (f && f->ops->truncate)
-		return f->ops->truncate(f, size);
-	if (!i->ops->setattr)
-		return -EINVAL;
-	return i->ops->setattr(i, &a);
+		r = f->ops->truncate(f, size);
+	else
+		r = i->ops->setattr ? i->ops->setattr(i, &a) : -EINVAL;
+	if (!r)
+		notify_dentry(p->dentry, IN_MODIFY);
+	return r;
 }

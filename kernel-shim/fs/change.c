@@ -3,6 +3,7 @@
  * when several apply follows Linux: what the path says, what is there, a read-only mount, rights.
  */
 #include "fs/fs_internal.h"
+#include "fs/notify.h"
 
 /* A place where a name may be made: the parent in n->path, the negative dentry in *out. */
 static int create_start(struct namei *n, s32 dfd, const char *name, bool dir, struct dentry **out)
@@ -58,6 +59,7 @@ static int create(s32 dfd, const char *name, const struct making *m)
 		r = m->make(n.path.dentry->inode, d, m, &made);
 	if (!r) {
 		dentry_instantiate(d, made);
+		notify_name(n.path.dentry, d, IN_CREATE);
 		inode_put(made);
 	}
 	dentry_put(d);
@@ -157,9 +159,13 @@ static int link_to(struct namei *n, struct dentry *d, const struct path *old)
 	if (!dir->ops->link || S_ISDIR(i->mode))
 		return -EPERM;
 	r = dir->ops->link(dir, d, i);
-	if (!r && !d->inode)
+	if (r)
+		return r;
+	if (!d->inode)
 		dentry_instantiate(d, i);
-	return r;
+	notify_inode(i, IN_ATTRIB);
+	notify_name(n->path.dentry, d, IN_CREATE);
+	return 0;
 }
 
 int vfs_link(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags)
@@ -227,8 +233,11 @@ int vfs_unlink(s32 dfd, const char *name)
 		r = -EBUSY;
 	if (!r)
 		r = dir->ops->unlink ? dir->ops->unlink(dir, d) : -EPERM;
-	if (!r)
+	if (!r) {
+		notify_inode(d->inode, IN_ATTRIB);
 		dentry_unhash(d);
+		notify_removed(n.path.dentry, d);
+	}
 	dentry_put(d);
 out:
 	namei_end(&n);
@@ -250,8 +259,10 @@ int vfs_rmdir(s32 dfd, const char *name)
 		r = -EBUSY;
 	if (!r)
 		r = dir->ops->rmdir ? dir->ops->rmdir(dir, d) : -EPERM;
-	if (!r)
+	if (!r) {
 		dentry_unhash(d);
+		notify_removed(n.path.dentry, d);
+	}
 	dentry_put(d);
 out:
 	namei_end(&n);

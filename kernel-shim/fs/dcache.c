@@ -4,6 +4,7 @@
  * the path of every dentry in use is complete.
  */
 #include "fs/fs_internal.h"
+#include "fs/notify.h"
 
 static u32 name_hash(const struct dentry *parent, const char *name, u32 len)
 {
@@ -37,8 +38,11 @@ static struct dentry *dentry_free(struct dentry *d)
 	list_del(&d->alias_link);
 	kfree(d->name);
 	kfree(d);
-	if (inode)
+	if (inode) {
+		if (!inode->nlink)
+			notify_gone(inode);
 		inode_put(inode);
+	}
 	return parent;
 }
 

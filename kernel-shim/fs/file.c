@@ -4,6 +4,7 @@
 #include "fs/epoll.h"
 #include "fs/fasync.h"
 #include "fs/fs_internal.h"
+#include "fs/notify.h"
 
 #include <asm/signal.h>
 #include <linux/resource.h>
@@ -49,6 +50,8 @@ void file_put(struct file *f)
 	f->refs = 1; /* whoever looks at it on its way out may get and put */
 	if (!list_empty(&f->epoll_items))
 		epoll_file_released(f);
+	if (f->ops)
+		notify_file(f, file_writable(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	locks_drop_file(f);
 	fasync_drop(f);
 	if (f->ops && f->ops->release)
@@ -68,6 +71,8 @@ static bool seekable(const struct file *f)
 
 s64 vfs_read(struct file *f, struct uio *u, s64 *pos)
 {
+	s64 r;
+
 	if (!file_readable(f))
 		return -EBADF;
 	if (!f->ops->read)
@@ -78,7 +83,10 @@ s64 vfs_read(struct file *f, struct uio *u, s64 *pos)
 		return -EINVAL;
 	if (u->left > RW_MAX)
 		u->left = RW_MAX;
-	return f->ops->read(f, u, pos);
+	r = f->ops->read(f, u, pos);
+	if (r > 0)
+		notify_file(f, IN_ACCESS);
+	return r;
 }
 
 /* RLIMIT_FSIZE cuts a write short, or forbids it. */
@@ -114,6 +122,8 @@ s64 vfs_write(struct file *f, struct uio *u, s64 *pos)
 	r = u->left ? write_limit(f, u, pos) : 0;
 	if (!r)
 		r = f->ops->write(f, u, pos);
+	if (r > 0)
+		notify_file(f, IN_MODIFY);
 	/* a socket raises it itself, or not, as MSG_NOSIGNAL and its type want */
 	if (r == -EPIPE && current && !(f->inode && S_ISSOCK(f->inode->mode))) {
 		struct sig_info si;

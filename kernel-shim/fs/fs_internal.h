@@ -37,6 +37,8 @@ struct fs_state {
 	struct super *anon;	/* memfds and shared anonymous memory */
 	struct mount *anon_mount;
 	struct host_state *host;
+	u32 notify_cookie, ninotify;
+	u64 notify_bytes; /* that events take, of all queues */
 };
 static inline struct fs_state *fs_state(void)
 {

@@ -3,6 +3,7 @@
  */
 #include "fs/dev.h"
 #include "fs/fs_internal.h"
+#include "fs/notify.h"
 #include "fs/pipe.h"
 
 /* What stays in f->flags, where F_GETFL sees it. */
@@ -87,6 +88,8 @@ static struct file *open_file(const struct path *p, u32 flags)
 	r = open_by_type(f);
 	if (r)
 		goto fail;
+	if ((flags & O_TRUNC) && S_ISREG(f->inode->mode) && f->inode->super->remote)
+		notify_dentry(p->dentry, IN_MODIFY);
 	f->flags &= ~NOT_KEPT;
 	return f;
 fail:
@@ -142,6 +145,7 @@ static struct file *create_and_open(
 		if (r)
 			goto fail;
 		dentry_instantiate(d, made);
+		notify_name(n->path.dentry, d, IN_CREATE);
 		f->inode = made; /* create_open's reference */
 		if (!f->ops)
 			f->ops = made->fops;
@@ -154,6 +158,7 @@ static struct file *create_and_open(
 	if (r)
 		return err_ptr(r);
 	dentry_instantiate(d, made);
+	notify_name(n->path.dentry, d, IN_CREATE);
 	inode_put(made);
 	/* The maker may use it as asked, whatever mode it got. */
 	return open_file(&p, rq->flags & ~(u32)O_TRUNC);
@@ -287,6 +292,8 @@ struct file *file_open_request(s32 dfd, const char *name, const struct open_requ
 	r = namei_start(&n, dfd, name, lookup);
 	f = r ? err_ptr(r) : open_walked(&n, rq);
 	namei_end(&n);
+	if (!is_err(f) && !(rq->flags & O_PATH))
+		notify_file(f, IN_OPEN);
 	return f;
 }
 

@@ -26,6 +26,9 @@
 	{                                                                                          \
 		.name = n, .mode = S_IFREG | (perm), .show = proc_show_target, .target = str       \
 	}
+/* A limit as the text that it is in the source. */
+#define PROC_NUMBER_(x) #x
+#define PROC_NUMBER(x)	PROC_NUMBER_(x)
 #define PROC_END                                                                                   \
 	{                                                                                          \
 		.name = NULL                                                                       \

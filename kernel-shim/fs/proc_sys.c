@@ -151,9 +151,9 @@ static const struct pseudo_def kernel_entries[] = {
 		.mode = S_IFREG | 0644,
 		.show = show_hostname,
 		.store = store_hostname},
-	PROC_TEXT("msgmax", 0444, IPC_TEXT(IPC_MSGMAX)),
-	PROC_TEXT("msgmnb", 0444, IPC_TEXT(IPC_MSGMNB)),
-	PROC_TEXT("msgmni", 0444, IPC_TEXT(IPC_MSGMNI)),
+	PROC_TEXT("msgmax", 0444, PROC_NUMBER(IPC_MSGMAX)),
+	PROC_TEXT("msgmnb", 0444, PROC_NUMBER(IPC_MSGMNB)),
+	PROC_TEXT("msgmni", 0444, PROC_NUMBER(IPC_MSGMNI)),
 	PROC_TEXT("ngroups_max", 0444, "65536"),
 	PROC_FILE("osrelease", 0444, show_osrelease),
 	PROC_TEXT("ostype", 0444, "Linux"),
@@ -164,12 +164,12 @@ static const struct pseudo_def kernel_entries[] = {
 	PROC_DIR("random", 0555, .children = random_entries),
 	PROC_TEXT("randomize_va_space", 0444, "2"),
 	PROC_TEXT("sem", 0444,
-		IPC_TEXT(IPC_SEMMSL) "\t" IPC_TEXT(IPC_SEMMNS) "\t" IPC_TEXT(
-			IPC_SEMOPM) "\t" IPC_TEXT(IPC_SEMMNI)),
+		PROC_NUMBER(IPC_SEMMSL) "\t" PROC_NUMBER(IPC_SEMMNS) "\t" PROC_NUMBER(
+			IPC_SEMOPM) "\t" PROC_NUMBER(IPC_SEMMNI)),
 	PROC_TEXT("shm_rmid_forced", 0444, "0"),
 	PROC_TEXT("shmall", 0444, "18446744073692774399"),
 	PROC_TEXT("shmmax", 0444, "18446744073692774399"),
-	PROC_TEXT("shmmni", 0444, IPC_TEXT(IPC_SHMMNI)),
+	PROC_TEXT("shmmni", 0444, PROC_NUMBER(IPC_SHMMNI)),
 	PROC_TEXT("tainted", 0444, "0"),
 	PROC_FILE("threads-max", 0444, show_threads_max),
 	PROC_FILE("version", 0444, show_version),
@@ -197,12 +197,19 @@ static const struct pseudo_def epoll_entries[] = {
 	PROC_END,
 };
 
+static const struct pseudo_def inotify_entries[] = {
+	PROC_TEXT("max_queued_events", 0444, PROC_NUMBER(INOTIFY_QUEUE_MAX)),
+	PROC_TEXT("max_user_instances", 0444, PROC_NUMBER(INOTIFY_INSTANCES_MAX)),
+	PROC_TEXT("max_user_watches", 0444, PROC_NUMBER(INOTIFY_WATCHES_MAX)),
+	PROC_END,
+};
+
 static const struct pseudo_def mqueue_entries[] = {
-	PROC_TEXT("msg_default", 0444, IPC_TEXT(MQ_MSG_MAX)),
-	PROC_TEXT("msg_max", 0444, IPC_TEXT(MQ_MSG_MAX)),
-	PROC_TEXT("msgsize_default", 0444, IPC_TEXT(MQ_MSGSIZE_MAX)),
-	PROC_TEXT("msgsize_max", 0444, IPC_TEXT(MQ_MSGSIZE_MAX)),
-	PROC_TEXT("queues_max", 0444, IPC_TEXT(MQ_QUEUES_MAX)),
+	PROC_TEXT("msg_default", 0444, PROC_NUMBER(MQ_MSG_MAX)),
+	PROC_TEXT("msg_max", 0444, PROC_NUMBER(MQ_MSG_MAX)),
+	PROC_TEXT("msgsize_default", 0444, PROC_NUMBER(MQ_MSGSIZE_MAX)),
+	PROC_TEXT("msgsize_max", 0444, PROC_NUMBER(MQ_MSGSIZE_MAX)),
+	PROC_TEXT("queues_max", 0444, PROC_NUMBER(MQ_QUEUES_MAX)),
 	PROC_END,
 };
 
@@ -210,6 +217,7 @@ static const struct pseudo_def fs_entries[] = {
 	PROC_DIR("epoll", 0555, .children = epoll_entries),
 	PROC_TEXT("file-max", 0444, "9223372036854775807"),
 	PROC_FILE("file-nr", 0444, show_file_nr),
+	PROC_DIR("inotify", 0555, .children = inotify_entries),
 	PROC_DIR("mqueue", 0555, .children = mqueue_entries),
 	PROC_TEXT("nr_open", 0444, "1048576"),
 	PROC_TEXT("overflowgid", 0444, "65534"),

@@ -2,6 +2,7 @@
  * rename(2), the call with the most rules. The order of the checks is Linux's.
  */
 #include "fs/fs_internal.h"
+#include "fs/notify.h"
 
 struct rename {
 	struct namei from, to;
@@ -100,6 +101,8 @@ static int rename_do(struct rename *r)
 		err = odir->ops->rename(odir, r->old, ndir, r->new, r->flags);
 	if (err)
 		return err;
+	notify_rename(
+		r->from.path.dentry, r->old, r->to.path.dentry, r->new, r->flags & RENAME_EXCHANGE);
 	if (r->flags & RENAME_EXCHANGE)
 		dentry_exchange(r->old, r->new);
 	else

@@ -13,3 +13,5 @@ CORE_SRCS += $(addprefix kernel-shim/fs/,anon.c pipe.c poll.c epoll.c eventfd.c 
 	proc_net.c sysfs.c)
 CORE_SRCS += $(addprefix kernel-shim/sys/,poll.c select.c pipe.c splice.c epoll.c eventfd.c \
 	ioctl.c)
+# who watches files
+CORE_SRCS += kernel-shim/fs/notify.c kernel-shim/fs/inotify.c kernel-shim/sys/inotify.c

@@ -23,6 +23,7 @@ struct cred;
 struct tty;
 struct process;
 struct socket;
+struct watch;
 
 /* Attributes as stat(2) sees them. */
 struct kstat {
@@ -76,9 +77,10 @@ struct inode {
 	u32 atime_ns, mtime_ns, ctime_ns, btime_ns;
 	struct list aliases; /* dentries of this inode, by alias_link */
 	void *priv;
-	void *locks;	      /* struct lock_state (POSIX, flock) or NULL */
-	struct pipe *fifo;    /* FIFO opened inside, or NULL */
-	struct socket *bound; /* local socket that has this name, or NULL */
+	void *locks;	       /* struct lock_state (POSIX, flock) or NULL */
+	struct pipe *fifo;     /* FIFO opened inside, or NULL */
+	struct socket *bound;  /* local socket that has this name, or NULL */
+	struct watch *watches; /* fs/notify.h */
 };
 
 struct inode_ops {
@@ -243,9 +245,13 @@ char *getname(u64 upath, bool empty_ok);
 /* Absolute path as seen from the root of fs; "(deleted)" is appended when unlinked. Length or
  * -errno. */
 s64 path_string(const struct path *p, char *buf, size_t n);
-#define MAY_EXEC  1u
-#define MAY_WRITE 2u
-#define MAY_READ  4u
+/* inotify(7): limits, shown in /proc/sys/fs/inotify; of the whole sandbox */
+#define INOTIFY_QUEUE_MAX     16384
+#define INOTIFY_INSTANCES_MAX 128
+#define INOTIFY_WATCHES_MAX   65536
+#define MAY_EXEC	      1u
+#define MAY_WRITE	      2u
+#define MAY_READ	      4u
 int inode_permission(struct inode *i, u32 mask); /* by current's fs ids */
 
 /* -- dentries, inodes -- */

@@ -12,9 +12,6 @@ struct seqbuf;
 struct pseudo_node;
 
 /* Limits of Linux's defaults; /proc/sys/kernel shows them. */
-/* As text for /proc/sys. */
-#define IPC_TEXT_(x)   #x
-#define IPC_TEXT(x)    IPC_TEXT_(x)
 #define IPC_SHMMNI     4096
 #define IPC_SEMMNI     32000
 #define IPC_SEMMSL     32000

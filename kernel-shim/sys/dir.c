@@ -2,6 +2,7 @@
  * Listing directories.
  */
 #include "fs/fs_internal.h"
+#include "fs/notify.h"
 #include "sys/sys.h"
 
 struct listing {
@@ -62,6 +63,8 @@ static long list(s32 fd, struct listing *l)
 		r = -ENOENT;
 	else
 		r = f->ops->readdir(f, emit_record, l);
+	if (f->ops->readdir && f->inode->nlink)
+		notify_file(f, IN_ACCESS);
 	file_put(f);
 	if (l->used)
 		return (long)l->used;

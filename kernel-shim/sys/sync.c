@@ -2,6 +2,7 @@
  * Writing back, allocating, advice.
  */
 #include "fs/fs_internal.h"
+#include "fs/notify.h"
 #include "sys/sys.h"
 
 #include <linux/falloc.h>
@@ -92,6 +93,8 @@ long sys_fallocate(struct task *t, const u64 *a)
 		r = rlimit_fsize(a[2] + a[3]);
 	if (!r)
 		r = f->ops->fallocate(f, mode, a[2], a[3]);
+	if (!r)
+		notify_file(f, IN_MODIFY);
 	file_put(f);
 	return r;
 }

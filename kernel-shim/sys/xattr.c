@@ -2,6 +2,7 @@
  * Extended attributes.
  */
 #include "fs/fs_internal.h"
+#include "fs/notify.h"
 #include "sys/sys.h"
 
 #include <linux/limits.h>
@@ -170,6 +171,8 @@ static s64 set_attr(struct target *t, const u64 *a)
 		r = t->inode->ops->setxattr
 			    ? t->inode->ops->setxattr(t->inode, name, buf, a[3], flags)
 			    : -EOPNOTSUPP;
+	if (!r && t->path.dentry)
+		notify_dentry(t->path.dentry, IN_ATTRIB);
 	kfree(buf);
 	return r;
 }
@@ -183,8 +186,10 @@ static s64 remove_attr(struct target *t, const u64 *a)
 		r = may_change(t, name);
 	if (r)
 		return r;
-	return t->inode->ops->removexattr ? t->inode->ops->removexattr(t->inode, name)
-					  : -EOPNOTSUPP;
+	r = t->inode->ops->removexattr ? t->inode->ops->removexattr(t->inode, name) : -EOPNOTSUPP;
+	if (!r && t->path.dentry)
+		notify_dentry(t->path.dentry, IN_ATTRIB);
+	return r;
 }
 
 /* -- the twelve calls: by path, by path without following, by descriptor -- */

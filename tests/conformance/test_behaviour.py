@@ -20,6 +20,7 @@ ON_TMPFS = {
     "fs_rename_unlink",
     "fs_rw",
     "fs_lock",
+    "fs_inotify",
     "mm_mmap",
     "sock_unix",
     "sock_dgram",
