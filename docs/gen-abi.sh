@@ -7,9 +7,10 @@ export LC_ALL=C
 calls=$(dirname "$0")/calls-x86_64.txt
 table=${1:-$(dirname "$0")/../kernel-shim/sys/table.h}
 
-# One line per row: "ROW number|name|status|note".
+# One line per row: "ROW number|name|status|note"; one per reason: "WHY reason|calls".
 rows() {
-	sed -n 's/^SYS(\([0-9]*\), *\([a-z0-9_]*\), *\([A-Z]*\), *"[^"]*", *"\(.*\)")$/ROW \1|\2|\3|\4/p' "$1"
+	sed -n -e 's/^SYS(\([0-9]*\), *\([a-z0-9_]*\), *\([A-Z]*\), *"[^"]*", *"\(.*\)")$/ROW \1|\2|\3|\4/p' \
+		-e 's/^ABSENT("\(.*\)", *"\(.*\)")$/WHY \1|\2/p' "$1"
 }
 
 { sed -n 's/^[0-9]/ALL &/p' "$calls"; rows "$table"; } | awk '
@@ -22,6 +23,15 @@ $1 == "ROW" {
 	note[f[2]] = f[4]
 	count[f[3]]++
 	nrows++
+}
+$1 == "WHY" {
+	sub(/^WHY /, "")
+	split($0, f, "|")
+	reason[++nreasons] = f[1]
+	whose[nreasons] = f[2]
+	n = split(f[2], names, " ")
+	for (i = 1; i <= n; i++)
+		why[names[i]] = 1
 }
 # Calls newer than the list have a row all the same.
 function total(   n, name) {
@@ -90,6 +100,23 @@ END {
 	print ""
 	for (name in number)
 		if (!(name in listed)) absent[name] = 1
-	n = sorted(absent, list3)
-	paragraph(list3, n)
+	for (name in absent)
+		if (!(name in why)) {
+			print "table.h does not say why " name " is absent" >"/dev/stderr"
+			failed = 1
+		}
+	print "Answered `ENOSYS`, as by a kernel that was built or set up without them."
+	print ""
+	print "| why | calls |"
+	print "| --- | --- |"
+	for (i = 1; i <= nreasons; i++) {
+		n = split(whose[i], names, " ")
+		line = ""
+		for (j = 1; j <= n; j++)
+			if (names[j] in absent)
+				line = line " `" names[j] "`"
+		if (line != "")
+			print "| " reason[i] " |" line " |"
+	}
+	exit failed
 }'

@@ -87,6 +87,68 @@ long futex_wait(u64 uaddr, u32 flags, u32 val, u32 bitset, u64 deadline)
 	return r;
 }
 
+static long take_off(struct futex_waiter *w, u32 n)
+{
+	long woken = -1;
+
+	for (u32 i = 0; i < n; i++) {
+		if (w[i].woken)
+			woken = i;
+		else
+			list_del(&w[i].link);
+	}
+	return woken;
+}
+
+static bool any_woken(const struct futex_waiter *w, u32 n)
+{
+	while (n && !w[n - 1].woken)
+		n--;
+	return n;
+}
+
+static int wait_many(struct futex_state *s, struct futex_waiter *w, const struct futex_word *words,
+	u32 n, u64 deadline)
+{
+	int r = 0;
+	u32 now;
+
+	for (u32 i = 0; i < n; i++)
+		futex_queue(s, &w[i]);
+	for (u32 i = 0; i < n && !r; i++) {
+		r = s->target->load(words[i].uaddr, &now);
+		if (!r && now != words[i].val)
+			r = -EAGAIN;
+	}
+	while (!r && !any_woken(w, n))
+		r = task_wait(deadline);
+	return r;
+}
+
+long futex_wait_any(const struct futex_word *words, u32 n, u64 deadline)
+{
+	struct futex_state *s = futex_get();
+	struct futex_waiter *w = s ? kzalloc(n * sizeof(*w)) : NULL;
+	long woken;
+	int r = 0;
+
+	if (!w)
+		return -ENOMEM;
+	for (u32 i = 0; i < n; i++) {
+		w[i].task = current;
+		w[i].uaddr = words[i].uaddr;
+		w[i].bitset = FUTEX_BITSET_MATCH_ANY;
+		list_init(&w[i].link);
+	}
+	for (u32 i = 0; i < n && !r; i++)
+		r = futex_make_key(words[i].uaddr, words[i].flags, &w[i].key);
+	if (!r)
+		r = wait_many(s, w, words, n, deadline);
+	woken = take_off(w, n);
+	kfree(w);
+	return woken >= 0 ? woken : r;
+}
+
 /* Wakes up to n waiters on k. Linux wakes one even if asked for none: kept, programs see it. */
 static long wake_key(struct futex_state *s, const struct futex_key *k, s32 n, u32 bitset)
 {
@@ -98,7 +160,7 @@ static long wake_key(struct futex_state *s, const struct futex_key *k, s32 n, u3
 
 		if (!futex_key_equal(&w->key, k))
 			continue;
-		if (w->pi)
+		if (w->pi || w->to_pi)
 			return -EINVAL; /* a PI lock is handed over by UNLOCK_PI only */
 		if (!(w->bitset & bitset))
 			continue;
@@ -162,7 +224,7 @@ long futex_requeue(u64 uaddr, u32 flags, u64 uaddr2, s32 wake, s32 requeue, cons
 			break;
 		if (!futex_key_equal(&w->key, &k))
 			continue;
-		if (w->pi)
+		if (w->pi || w->to_pi)
 			return -EINVAL;
 		if (++done <= wake)
 			futex_wake_waiter(w);

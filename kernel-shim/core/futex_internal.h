@@ -16,7 +16,10 @@ struct futex_waiter {
 	u32 bitset;
 	bool woken;
 	bool pi;
-	s32 owner; /* pi: tid that holds the lock */
+	s32 owner;  /* pi: tid that holds the lock */
+	bool to_pi; /* WAIT_REQUEUE_PI: goes on to this PI lock, and nowhere else */
+	u64 pi_uaddr;
+	struct futex_key pi_key;
 };
 
 struct futex_state *futex_get(void);

@@ -52,12 +52,11 @@ static bool owner_lives(s32 tid)
 	return t && !t->exiting; /* one that is leaving has handed over its locks already */
 }
 
-/* Takes a free word. 1: taken; 0: it has a live owner, in *owner, and FUTEX_WAITERS is set now; or
- * an error. */
-static int lock_word(
-	const struct futex_target *target, u64 uaddr, bool waiters, bool try_only, s32 *owner)
+/* Takes a free word for tid. 1: taken; 0: it has a live owner, in *owner, and FUTEX_WAITERS is set
+ * now; or an error. */
+static int lock_word(const struct futex_target *target, u64 uaddr, s32 tid, bool waiters,
+	bool try_only, s32 *owner)
 {
-	s32 tid = current->tid;
 	u32 old, want, found;
 	int r = target->load(uaddr, &old);
 
@@ -96,7 +95,7 @@ long futex_lock_pi(u64 uaddr, u32 flags, u64 deadline, bool try_only)
 	other = first_pi_waiter(s, &w.key);
 	if (other && !other->pi)
 		return -EINVAL; /* somebody waits on it as a plain futex */
-	r = lock_word(s->target, uaddr, other != NULL, try_only, &w.owner);
+	r = lock_word(s->target, uaddr, current->tid, other != NULL, try_only, &w.owner);
 	if (r)
 		return r < 0 ? r : 0;
 	futex_queue(s, &w);
@@ -160,6 +159,109 @@ long futex_unlock_pi(u64 uaddr, u32 flags)
 		old = found;
 	} while ((s32)(old & FUTEX_TID_MASK) == current->tid);
 	return -EAGAIN;
+}
+
+/* -- from a plain futex to a PI one: condition variables -- */
+
+long futex_wait_requeue_pi(u64 uaddr, u32 flags, u32 val, u64 deadline, u64 uaddr2)
+{
+	struct futex_state *s = futex_get();
+	struct futex_waiter w = {.task = current,
+		.uaddr = uaddr,
+		.bitset = FUTEX_BITSET_MATCH_ANY,
+		.to_pi = true,
+		.pi_uaddr = uaddr2};
+	u32 now;
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	if (uaddr == uaddr2)
+		return -EINVAL;
+	r = futex_make_key(uaddr2, flags, &w.pi_key);
+	if (!r)
+		r = futex_make_key(uaddr, flags, &w.key);
+	if (r)
+		return r;
+	futex_queue(s, &w);
+	r = s->target->load(uaddr, &now);
+	if (!r && !w.woken && !w.pi && now != val)
+		r = -EAGAIN;
+	while (!w.woken && !r)
+		r = task_wait(deadline);
+	list_del(&w.link);
+	if (w.woken)
+		return 0; /* with the lock */
+	if (r == -EINTR)
+		r = w.pi ? -EAGAIN : -ERESTARTNOINTR;
+	return r;
+}
+
+/* The waiters on k go on to k2, whose owner is known. How many. */
+static s64 move_to_pi(struct futex_state *s, const struct futex_key *k, const struct futex_key *k2,
+	s32 n, s32 owner)
+{
+	s64 moved = 0;
+
+	list_for_each_safe(pos, tmp, futex_bucket(s, k))
+	{
+		struct futex_waiter *w = list_entry(pos, struct futex_waiter, link);
+
+		if (moved >= n || !futex_key_equal(&w->key, k))
+			continue;
+		if (!w->to_pi || !futex_key_equal(&w->pi_key, k2))
+			return -EINVAL;
+		list_del(&w->link);
+		w->key = *k2;
+		w->uaddr = w->pi_uaddr;
+		w->to_pi = false;
+		w->pi = true;
+		w->owner = owner;
+		futex_queue(s, w);
+		moved++;
+	}
+	return moved;
+}
+
+long futex_requeue_pi(u64 uaddr, u32 flags, u64 uaddr2, s32 wake, s32 n, u32 cmp)
+{
+	struct futex_state *s = futex_get();
+	struct futex_waiter *top;
+	struct futex_key k, k2;
+	s32 owner = 0, tid;
+	u32 now;
+	s64 moved;
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	if (uaddr == uaddr2 || wake != 1 || n < 0)
+		return -EINVAL;
+	r = futex_make_key(uaddr, flags, &k);
+	if (!r)
+		r = futex_make_key(uaddr2, flags, &k2);
+	if (!r)
+		r = s->target->load(uaddr, &now);
+	if (!r && now != cmp)
+		r = -EAGAIN;
+	top = r ? NULL : first_pi_waiter(s, &k);
+	if (!top)
+		return r;
+	if (!top->to_pi || !futex_key_equal(&top->pi_key, &k2))
+		return -EINVAL;
+	tid = top->task->tid;
+	r = lock_word(s->target, uaddr2, tid, n > 0, false, &owner);
+	if (r < 0)
+		return r;
+	if (r) {
+		top = first_pi_waiter(s, &k); /* the store may have slept */
+		if (!top || top->task->tid != tid)
+			return -EAGAIN;
+		futex_wake_waiter(top);
+		owner = tid;
+	}
+	moved = move_to_pi(s, &k, &k2, r ? n : (s32)min_u64((u32)n + 1u, INT32_MAX), owner);
+	return moved < 0 ? moved : moved + r;
 }
 
 void futex_pi_owner_died(struct task *t)

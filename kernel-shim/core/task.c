@@ -176,6 +176,7 @@ static void clone_state(struct task *t, struct task *from, u64 flags)
 	t->no_new_privs = from->no_new_privs;
 	t->timer_slack = from->timer_slack;
 	t->sched_affinity = from->sched_affinity;
+	t->ioprio = from->ioprio;
 	t->last_cpu = from->last_cpu;
 	if (!from->sched_reset_on_fork) {
 		t->nice = from->nice;

@@ -197,6 +197,7 @@ struct task {
 	s32 nice;
 	s32 sched_policy, sched_priority;
 	bool sched_reset_on_fork;
+	u16 ioprio;
 	u32 no_new_privs;
 	u64 timer_slack;
 

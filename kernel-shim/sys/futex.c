@@ -39,7 +39,7 @@ static long wait(struct task *t, u64 uaddr, u32 flags, u32 val, u32 bitset, u64 
 static bool takes_timeout(u32 cmd)
 {
 	return cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI ||
-	       cmd == FUTEX_LOCK_PI2;
+	       cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_WAIT_REQUEUE_PI;
 }
 
 /* FUTEX_WAIT's time-out is relative, the others' are absolute; LOCK_PI's is on CLOCK_REALTIME
@@ -73,7 +73,8 @@ long sys_futex(struct task *t, const u64 *a)
 
 	if (r)
 		return r;
-	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2)
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_LOCK_PI2 &&
+		cmd != FUTEX_WAIT_REQUEUE_PI)
 		return -ENOSYS;
 	switch (cmd) {
 	case FUTEX_WAIT:
@@ -97,9 +98,58 @@ long sys_futex(struct task *t, const u64 *a)
 		return futex_lock_pi(a[0], flags, TIME_NEVER, true);
 	case FUTEX_UNLOCK_PI:
 		return futex_unlock_pi(a[0], flags);
-	default: /* FUTEX_FD is gone from Linux too; WAIT_REQUEUE_PI: no libc in use asks for it */
+	case FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(a[0], flags, val, deadline, a[4]);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_requeue_pi(a[0], flags, a[4], (s32)val, (s32)a[3], val3);
+	default: /* FUTEX_FD is gone from Linux too */
 		return -ENOSYS;
 	}
+}
+
+static int get_words(struct futex_word *words, u64 uwaiters, u32 n)
+{
+	struct futex_waitv v;
+
+	for (u32 i = 0; i < n; i++) {
+		if (copy_from_user(&v, uwaiters + i * sizeof(v), sizeof(v)))
+			return -EFAULT;
+		if ((v.flags & ~(u32)(FUTEX_32 | FUTEX_PRIVATE_FLAG)) || v.__reserved ||
+			!(v.flags & FUTEX_32))
+			return -EINVAL;
+		words[i] = (struct futex_word){.uaddr = v.uaddr,
+			.val = (u32)v.val,
+			.flags = v.flags & FUTEX_PRIVATE_FLAG ? 0 : FUTEX_SHARED};
+	}
+	return 0;
+}
+
+long sys_futex_waitv(struct task *t, const u64 *a)
+{
+	u32 n = (u32)a[1];
+	s32 clock = (s32)a[4];
+	u64 ns, deadline = TIME_NEVER;
+	struct futex_word *words;
+	long r = 0;
+
+	if ((u32)a[2] || !n || n > FUTEX_WAIT_MAX || !a[0])
+		return -EINVAL;
+	if (a[3]) {
+		if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
+			return -EINVAL;
+		r = timespec_get(a[3], &ns);
+		if (r)
+			return r;
+		deadline = clock_to_mono(clock, ns);
+	}
+	words = kalloc(n * sizeof(*words));
+	if (!words)
+		return -ENOMEM;
+	r = get_words(words, a[0], n);
+	if (!r)
+		r = futex_wait_any(words, n, deadline);
+	kfree(words);
+	return r == -EINTR ? -ERESTARTSYS : r;
 }
 
 long sys_set_robust_list(struct task *t, const u64 *a)

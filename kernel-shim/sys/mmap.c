@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * mmap(2) and what goes with it: decode here, the work is in mm/.
  */
+#include "core/cred.h"
+#include "fs/pidfd.h"
 #include "mm/mm_internal.h"
 #include "sys/sys.h"
 
@@ -62,6 +64,43 @@ long sys_mremap(struct task *t, const u64 *a)
 long sys_madvise(struct task *t, const u64 *a)
 {
 	return mm_advise(t->mm, a[0], a[1], (s32)a[2]);
+}
+
+/* Advice for another process that costs nothing to take: nothing is swapped out or read ahead. */
+static long advise_other(struct file *f, s32 advice, u64 len)
+{
+	struct process *p = pidfd_process(f);
+	struct task *other = p ? process_task(p) : NULL;
+
+	if (!p)
+		return -EBADF;
+	if (!other || !other->mm)
+		return -ESRCH;
+	if (advice != MADV_COLD && advice != MADV_PAGEOUT && advice != MADV_WILLNEED &&
+		advice != MADV_COLLAPSE)
+		return -EINVAL;
+	if (!cred_same_user(&current->cred, &other->cred, CAP_SYS_PTRACE))
+		return -EPERM;
+	return (long)len;
+}
+
+long sys_process_madvise(struct task *t, const u64 *a)
+{
+	struct uio u = {0};
+	struct file *f;
+	long r;
+
+	if ((u32)a[4])
+		return -EINVAL;
+	r = a[2] > 1024 ? -EINVAL : uio_user_iov(&u, a[1], (u32)a[2]);
+	if (r)
+		return r;
+	f = fd_get((s32)a[0]);
+	r = f ? advise_other(f, (s32)a[3], u.left) : -EBADF;
+	if (f)
+		file_put(f);
+	uio_free(&u);
+	return r;
 }
 
 long sys_msync(struct task *t, const u64 *a)

@@ -100,12 +100,25 @@ static int check_policy(struct task *t, struct task *target, s32 policy, s32 pri
 	return cred_same_user(&t->cred, &target->cred, CAP_SYS_NICE) ? 0 : -EPERM;
 }
 
+static int apply_policy(struct task *t, struct task *target, s32 policy, s32 prio, bool reset)
+{
+	int r = check_policy(t, target, policy, prio);
+
+	if (r)
+		return r;
+	if (target->sched_reset_on_fork && !reset && !cred_has(&t->cred, CAP_SYS_NICE))
+		return -EPERM;
+	target->sched_policy = policy;
+	target->sched_priority = prio;
+	target->sched_reset_on_fork = reset;
+	return 0;
+}
+
 static long set_scheduler(struct task *t, s32 pid, s32 policy, u64 uparam)
 {
 	struct task *target;
 	bool reset = false;
 	s32 prio;
-	int r;
 
 	if (!uparam || pid < 0)
 		return -EINVAL;
@@ -121,15 +134,7 @@ static long set_scheduler(struct task *t, s32 pid, s32 policy, u64 uparam)
 		reset = policy & SCHED_RESET_ON_FORK;
 		policy &= ~SCHED_RESET_ON_FORK;
 	}
-	r = check_policy(t, target, policy, prio);
-	if (r)
-		return r;
-	if (target->sched_reset_on_fork && !reset && !cred_has(&t->cred, CAP_SYS_NICE))
-		return -EPERM;
-	target->sched_policy = policy;
-	target->sched_priority = prio;
-	target->sched_reset_on_fork = reset;
-	return 0;
+	return apply_policy(t, target, policy, prio, reset);
 }
 
 long sys_sched_setscheduler(struct task *t, const u64 *a)
@@ -297,6 +302,60 @@ static long set_nice(struct task *t, struct task *target, s32 nice)
 		return -EACCES;
 	target->nice = nice;
 	return 0;
+}
+
+/* A newer program's longer structure is fine if its tail is zero. */
+static int get_sched_attr(u64 uattr, struct user_sched_attr *attr)
+{
+	u32 size;
+	u8 byte;
+
+	memset(attr, 0, sizeof(*attr));
+	if (get_user_u32(&size, uattr))
+		return -EFAULT;
+	if (!size)
+		size = SCHED_ATTR_VER0;
+	if (size >= SCHED_ATTR_VER0 && size <= PAGE_SIZE) {
+		for (u64 i = sizeof(*attr); i < size; i++) {
+			if (copy_from_user(&byte, uattr + i, 1))
+				return -EFAULT;
+			if (byte)
+				goto too_big;
+		}
+		return copy_from_user(attr, uattr, min_u64(size, sizeof(*attr)));
+	}
+too_big:
+	return put_user_u32(uattr, sizeof(*attr)) ? -EFAULT : -E2BIG;
+}
+
+#define ATTR_FLAGS (SCHED_FLAG_RESET_ON_FORK | SCHED_FLAG_KEEP_POLICY | SCHED_FLAG_KEEP_PARAMS)
+
+/* Deadlines and clamps are refused: nothing here could keep them. */
+long sys_sched_setattr(struct task *t, const u64 *a)
+{
+	struct user_sched_attr attr;
+	struct task *target;
+	s32 policy, prio;
+	long r;
+
+	if (!a[1] || (s32)a[0] < 0 || (u32)a[2])
+		return -EINVAL;
+	r = get_sched_attr(a[1], &attr);
+	if (r)
+		return r;
+	if ((s32)attr.policy < 0 || (attr.flags & ~(u64)ATTR_FLAGS))
+		return -EINVAL;
+	target = task_or_self(t, (s32)a[0]);
+	if (!target)
+		return -ESRCH;
+	policy = attr.flags & SCHED_FLAG_KEEP_POLICY ? target->sched_policy : (s32)attr.policy;
+	prio = attr.flags & SCHED_FLAG_KEEP_PARAMS ? target->sched_priority : (s32)attr.priority;
+	r = apply_policy(t, target, policy, prio, attr.flags & SCHED_FLAG_RESET_ON_FORK);
+	if (r || is_rt(policy) || (attr.flags & SCHED_FLAG_KEEP_PARAMS))
+		return r;
+	if (attr.nice < PRIO_MIN || attr.nice >= PRIO_MAX)
+		attr.nice = attr.nice < PRIO_MIN ? PRIO_MIN : PRIO_MAX - 1;
+	return set_nice(t, target, attr.nice);
 }
 
 long sys_setpriority(struct task *t, const u64 *a)

@@ -250,6 +250,45 @@ long sys_splice(struct task *t, const u64 *a)
 	return r;
 }
 
+/* Linux may map the program's pages into the pipe; nothing obliges it to, so they are copied. */
+static s64 vmsplice(struct file *f, u64 uiov, u32 n, u32 flags)
+{
+	bool out = file_writable(f);
+	u32 old = f->flags;
+	struct uio u = {0};
+	s64 r;
+
+	if (!out && !file_readable(f))
+		return -EBADF;
+	r = uio_user_iov(&u, uiov, n);
+	if (!r && u.left) {
+		if (!file_pipe(f))
+			r = -EBADF;
+		if (flags & SPLICE_F_NONBLOCK)
+			f->flags |= O_NONBLOCK;
+		if (!r)
+			r = out ? vfs_write(f, &u, NULL) : vfs_read(f, &u, NULL);
+		f->flags = old;
+	}
+	uio_free(&u);
+	return r;
+}
+
+long sys_vmsplice(struct task *t, const u64 *a)
+{
+	struct file *f;
+	s64 r;
+
+	if ((u32)a[3] & ~SPLICE_F_ALL)
+		return -EINVAL;
+	f = fd_get((s32)a[0]);
+	if (!f)
+		return -EBADF;
+	r = a[2] > 1024 ? -EINVAL : vmsplice(f, a[1], (u32)a[2], (u32)a[3]);
+	file_put(f);
+	return r;
+}
+
 static s64 tee_files(struct file *in, struct file *out, u64 len, u32 flags)
 {
 	struct pipe *pin = file_pipe(in), *pout = file_pipe(out);

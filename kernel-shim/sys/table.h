@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The system-call table: one row each. SYS(number, name, status, arguments, note)
- * status: FULL, or PARTIAL with a note that says what is missing. A number without a row is ENOSYS.
+ * status: FULL, or PARTIAL with a note that says what is missing. A number without a row is ENOSYS,
+ * for a reason that stands at the end.
  * arguments, for --trace, a letter each: f descriptor (AT_FDCWD named)  d int  u unsigned  l long
  * x hex p pointer  s string  o octal mode  O open flags  S signal;  "-" none. From it are made the
  * dispatch table, the trace, docs/abi.md and the conformance list.
@@ -9,6 +10,7 @@
 #ifndef SYS
 #error "define SYS before including sys/table.h"
 #endif
+#define ABSENT(why, calls)
 /* clang-format off */
 
 
@@ -105,6 +107,8 @@ SYS(197, removexattr, FULL, "ss", "")
 SYS(198, lremovexattr, FULL, "ss", "")
 SYS(199, fremovexattr, FULL, "fs", "")
 SYS(319, memfd_create, FULL, "sx", "")
+SYS(303, name_to_handle_at, PARTIAL, "fsppx", "EOPNOTSUPP: no file system here has handles")
+SYS(304, open_by_handle_at, PARTIAL, "fpO", "EPERM")
 
 /* fs/: pipes, polling, terminals (sys/poll.c, sys/epoll.c, sys/eventfd.c) */
 SYS(16, ioctl, FULL, "fxx", "")
@@ -133,6 +137,7 @@ SYS(254, inotify_add_watch, FULL, "fsx", "")
 SYS(255, inotify_rm_watch, FULL, "fd", "")
 SYS(275, splice, FULL, "fpfpux", "")
 SYS(276, tee, FULL, "ffux", "")
+SYS(278, vmsplice, FULL, "fpux", "")
 
 /* mm/: memory and programs (sys/mmap.c, sys/exec.c) */
 SYS(9, mmap, FULL, "puxxfx", "")
@@ -143,6 +148,10 @@ SYS(25, mremap, FULL, "puuxp", "")
 SYS(26, msync, FULL, "pux", "")
 SYS(27, mincore, FULL, "pup", "")
 SYS(28, madvise, FULL, "pud", "")
+SYS(440, process_madvise, PARTIAL, "fpudx", "checked, and taken as advice that needs nothing done")
+SYS(330, pkey_alloc, PARTIAL, "xx", "ENOSPC: as on a processor without protection keys")
+SYS(331, pkey_free, PARTIAL, "d", "EINVAL: no key was given")
+SYS(329, pkey_mprotect, PARTIAL, "puxd", "without a key (-1)")
 SYS(149, mlock, FULL, "pu", "")
 SYS(150, munlock, FULL, "pu", "")
 SYS(325, mlock2, FULL, "pux", "")
@@ -179,7 +188,13 @@ SYS(247, waitid, FULL, "ddpxp", "")
 SYS(434, pidfd_open, FULL, "dx", "")
 SYS(424, pidfd_send_signal, FULL, "fSpx", "")
 SYS(438, pidfd_getfd, FULL, "fdx", "")
-SYS(202, futex, PARTIAL, "pddppd", "no FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI")
+SYS(202, futex, FULL, "pddppd", "")
+SYS(449, futex_waitv, FULL, "puxpd", "")
+SYS(312, kcmp, PARTIAL, "dddxx", "no KCMP_EPOLL_TFD")
+SYS(272, unshare, PARTIAL, "x", "no namespaces (EPERM)")
+SYS(308, setns, PARTIAL, "fx", "EINVAL: there are no files of namespaces")
+SYS(251, ioprio_set, PARTIAL, "ddx", "kept and shown; the host schedules I/O")
+SYS(252, ioprio_get, FULL, "dd", "")
 SYS(218, set_tid_address, FULL, "p", "")
 SYS(273, set_robust_list, FULL, "pu", "")
 SYS(274, get_robust_list, FULL, "dpp", "")
@@ -193,6 +208,7 @@ SYS(142, sched_setparam, FULL, "dp", "")
 SYS(146, sched_get_priority_max, FULL, "d", "")
 SYS(147, sched_get_priority_min, FULL, "d", "")
 SYS(148, sched_rr_get_interval, FULL, "dp", "")
+SYS(314, sched_setattr, PARTIAL, "dpx", "policies and nice values are kept and shown; no SCHED_DEADLINE, no clamps (EINVAL)")
 SYS(315, sched_getattr, FULL, "dpux", "")
 SYS(140, getpriority, FULL, "dd", "")
 SYS(141, setpriority, PARTIAL, "ddd", "nice values are kept and shown; all threads are scheduled alike")
@@ -249,6 +265,8 @@ SYS(229, clock_getres, FULL, "dp", "")
 SYS(227, clock_settime, PARTIAL, "dp", "EPERM: the time is the host's")
 SYS(96, gettimeofday, FULL, "pp", "")
 SYS(164, settimeofday, PARTIAL, "pp", "EPERM: the time is the host's")
+SYS(159, adjtimex, PARTIAL, "p", "can be read; changing is EPERM: the time is the host's")
+SYS(305, clock_adjtime, PARTIAL, "dp", "can be read; changing is EPERM: the time is the host's")
 SYS(201, time, FULL, "p", "")
 SYS(37, alarm, FULL, "u", "")
 SYS(36, getitimer, FULL, "dp", "")
@@ -298,4 +316,38 @@ SYS(46, sendmsg, PARTIAL, "fpx", "no MSG_OOB")
 SYS(47, recvmsg, FULL, "fpx", "")
 SYS(307, sendmmsg, PARTIAL, "fpux", "no MSG_OOB")
 SYS(299, recvmmsg, FULL, "fpuxp", "")
+/* What only the administrator of a machine may do: EPERM, as to a user (sys/refuse.c) */
+SYS(163, acct, PARTIAL, "s", "EPERM")
+SYS(176, delete_module, PARTIAL, "sx", "EPERM")
+SYS(313, finit_module, PARTIAL, "fsx", "EPERM")
+SYS(175, init_module, PARTIAL, "pus", "EPERM")
+SYS(246, kexec_load, PARTIAL, "puux", "EPERM")
+SYS(165, mount, PARTIAL, "sssxp", "EPERM")
+SYS(166, umount2, PARTIAL, "sx", "EPERM")
+SYS(155, pivot_root, PARTIAL, "ss", "EPERM")
+SYS(169, reboot, PARTIAL, "xxxp", "EPERM")
+SYS(167, swapon, PARTIAL, "sx", "EPERM")
+SYS(168, swapoff, PARTIAL, "s", "EPERM")
+SYS(153, vhangup, PARTIAL, "", "EPERM")
+SYS(103, syslog, PARTIAL, "dpd", "EPERM: there is no kernel log")
+
+/* Why the others are ENOSYS: ABSENT(reason, calls). All have to be here or above. */
+ABSENT("Linux itself has them no more, or never had", "_sysctl afs_syscall create_module epoll_ctl_old epoll_wait_old get_kernel_syms getpmsg lookup_dcookie nfsservctl putpmsg query_module security tuxcall uselib vserver")
+ABSENT("obsolete; other calls tell the same", "sysfs ustat remap_file_pages")
+ABSENT("as where asynchronous I/O is switched off: programs use threads", "io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit io_uring_enter io_uring_register io_uring_setup")
+ABSENT("as where it is switched off: garbage collectors use SIGSEGV, others copy", "userfaultfd")
+ABSENT("as on Linux unless secretmem.enable was given", "memfd_secret")
+ABSENT("one node of memory: as without CONFIG_NUMA", "get_mempolicy mbind migrate_pages move_pages set_mempolicy set_mempolicy_home_node")
+ABSENT("as without CONFIG_FANOTIFY: it decides over files of other users", "fanotify_init fanotify_mark")
+ABSENT("nothing of the host is to be measured or hooked into from inside", "bpf perf_event_open")
+ABSENT("no key rings: as without CONFIG_KEYS", "add_key keyctl request_key")
+ABSENT("a sandbox of one's own inside this one: programs go on without", "landlock_add_rule landlock_create_ruleset landlock_restrict_self seccomp")
+ABSENT("no debuggers", "process_vm_readv process_vm_writev ptrace")
+ABSENT("the new mount calls: nothing can be mounted, and mount(2) says so", "fsconfig fsmount fsopen fspick mount_setattr move_mount open_tree")
+ABSENT("no quotas: as without CONFIG_QUOTA", "quotactl quotactl_fd")
+ABSENT("16-bit and 32-bit segments: only programs that run such code need them", "get_thread_area modify_ldt set_thread_area")
+ABSENT("no ports: as without CONFIG_X86_IOPL_IOPERM", "ioperm iopl")
+ABSENT("no other kernel can be started, and kexec_load says so", "kexec_file_load")
+ABSENT("memory of a dying process is given back at once anyway", "process_mrelease")
+#undef ABSENT
 /* clang-format on */
