@@ -246,6 +246,52 @@ def test_python_multiprocessing(base):
     run(["/usr/bin/python3", "pool.py"], base, setup=setup)
 
 
+@pytest.mark.slow
+def test_python_shared_memory(base):
+    def setup(directory):
+        (directory / "share.py").write_text(
+            "import ctypes, multiprocessing as m, os\n"
+            "from multiprocessing import shared_memory\n"
+            "libc = ctypes.CDLL(None, use_errno=True)\n"
+            "libc.shmat.restype = ctypes.c_void_p\n"
+            "def fill(name, id):\n"
+            "    s = shared_memory.SharedMemory(name); s.buf[:5] = b'hello'; s.close()\n"
+            "    ctypes.memmove(libc.shmat(id, None, 0), b'System V', 8)\n"
+            "if __name__ == '__main__':\n"
+            "    s = shared_memory.SharedMemory(create=True, size=100)\n"
+            "    id = libc.shmget(0, 4096, 0o1600)\n"
+            "    w = m.Process(target=fill, args=(s.name, id)); w.start(); w.join()\n"
+            "    print(bytes(s.buf[:5]), ctypes.string_at(libc.shmat(id, None, 0))); s.close(); s.unlink()\n"
+            "    print(libc.shmctl(id, 0, None), libc.shmctl(id, 0, None))\n"
+            "    name = b'/conf%d' % os.getpid()\n"
+            "    q = libc.mq_open(name, os.O_CREAT | os.O_RDWR, 0o600, None)\n"
+            "    buf = ctypes.create_string_buffer(8192)\n"
+            "    print(libc.mq_send(q, b'text', 4, 5), libc.mq_receive(q, buf, 8192, None), buf.value)\n"
+            "    print(libc.mq_unlink(name), libc.mq_unlink(name), ctypes.get_errno())\n"
+        )
+
+    run(["/usr/bin/python3", "share.py"], base, setup=setup)
+
+
+IPC_TOOLS = {
+    "shm": "id=$(ipcmk -M 5000 -p 640 | sed 's/.*: //'); ipcs -m -i $id | grep -E 'mode|bytes'; "
+    "ipcrm -v -m $id | tr -d 0-9; ipcrm -m $id 2>&1 | tr -d 0-9",
+    "sem": "id=$(ipcmk -S 3 -p 600 | sed 's/.*: //'); ipcs -s -i $id | grep -E 'mode|nsems|^[0-2] '; ipcrm -s $id; echo $?",
+    "msg": "id=$(ipcmk -Q | sed 's/.*: //'); ipcs -q -i $id | grep -E 'mode|qnum'; ipcrm -q $id; echo $?",
+    "limits": "ipcs -l",
+    "inotifywait": "(sleep 0.5; echo x >sub/new; mv sub/new sub/newer; rm sub/newer) & "
+    "timeout 2 inotifywait -q -m sub; wait",
+    "inotifywait-recursive": "(sleep 0.5; touch sub/deep/x) & inotifywait -q -r -e create sub; wait; rm sub/deep/x",
+    "tail-follow": "echo one >log; (sleep 0.4; echo two >>log; sleep 0.4; echo three >>log) & "
+    "timeout 2 tail -f log; rm log",
+}
+
+
+@pytest.mark.parametrize("name", IPC_TOOLS)
+def test_ipc_tools(name, base):
+    run(["sh", "-c", IPC_TOOLS[name]], base, setup=small_tree, check=None)
+
+
 PERL = {
     "hashes_regex": 'my %h; $h{$_}++ for split /\\W+/, "the cat the hat"; print "$_=$h{$_}\\n" for sort keys %h; '
     '(my $s = "a1b2") =~ s/(\\d)/<$1>/g; print "$s\\n"',
