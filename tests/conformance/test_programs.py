@@ -274,7 +274,7 @@ def test_python_shared_memory(base):
 
 
 IPC_TOOLS = {
-    "shm": "id=$(ipcmk -M 5000 -p 640 | sed 's/.*: //'); ipcs -m -i $id | grep -E 'mode|bytes'; "
+    "shm": "id=$(ipcmk -M 5000 -p 640 | sed 's/.*: //'); ipcs -m -i $id | sed -n 's/cpid=[0-9]*//;/mode\\|bytes/p'; "
     "ipcrm -v -m $id | tr -d 0-9; ipcrm -m $id 2>&1 | tr -d 0-9",
     "sem": "id=$(ipcmk -S 3 -p 600 | sed 's/.*: //'); ipcs -s -i $id | grep -E 'mode|nsems|^[0-2] '; ipcrm -s $id; echo $?",
     "msg": "id=$(ipcmk -Q | sed 's/.*: //'); ipcs -q -i $id | grep -E 'mode|qnum'; ipcrm -q $id; echo $?",
