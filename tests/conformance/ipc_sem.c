@@ -219,15 +219,23 @@ static void info(void)
 	R(semctl(0, 0, IPC_INFO, (void *)8));
 }
 
+static int waiters(int num)
+{
+	return semctl(set_id, num, GETNCNT) + semctl(set_id, num, GETZCNT);
+}
+
+/* Until it sleeps. */
 static pid_t child_that(int num, int op, int flags)
 {
+	int before = waiters(num);
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		/* says nothing: it may run before or after what woke it */
 		_exit(op1(num, op, flags) ? errno : 0);
 	}
-	sleep_ms(100);
+	for (int i = 0; i < 500 && waiters(num) == before; i++)
+		sleep_ms(10);
 	return pid;
 }
 
