@@ -7,6 +7,7 @@
 #include <linux/stat.h>
 
 #include "core/exec_internal.h"
+#include "core/ptrace.h"
 #include "core/random.h"
 #include "mm/mm_internal.h"
 
@@ -221,7 +222,7 @@ static void exec_commit(struct exec *x)
 	t->fs_base = t->gs_base = 0;
 	plat_fpu_init(t);
 	plat_fpu_load(t);
-	memset(&t->regs, 0, sizeof(t->regs));
+	memset(&t->regs, 0, offsetof(struct user_regs, orig_rax)); /* a tracer sees the call yet */
 	t->regs.rip = x->entry;
 	t->regs.rsp = x->sp;
 	t->regs.rflags = 0x202;
@@ -277,6 +278,7 @@ long exec_run(struct task *t, struct file *file, const char *path, bool inaccess
 {
 	struct exec *x = kzalloc(sizeof(*x));
 	bool first = !t->mm;
+	s32 old_tid = t->tid;
 	bool too_late = false;
 	long r = -ENOMEM;
 
@@ -310,6 +312,8 @@ long exec_run(struct task *t, struct file *file, const char *path, bool inaccess
 	kfree(x);
 	if (r && too_late)
 		process_exit(SIGSEGV_STATUS);
+	if (!r && t->traced.tracer)
+		ptrace_exec_event(t, old_tid);
 	return r;
 }
 

@@ -67,6 +67,8 @@ struct process *process_new(const struct process *like)
 	list_init(&p->all_link);
 	list_init(&p->children);
 	list_init(&p->sibling);
+	list_init(&p->tracees);
+	list_init(&p->dead_tracees);
 	list_init(&p->posix_timers);
 	waitq_init(&p->wait_children);
 	waitq_init(&p->exit_wait);
@@ -298,7 +300,8 @@ void process_reparent_children(struct process *p)
 			list_add_tail(&heir->children, &child->sibling);
 		child->exit_signal = SIGCHLD;
 		if (child->zombie) {
-			process_notify_exit(child);
+			if (!child->dead_traced)
+				process_notify_exit(child);
 			continue;
 		}
 		send_pdeath(child);

@@ -66,12 +66,6 @@ static int show_auxv(struct seqbuf *s, const struct pseudo_node *n)
 	return 0;
 }
 
-static int mem_put(struct mm *mm, u64 va, const u8 *from, size_t n)
-{
-	plat_code_restore(mm, va, n);
-	return copy_to_mm(mm, va, from, n, true);
-}
-
 /* Reads or writes at *pos as an address, in pieces. */
 static s64 mem_move(struct file *f, struct uio *u, s64 *pos, bool write)
 {
@@ -92,11 +86,13 @@ static s64 mem_move(struct file *f, struct uio *u, s64 *pos, bool write)
 
 		if (write) {
 			moved = uio_get(u, page, part);
-			if (moved > 0 && mem_put(mm, (u64)*pos, page, (size_t)moved))
-				moved = -EIO;
+			if (moved > 0)
+				moved = (s64)mm_access(
+					mm, (u64)*pos, page, (size_t)moved, MM_DEBUG_POKE);
+			moved = moved ? moved : -EIO;
 		} else {
-			moved = copy_from_mm(mm, page, (u64)*pos, part) ? -EIO
-									: uio_put(u, page, part);
+			part = mm_access(mm, (u64)*pos, page, part, MM_DEBUG_PEEK);
+			moved = part ? uio_put(u, page, part) : -EIO;
 		}
 		if (moved <= 0) {
 			r = (int)moved;
