@@ -200,6 +200,7 @@ static void exec_commit(struct exec *x)
 	struct task *t = x->t;
 	struct process *p = t->proc;
 	struct mm *old = t->mm;
+	u64 rax = t->regs.rax;
 
 	if (old) {
 		task_mm_release(t);
@@ -222,13 +223,14 @@ static void exec_commit(struct exec *x)
 	t->fs_base = t->gs_base = 0;
 	plat_fpu_init(t);
 	plat_fpu_load(t);
-	memset(&t->regs, 0, offsetof(struct user_regs, orig_rax)); /* a tracer sees the call yet */
+	/* a tracer sees the call, which has no result yet */
+	memset(&t->regs, 0, offsetof(struct user_regs, orig_rax));
+	t->regs.rax = rax;
 	t->regs.rip = x->entry;
 	t->regs.rsp = x->sp;
 	t->regs.rflags = 0x202;
 	t->regs.cs = USER_CS;
 	t->regs.ss = USER_SS;
-	t->regs_replaced = old != NULL; /* the first program is not the result of a call */
 }
 
 static void free_strings(char **v)

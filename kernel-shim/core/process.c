@@ -155,6 +155,16 @@ s32 process_ppid(const struct process *p)
 	return p->parent ? p->parent->pid : PID_PHANTOM;
 }
 
+struct task *process_parent_thread(const struct process *p)
+{
+	struct task *t;
+
+	if (!p->parent)
+		return NULL;
+	t = task_find(p->parent_tid);
+	return t && t->proc == p->parent ? t : process_task(p->parent);
+}
+
 u32 process_count_uid(u32 uid)
 {
 	u32 n = 0;

@@ -45,20 +45,9 @@ void ptrace_unlink(struct task *t)
 		sched_make_runnable(t);
 }
 
-/* The thread that made t's process, or one that stands for it. */
-static struct task *parent_thread(const struct process *p)
-{
-	struct task *t;
-
-	if (!p->parent)
-		return NULL;
-	t = task_find(p->parent_tid);
-	return t && t->proc == p->parent ? t : process_task(p->parent);
-}
-
 long ptrace_traceme(struct task *t)
 {
-	struct task *parent = parent_thread(t->proc);
+	struct task *parent = process_parent_thread(t->proc);
 
 	if (t->traced.tracer || !parent || parent->exiting)
 		return -EPERM;

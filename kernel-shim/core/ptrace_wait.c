@@ -18,7 +18,8 @@ struct dead_tracee {
 	s32 tid, pgrp;
 	u32 uid;
 	s32 status;	   /* as wait(2), of a thread */
-	struct process *p; /* the leader's, whose end counts; else NULL */
+	bool leader;	   /* the process's end counts */
+	struct process *p; /* a reference */
 	u64 utime_ns, stime_ns;
 };
 
@@ -56,9 +57,10 @@ static void tell_end(const struct dead_tracee *d, s32 signo, s32 status)
 
 static void dead_free(struct dead_tracee *d)
 {
-	if (d->p)
+	if (d->leader)
 		d->p->dead_traced = NULL;
 	list_del(&d->link);
+	process_put(d->p);
 	kfree(d);
 }
 
@@ -66,10 +68,13 @@ static void dead_free(struct dead_tracee *d)
 static void dead_release(struct dead_tracee *d)
 {
 	struct process *p = d->p, *tracer = d->tracer->proc;
+	bool leader = d->leader;
 
+	process_get(p);
 	dead_free(d);
-	if (p && p->zombie && p->parent != tracer)
+	if (leader && p->zombie && p->parent != tracer)
 		process_notify_exit(p);
+	process_put(p);
 }
 
 void ptrace_leader_replaced(struct process *p)
@@ -132,8 +137,10 @@ static void stay(struct task *t, s32 code)
 	d->status = task_exit_status(t, code);
 	task_times(t, &d->utime_ns, &d->stime_ns);
 	list_add_tail(&d->tracer->proc->dead_tracees, &d->link);
-	if (t == t->proc->leader) {
-		d->p = t->proc;
+	d->p = t->proc;
+	process_get(d->p);
+	d->leader = t == d->p->leader;
+	if (d->leader) {
 		d->p->dead_traced = d;
 	} else {
 		tell_end(d, SIGCHLD, d->status);
@@ -182,11 +189,11 @@ static int take_end(struct dead_tracee *d, const struct wait_query *q, struct wa
 {
 	if (!(q->options & WEXITED))
 		return -ECHILD;
-	if (d->p && (!d->p->zombie || d->p->parent == d->tracer->proc))
+	if (d->leader && (!d->p->zombie || d->p->parent == d->tracer->proc))
 		return 0;
 	r->pid = d->tid;
 	r->uid = d->uid;
-	r->status = d->p ? d->p->exit_status : d->status;
+	r->status = d->leader || d->p->group_exit ? d->p->exit_status : d->status;
 	r->code = wait_cld_code(r->status, &r->value);
 	r->utime_ns = d->utime_ns;
 	r->stime_ns = d->stime_ns;

@@ -102,6 +102,8 @@ static bool wait_eligible(const struct process *child, const struct wait_query *
 {
 	bool clone = child->exit_signal != SIGCHLD;
 
+	if ((q->options & __WNOTHREAD) && process_parent_thread(child) != current)
+		return false;
 	switch (q->which) {
 	case P_PID:
 		if (child->pid != q->id)

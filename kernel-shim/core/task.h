@@ -192,8 +192,7 @@ struct task {
 	u64 altstack_sp, altstack_size;
 	u32 altstack_flags;
 	struct restart restart;
-	bool regs_replaced; /* set by rt_sigreturn and execve: leave regs as they are, orig_rax too
-			     */
+	bool regs_replaced; /* set by rt_sigreturn: leave regs as they are, orig_rax too */
 	bool in_syscall;    /* regs.orig_rax holds the number: signal delivery may restart it */
 	struct tracing traced;
 	bool stop_seen; /* a tracer let it go on although its process is stopped; in nstopped */

@@ -37,7 +37,7 @@ static void call(struct task *t)
 	if (traced)
 		trace_enter(t, nr, a);
 	result = row ? row->fn(t, a) : absent(k, nr);
-	/* rt_sigreturn and a successful execve have put whole new registers in place */
+	/* rt_sigreturn has put whole new registers in place */
 	if (t->regs_replaced)
 		t->regs_replaced = false;
 	else
