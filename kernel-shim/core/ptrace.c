@@ -37,6 +37,7 @@ void ptrace_unlink(struct task *t)
 	tr->options = 0;
 	tr->seized = tr->listening = tr->trapping = false;
 	tr->trap = tr->work = 0;
+	ptrace_debug_clear(t);
 	sigstop_leave_tracer(t);
 	if (!tr->stopped)
 		return;

@@ -17,6 +17,7 @@
 #define PTRACE_WORK_CALL    1u /* stops at entry and exit */
 #define PTRACE_WORK_STEP    2u
 #define PTRACE_WORK_EMULATE 4u /* stops at entry, and the call is not made */
+#define PTRACE_WORK_WATCH   8u /* debug registers: steps that nobody is told of */
 
 /* -- ptrace.c: who traces whom -- */
 long ptrace_traceme(struct task *t);
@@ -43,10 +44,19 @@ void ptrace_continued(struct task *t);		   /* SIGCONT was sent */
 /* False: the call is not to be made. */
 bool ptrace_call_enter(struct task *t);
 void ptrace_call_exit(struct task *t);
+void ptrace_force_step(struct task *t);
 void ptrace_unforce_step(struct task *t);
 /* Lets t, which is stopped, go on: with a signal or 0, and PTRACE_WORK_*. */
 void ptrace_resume(struct task *t, s32 signo, u8 work);
 void ptrace_interrupt(struct task *t);
+
+/* -- ptrace_debug.c: debug registers, made of single steps -- */
+u64 ptrace_debug_get(const struct task *t, u32 n);
+int ptrace_debug_set(struct task *t, u32 n, u64 v); /* -EIO: no such; -EINVAL: cannot be had */
+bool ptrace_debug_begin(struct task *t);	    /* t goes on. True: something is watched for */
+/* t, which is watched, has made a step. False: the step is to be told of, too. */
+bool ptrace_debug_trap(struct task *t);
+void ptrace_debug_clear(struct task *t);
 
 /* -- ptrace_wait.c: what the tracer's wait sees -- */
 struct wait_query;

@@ -26,7 +26,7 @@ void ptrace_unforce_step(struct task *t)
 
 /* A program may step itself: its flag stays; so does one that the next instruction loads
  * (is_setting_trap_flag, arch/x86/kernel/step.c). */
-static void force_step(struct task *t)
+void ptrace_force_step(struct task *t)
 {
 	u8 op = 0;
 
@@ -92,6 +92,7 @@ void ptrace_exec_event(struct task *t, s32 old_tid)
 {
 	struct sig_info si;
 
+	ptrace_debug_clear(t);
 	ptrace_event(t, PTRACE_EVENT_EXEC, (u32)old_tid);
 	if (t->traced.seized || t->traced.options >> PTRACE_EVENT_EXEC & 1)
 		return;
@@ -195,19 +196,25 @@ bool ptrace_call_enter(struct task *t)
 	return !t->group_exiting && !(work & PTRACE_WORK_EMULATE);
 }
 
-void ptrace_call_exit(struct task *t)
+static void step_over_call(struct task *t)
 {
 	struct sig_info si;
 
-	if (t->traced.work & PTRACE_WORK_EMULATE)
-		return;
-	if (t->traced.work & PTRACE_WORK_CALL) {
-		call_stop(t, PTRACE_EVENTMSG_SYSCALL_EXIT);
-		return;
-	}
 	signal_simple(&si, SIGTRAP, TRAP_BRKPT);
 	si.fault.addr = t->regs.rip;
 	signal_force(t, &si);
+}
+
+void ptrace_call_exit(struct task *t)
+{
+	if (t->traced.work & PTRACE_WORK_EMULATE)
+		return;
+	if (t->traced.work & PTRACE_WORK_WATCH)
+		ptrace_force_step(t); /* rt_sigreturn has loaded other flags */
+	if (t->traced.work & PTRACE_WORK_CALL)
+		call_stop(t, PTRACE_EVENTMSG_SYSCALL_EXIT);
+	else if (t->traced.work & PTRACE_WORK_STEP)
+		step_over_call(t);
 }
 
 /* -- by the tracer -- */
@@ -215,9 +222,11 @@ void ptrace_call_exit(struct task *t)
 void ptrace_resume(struct task *t, s32 signo, u8 work)
 {
 	t->traced.code = signo;
+	if (ptrace_debug_begin(t))
+		work |= PTRACE_WORK_WATCH;
 	t->traced.work = work;
-	if (work & PTRACE_WORK_STEP)
-		force_step(t);
+	if (work & (PTRACE_WORK_STEP | PTRACE_WORK_WATCH))
+		ptrace_force_step(t);
 	t->traced.stopped = false;
 	sched_make_runnable(t);
 }

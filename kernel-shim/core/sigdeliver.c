@@ -98,6 +98,8 @@ static void run_handler(struct task *t, const struct sig_action *act, const stru
 	signal_set_blocked(t, blocked);
 	if (stepping)
 		ptrace_notify(t, SIGTRAP, 0); /* the step ends at the handler (signal_delivered) */
+	else if (t->traced.work & PTRACE_WORK_WATCH)
+		ptrace_force_step(t);
 }
 
 /* Acts on one signal that was taken. */

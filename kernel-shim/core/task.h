@@ -136,6 +136,8 @@ struct tracing {
 	s32 code;	  /* for wait, until it is taken; then the signal to go on with */
 	u64 message;	  /* PTRACE_GETEVENTMSG */
 	struct sig_info *info; /* of this stop, or NULL */
+	u64 debug[8];	       /* debug registers; the status as what differs from a reset's */
+	u64 watched[4];	       /* what was at the addresses when it was last looked at */
 };
 
 /* How to go on after a signal interrupted a call that counts down (nanosleep, futex, poll). */
@@ -238,12 +240,13 @@ struct process {
 	struct process *parent;
 	s32 parent_tid; /* the thread of it that made this one */
 	struct list children, sibling;
-	struct list tracees;	  /* tasks that a thread of this one traces */
-	struct list dead_tracees; /* struct dead_tracee (ptrace_wait.c), until they are waited for */
+	struct list tracees; /* tasks that a thread of this one traces */
+	struct list
+		dead_tracees; /* struct dead_tracee (ptrace_wait.c), until they are waited for */
 	struct dead_tracee *dead_traced; /* of its leader: the tracer is told of the end first */
-	struct waitq wait_children; /* wait4 sleeps here; woken when a child changes state */
-	struct waitq exit_wait;	    /* pidfd, threads waiting for the group */
-	struct waitq signal_wait;   /* signalfd: woken when a signal is queued */
+	struct waitq wait_children;	 /* wait4 sleeps here; woken when a child changes state */
+	struct waitq exit_wait;		 /* pidfd, threads waiting for the group */
+	struct waitq signal_wait;	 /* signalfd: woken when a signal is queued */
 	struct sighand *sighand;
 	struct sig_pending pending; /* shared by the threads */
 	s32 exit_signal;	    /* to the parent; SIGCHLD for fork */

@@ -18,9 +18,10 @@
 #define OPTIONS                                                                                    \
 	(0xffu | PTRACE_O_EXITKILL) /* all but PTRACE_O_SUSPEND_SECCOMP, for there are no filters  \
 				     */
-#define USER_SIZE     912u	    /* struct user */
-#define USER_DEBUGREG 848u
-#define SIGINFO_SIZE  128u
+#define USER_SIZE	  928u	    /* struct user */
+#define USER_DEBUGREG	  848u
+#define USER_DEBUGREG_END (USER_DEBUGREG + 64)
+#define SIGINFO_SIZE	  128u
 
 /* -- words -- */
 
@@ -39,21 +40,32 @@ static long poke(struct task *t, u64 addr, u64 data)
 											  : -EIO;
 }
 
-/* A word of struct user. Besides the registers it has nothing but debug registers. */
-static long user_word(struct task *t, u64 addr, u64 data, bool set)
+/* A word of struct user, of which only the registers are there. */
+static long user_get(struct task *t, u64 addr, u64 data)
 {
 	u64 v = 0;
 
+	if (addr < USER_REGS_WORDS * 8)
+		v = ptrace_reg_get(t, (u32)(addr / 8));
+	else if (addr >= USER_DEBUGREG && addr < USER_DEBUGREG_END)
+		v = ptrace_debug_get(t, (u32)(addr - USER_DEBUGREG) / 8);
+	return put_user_u64(data, v);
+}
+
+static long user_set(struct task *t, u64 addr, u64 v)
+{
+	if (addr < USER_REGS_WORDS * 8)
+		return ptrace_reg_set(t, (u32)(addr / 8), v);
+	if (addr >= USER_DEBUGREG && addr < USER_DEBUGREG_END)
+		return ptrace_debug_set(t, (u32)(addr - USER_DEBUGREG) / 8, v);
+	return -EIO;
+}
+
+static long user_word(struct task *t, u64 addr, u64 data, bool set)
+{
 	if ((addr & 7) || addr >= USER_SIZE)
 		return -EIO;
-	if (addr < USER_REGS_WORDS * 8) {
-		if (set)
-			return ptrace_reg_set(t, (u32)(addr / 8), data);
-		v = ptrace_reg_get(t, (u32)(addr / 8));
-	} else if (set) {
-		return addr >= USER_DEBUGREG && !data ? 0 : -EIO;
-	}
-	return put_user_u64(data, v);
+	return set ? user_set(t, addr, data) : user_get(t, addr, data);
 }
 
 /* -- register sets -- */

@@ -28,7 +28,8 @@ static int to_call(pid_t pid, long nr)
 	for (;;) {
 		MUST(trace(PTRACE_SYSCALL, pid, NULL, NULL) == 0);
 		MUST(waitpid(pid, &status, __WALL) == pid);
-		if (!WIFSTOPPED(status) || ((long)REG(pid, orig_rax) == nr && (long)REG(pid, rax) == -ENOSYS))
+		if (!WIFSTOPPED(status) ||
+			((long)REG(pid, orig_rax) == nr && (long)REG(pid, rax) == -ENOSYS))
 			return status;
 	}
 }

@@ -12,7 +12,8 @@ static void make_pages(void)
 
 	MUST(ftruncate(fd, 8192) == 0 && pwrite(fd, "file contents", 13, 0) == 13);
 	none = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	readonly_page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	readonly_page =
+		mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	shared_readonly = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
 	file_private = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
 	writable = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -116,13 +117,15 @@ static void a_breakpoint_in_text(void)
 	V((int)REG(pid, rdi));
 	T(first_byte() == before); /* here nothing has changed */
 	R(trace(PTRACE_POKETEXT, pid, NR(text), NR(word)));
-	MUST(trace(PTRACE_POKEUSER, pid, NR(offsetof(struct user_regs_struct, rip)), NR(text)) == 0);
+	MUST(trace(PTRACE_POKEUSER, pid, NR(offsetof(struct user_regs_struct, rip)), NR(text)) ==
+		0);
 	step_on("over it", PTRACE_SINGLESTEP, pid, 0);
 	R(trace(PTRACE_POKETEXT, pid, NR(text), NR((word & ~0xfful) | 0xcc)));
 	step_on("again", PTRACE_CONT, pid, 0);
 	V((int)REG(pid, rdi));
 	R(trace(PTRACE_POKETEXT, pid, NR(text), NR(word)));
-	MUST(trace(PTRACE_POKEUSER, pid, NR(offsetof(struct user_regs_struct, rip)), NR(text)) == 0);
+	MUST(trace(PTRACE_POKEUSER, pid, NR(offsetof(struct user_regs_struct, rip)), NR(text)) ==
+		0);
 	step_on("end", PTRACE_CONT, pid, 0);
 	T(target(1) == 2);
 }
@@ -180,7 +183,8 @@ static void vectors_are_stopped_by_protection(void)
 	char b[64] = "";
 	pid_t pid = sleeper();
 	struct iovec local = {b, sizeof(b)};
-	struct iovec hole = {readonly_page + 4090, 20}, hidden = {none, 4}, constant = {readonly_page, 8};
+	struct iovec hole = {readonly_page + 4090, 20}, hidden = {none, 4},
+		     constant = {readonly_page, 8};
 	struct iovec two[2] = {{writable, 8}, {none, 4}};
 
 	R(VM(process_vm_readv, pid, &local, 1, &hole, 1));
@@ -280,7 +284,8 @@ static void a_breakpoint_in_a_hot_call(void)
 	step_on("breakpoint", PTRACE_CONT, pid, 0);
 	T(REG(pid, rip) == text + 1);
 	MUST(trace(PTRACE_POKETEXT, pid, NR(text), NR(word)) == 0);
-	MUST(trace(PTRACE_POKEUSER, pid, NR(offsetof(struct user_regs_struct, rip)), NR(text)) == 0);
+	MUST(trace(PTRACE_POKEUSER, pid, NR(offsetof(struct user_regs_struct, rip)), NR(text)) ==
+		0);
 	step_on("end", PTRACE_CONT, pid, 0);
 }
 

@@ -11,18 +11,19 @@ static void known_registers(void)
 	unsigned long rbx, r12, r13, r14, r15;
 	unsigned long vector[2] = {0x1111222233334444, 0x5555666677778888}, after[2];
 
-	__asm__ volatile("movups %5, %%xmm7\n\t"
-			 "mov $0x1001, %%rbx\n\tmov $0x1012, %%r12\n\tmov $0x1013, %%r13\n\t"
-			 "mov $0x1014, %%r14\n\tmov $0x1015, %%r15\n\t"
-			 "mov $0x2001, %%rax\n\tmov $0x2002, %%rcx\n\tmov $0x2003, %%rdx\n\t"
-			 "mov $0x2004, %%rsi\n\tmov $0x2005, %%rdi\n\tmov $0x2008, %%r8\n\t"
-			 "mov $0x2009, %%r9\n\tmov $0x200a, %%r10\n\tmov $0x200b, %%r11\n\t"
-			 "std\n\tstc\n\tint3\n\tcld\n\tmovups %%xmm7, %6\n\t"
-			 "mov %%rbx, %0\n\tmov %%r12, %1\n\tmov %%r13, %2\n\tmov %%r14, %3\n\tmov %%r15, %4"
-			 : "=m"(rbx), "=m"(r12), "=m"(r13), "=m"(r14), "=m"(r15)
-			 : "m"(vector), "m"(after)
-			 : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
-			 "r13", "r14", "r15", "xmm7", "memory", "cc");
+	__asm__ volatile(
+		"movups %5, %%xmm7\n\t"
+		"mov $0x1001, %%rbx\n\tmov $0x1012, %%r12\n\tmov $0x1013, %%r13\n\t"
+		"mov $0x1014, %%r14\n\tmov $0x1015, %%r15\n\t"
+		"mov $0x2001, %%rax\n\tmov $0x2002, %%rcx\n\tmov $0x2003, %%rdx\n\t"
+		"mov $0x2004, %%rsi\n\tmov $0x2005, %%rdi\n\tmov $0x2008, %%r8\n\t"
+		"mov $0x2009, %%r9\n\tmov $0x200a, %%r10\n\tmov $0x200b, %%r11\n\t"
+		"cmp %%r12, %%r12\n\tstd\n\tstc\n\tint3\n\tcld\n\tmovups %%xmm7, %6\n\t"
+		"mov %%rbx, %0\n\tmov %%r12, %1\n\tmov %%r13, %2\n\tmov %%r14, %3\n\tmov %%r15, %4"
+		: "=m"(rbx), "=m"(r12), "=m"(r13), "=m"(r14), "=m"(r15)
+		: "m"(vector), "m"(after)
+		: "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+		"r14", "r15", "xmm7", "memory", "cc");
 	say("child: rbx %#lx r12 %#lx r13 %#lx r14 %#lx r15 %#lx", rbx, r12, r13, r14, r15);
 	say("child: vector %#lx %#lx", after[0], after[1]);
 }
@@ -43,7 +44,8 @@ static void show(const struct user_regs_struct *r)
 	say("r8 %#llx r9 %#llx r10 %#llx r11 %#llx r12 %#llx r15 %#llx", r->r8, r->r9, r->r10,
 		r->r11, r->r12, r->r15);
 	say("orig_rax %lld flags %#llx cs %#llx ss %#llx ds %#llx es %#llx fs %#llx gs %#llx",
-		(long long)r->orig_rax, r->eflags & 0xffff, r->cs, r->ss, r->ds, r->es, r->fs, r->gs);
+		(long long)r->orig_rax, r->eflags & 0xffff, r->cs, r->ss, r->ds, r->es, r->fs,
+		r->gs);
 	say("gs base %#llx, fs base %s", r->gs_base, r->fs_base ? "set" : "0");
 }
 

@@ -28,7 +28,8 @@ static void steps(pid_t pid, long (*start)(long, long, long), int max)
 			break;
 		unsigned long off = REG(pid, rip) - (unsigned long)(uintptr_t)start;
 		at += (size_t)sprintf(text + at, off < 256 ? " %d" : " elsewhere", (int)off);
-		at += (size_t)sprintf(text + at, si.si_code == TRAP_TRACE ? "" : "(code %d)", si.si_code);
+		at += (size_t)sprintf(
+			text + at, si.si_code == TRAP_TRACE ? "" : "(code %d)", si.si_code);
 		codes += (REG(pid, eflags) & 0x100) != 0;
 	}
 	say("steps:%s", text);
@@ -37,10 +38,12 @@ static void steps(pid_t pid, long (*start)(long, long, long), int max)
 	step_on("end", PTRACE_CONT, pid, 0);
 }
 
-CODE(plain, "lea 5(%rdi), %rax\n\timul $7, %rax, %rax\n\tmov $3, %ecx\n1:\tdec %ecx\n\tjnz 1b\n\tpause");
+CODE(plain, "lea 5(%rdi), %rax\n\timul $7, %rax, %rax\n\tmov $3, %ecx\n1:\tdec %ecx\n\tjnz "
+	    "1b\n\tpause");
 CODE(string_move, "mov %rdx, %rcx\n\trep movsb\n\tmov %rcx, %rax");
 CODE(a_call, "mov $39, %eax\n\tsyscall\n\tnop\n\tmov %rdi, %rax");
-CODE(flags, "pushf\n\tpop %rax\n\tpush %rax\n\tpopf\n\tnop\n\tpushf\n\torq $0x100, (%rsp)\n\tpopf\n\tnop\n\t"
+CODE(flags, "pushf\n\tpop %rax\n\tpush %rax\n\tpopf\n\tnop\n\tpushf\n\torq $0x100, "
+	    "(%rsp)\n\tpopf\n\tnop\n\t"
 	    "pushf\n\tandq $~0x100, (%rsp)\n\tpopf\n\tnop");
 CODE(fault, "nop\n\tmovb $1, (%rdi)\n\tnop");
 

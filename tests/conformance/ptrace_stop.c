@@ -74,7 +74,9 @@ static void on_info(int signal, siginfo_t *si, void *context)
 {
 	(void)signal, (void)context;
 	say("handler: code %d value %d, from %s", si->si_code, si->si_value.sival_int,
-		si->si_pid == getppid() ? "my parent" : si->si_pid == getpid() ? "myself" : "another");
+		si->si_pid == getppid()	 ? "my parent"
+		: si->si_pid == getpid() ? "myself"
+					 : "another");
 }
 
 static void raise_with_info(void)

@@ -66,8 +66,8 @@ void kill_child(pid_t pid)
 
 static const char *event_name(int event)
 {
-	static const char *const names[] = {"", " fork", " vfork", " clone", " exec", " vfork-done",
-		" exit", " seccomp"};
+	static const char *const names[] = {
+		"", " fork", " vfork", " clone", " exec", " vfork-done", " exit", " seccomp"};
 
 	if (event == PTRACE_EVENT_STOP)
 		return " event-stop";
@@ -160,5 +160,7 @@ void say_proc(const char *label, pid_t pid)
 		}
 	}
 	say("%s: state %c, tracer %s", label, state,
-		tracer == getpid() ? "is me" : tracer ? "is another" : "none");
+		tracer == getpid() ? "is me"
+		: tracer	   ? "is another"
+				   : "none");
 }
