@@ -56,8 +56,7 @@ static void forget_seen(struct task *t)
 
 static void sigstop_forget_seen(struct process *p)
 {
-	list_for_each(pos, &p->threads)
-		forget_seen(list_entry(pos, struct task, thread_link));
+	list_for_each(pos, &p->threads) forget_seen(list_entry(pos, struct task, thread_link));
 }
 
 void sigstop_leave_tracer(struct task *t)
@@ -106,8 +105,7 @@ void sigstop_continue(struct process *p)
 {
 	bool was_stopped = p->stopped;
 
-	list_for_each(pos, &p->threads)
-		ptrace_continued(list_entry(pos, struct task, thread_link));
+	list_for_each(pos, &p->threads) ptrace_continued(list_entry(pos, struct task, thread_link));
 	if (!p->stop_pending)
 		return;
 	p->stop_pending = p->stopped = false;

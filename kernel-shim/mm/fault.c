@@ -412,7 +412,8 @@ int mm_fault_force(struct mm *mm, u64 va, bool write)
 
 	if (!v || (v->vmflags & VMA_SPECIAL))
 		return -EFAULT;
-	if (write && !(v->prot & PROT_WRITE) && ((v->flags & MAP_SHARED) || !(v->maxprot & PROT_WRITE)))
+	if (write && !(v->prot & PROT_WRITE) &&
+		((v->flags & MAP_SHARED) || !(v->maxprot & PROT_WRITE)))
 		return -EFAULT;
 	return fault_in(mm, v, round_down(va, PAGE_SIZE), write, true);
 }

@@ -65,8 +65,14 @@ $(foreach v,$(HELLO_VARIANTS),$(eval $(call conf_variant,$v)))
 $(filter $(CONF_OUT)/dynamic/sock_%,$(CONF_BINARIES)): $(CONF_OUT)/dynamic/sockets.o
 $(filter $(CONF_OUT)/dynamic/ptrace_%,$(CONF_BINARIES)): $(CONF_OUT)/dynamic/tracing.o
 
+# For debuggers: as written, with all that they want to know.
+DEBUGGED_BINARIES := $(addprefix $(CONF_OUT)/debugged/,plain threads)
+$(DEBUGGED_BINARIES): $(CONF_OUT)/debugged/%: tests/programs/debugged/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -g -O0 $(WARN) -pthread -o $@ $<
+
 .PHONY: conformance-programs
-conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES)
+conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES) $(DEBUGGED_BINARIES)
 
 .SECONDARY: $(CONF_BINARIES:=.o) $(CONF_OUT)/dynamic/sockets.o $(CONF_OUT)/dynamic/tracing.o $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.o)
 -include $(CONF_BINARIES:=.d) $(HELLO_BINARIES:=.d) $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.d)
