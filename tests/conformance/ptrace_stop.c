@@ -335,18 +335,17 @@ static void ignoring_sigchld(void)
 static void a_tracer_that_is_not_the_parent(void)
 {
 	pid_t pid = idle_child(NULL);
-	int up[2], status;
+	int up[2], down[2], status;
 	char c;
 
-	MUST(pipe(up) == 0);
+	MUST(pipe(up) == 0 && pipe(down) == 0);
 	pid_t tracer = fork();
 	if (tracer == 0) {
 		R(trace(PTRACE_ATTACH, pid, NULL, NULL));
 		next_stop("attached", pid);
-		MUST(write(up[1], "a", 1) == 1);
+		MUST(write(up[1], "a", 1) == 1 && read(down[0], &c, 1) == 1);
 		step_on("a signal", PTRACE_CONT, pid, 0);
 		step_on("its end", PTRACE_CONT, pid, SIGTERM);
-		R(waitpid(pid, &status, __WALL));
 		_exit(0);
 	}
 	MUST(read(up[0], &c, 1) == 1);
@@ -354,6 +353,7 @@ static void a_tracer_that_is_not_the_parent(void)
 	R(trace(PTRACE_CONT, pid, NULL, NULL));
 	R(waitpid(pid, &status, WNOHANG | WUNTRACED));
 	R(kill(pid, SIGTERM));
+	MUST(write(down[1], "g", 1) == 1);
 	reap("parent", pid);
 	reap("tracer", tracer);
 }

@@ -33,6 +33,34 @@ pid_t traced_child(void (*fn)(void))
 	return pid;
 }
 
+static bool read_proc(pid_t pid, char *state, int *tracer)
+{
+	char path[64], line[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	FILE *f = fopen(path, "r");
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		sscanf(line, "State: %c", state);
+		sscanf(line, "TracerPid: %d", tracer);
+	}
+	fclose(f);
+	return true;
+}
+
+/* Until it sleeps. */
+static void wait_for_sleep(pid_t pid)
+{
+	char state = 'R';
+	int tracer;
+
+	for (int i = 0; i < 1000 && state != 'S'; i++) {
+		MUST(read_proc(pid, &state, &tracer));
+		sleep_ms(1);
+	}
+}
+
 pid_t idle_child(void (*ready)(void))
 {
 	int fds[2];
@@ -52,6 +80,7 @@ pid_t idle_child(void (*ready)(void))
 	MUST(read(fds[0], &c, 1) == 1);
 	close(fds[0]);
 	close(fds[1]);
+	wait_for_sleep(pid);
 	return pid;
 }
 
@@ -127,22 +156,6 @@ void say_siginfo(const char *label, pid_t pid)
 	}
 	say("%s: siginfo %s code %#x errno %d", label, signal_name(si.si_signo), si.si_code,
 		si.si_errno);
-}
-
-static bool read_proc(pid_t pid, char *state, int *tracer)
-{
-	char path[64], line[256];
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	FILE *f = fopen(path, "r");
-	if (!f)
-		return false;
-	while (fgets(line, sizeof(line), f)) {
-		sscanf(line, "State: %c", state);
-		sscanf(line, "TracerPid: %d", tracer);
-	}
-	fclose(f);
-	return true;
 }
 
 /* One that is on its way to sleep or to stop is waited for. */
