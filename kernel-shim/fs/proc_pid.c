@@ -6,6 +6,8 @@
 #include "fs/proc_internal.h"
 #include "mm/mm.h"
 
+typedef unsigned long long ull;
+
 /* -- memory of the process -- */
 
 /* Copies [from, to) of mm. What is not mapped ends the text. */
@@ -226,6 +228,26 @@ static int show_wchan(struct seqbuf *s, const struct pseudo_node *n)
 	return 0;
 }
 
+/* Blocked: in a call, or for another reason. */
+static int show_syscall(struct seqbuf *s, const struct pseudo_node *n)
+{
+	const struct task *t = proc_task(n);
+	const struct user_regs *r;
+
+	if (!t)
+		return -ESRCH;
+	r = &t->regs;
+	if (t == current || t->state == TASK_RUNNABLE)
+		seq_puts(s, "running\n");
+	else if (!t->in_syscall)
+		seq_printf(s, "-1 0x%llx 0x%llx\n", (ull)r->rsp, (ull)r->rip);
+	else
+		seq_printf(s, "%lld 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
+			(long long)r->orig_rax, (ull)r->rdi, (ull)r->rsi, (ull)r->rdx, (ull)r->r10,
+			(ull)r->r8, (ull)r->r9, (ull)r->rsp, (ull)r->rip);
+	return 0;
+}
+
 static int show_loginuid(struct seqbuf *s, const struct pseudo_node *n)
 {
 	seq_puts(s, "4294967295"); /* never logged in; no newline either */
@@ -382,6 +404,7 @@ static const struct pseudo_def entries[] = {
 	PROC_FILE("statm", 0444, proc_show_statm),
 	PROC_FILE("status", 0444, proc_show_status),
 	PROC_TEXT("uid_map", 0644, IDENTITY_MAP),
+	PRIVATE_FILE("syscall", 0400, show_syscall),
 	PROC_FILE("wchan", 0444, show_wchan),
 	PROC_END,
 };

@@ -217,6 +217,36 @@ static void attach_to_a_call_that_goes_on(void)
 	say_status("end", status);
 }
 
+static void show_call(const char *label, pid_t pid)
+{
+	char path[64], text[256] = "", *rest = text;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	int fd = open_file(path, O_RDONLY);
+	MUST(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	long nr = strtol(text, &rest, 10);
+	int words = 0;
+	for (char *p = rest; *p; p++)
+		words += *p == ' ';
+	say("%s: call %ld, %d words more", label, nr, words);
+}
+
+static void the_call_that_it_waits_in(void)
+{
+	pid_t pid = idle_child(NULL);
+
+	show_call("waits", pid);
+	MUST(trace(PTRACE_ATTACH, pid, NULL, NULL) == 0);
+	next_stop("attached", pid);
+	show_call("attached", pid);
+	kill_child(pid);
+	pid = traced_child(crash);
+	step_on("fault", PTRACE_CONT, pid, 0);
+	show_call("at a fault", pid);
+	kill_child(pid);
+}
+
 static void attach_to_a_stopped_process(void)
 {
 	pid_t pid = idle_child(NULL);
@@ -463,8 +493,9 @@ const struct behaviour behaviours[] = {BEHAVIOUR(traceme_stops_at_signals),
 	BEHAVIOUR(blocked_signals_come_when_they_are_unblocked), BEHAVIOUR(a_fault_is_a_signal),
 	BEHAVIOUR(kill_is_not_asked_about), BEHAVIOUR(attach_and_detach),
 	BEHAVIOUR(attach_to_a_call_that_goes_on), BEHAVIOUR(attach_to_a_stopped_process),
-	BEHAVIOUR(group_stop_without_seize), BEHAVIOUR(continue_is_a_signal_too),
-	BEHAVIOUR(wait_options), BEHAVIOUR(the_tracer_gets_sigchld), BEHAVIOUR(ignoring_sigchld),
+	BEHAVIOUR(the_call_that_it_waits_in), BEHAVIOUR(group_stop_without_seize),
+	BEHAVIOUR(continue_is_a_signal_too), BEHAVIOUR(wait_options),
+	BEHAVIOUR(the_tracer_gets_sigchld), BEHAVIOUR(ignoring_sigchld),
 	BEHAVIOUR(a_tracer_that_is_not_the_parent), BEHAVIOUR(a_tracer_that_exits),
 	BEHAVIOUR(a_traced_parent_waits_for_its_own), BEHAVIOUR(mask_of_a_stopped_process),
 	BEHAVIOUR(peek_at_queued_signals), {0}};
