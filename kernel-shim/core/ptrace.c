@@ -16,7 +16,8 @@ bool ptrace_may_access(const struct task *by, const struct task *t)
 {
 	if (by->proc == t->proc || cred_has(&by->cred, CAP_SYS_PTRACE))
 		return true;
-	return t->proc->dumpable == 1 && cred_same_user(&by->cred, &t->cred, CAP_SYS_PTRACE);
+	return t->proc->dumpable == 1 && cred_same_user(&by->cred, &t->cred, CAP_SYS_PTRACE) &&
+	       !(t->cred.cap_permitted & ~by->cred.cap_permitted);
 }
 
 static void link(struct task *t, struct task *tracer, u32 options, bool seized)
