@@ -7,6 +7,7 @@
 #include <linux/stat.h>
 
 #include "core/exec_internal.h"
+#include "core/ptrace.h"
 #include "core/random.h"
 #include "mm/mm_internal.h"
 
@@ -199,6 +200,7 @@ static void exec_commit(struct exec *x)
 	struct task *t = x->t;
 	struct process *p = t->proc;
 	struct mm *old = t->mm;
+	u64 rax = t->regs.rax;
 
 	if (old) {
 		task_mm_release(t);
@@ -221,13 +223,14 @@ static void exec_commit(struct exec *x)
 	t->fs_base = t->gs_base = 0;
 	plat_fpu_init(t);
 	plat_fpu_load(t);
-	memset(&t->regs, 0, sizeof(t->regs));
+	/* a tracer sees the call, which has no result yet */
+	memset(&t->regs, 0, offsetof(struct user_regs, orig_rax));
+	t->regs.rax = rax;
 	t->regs.rip = x->entry;
 	t->regs.rsp = x->sp;
 	t->regs.rflags = 0x202;
 	t->regs.cs = USER_CS;
 	t->regs.ss = USER_SS;
-	t->regs_replaced = old != NULL; /* the first program is not the result of a call */
 }
 
 static void free_strings(char **v)
@@ -277,6 +280,7 @@ long exec_run(struct task *t, struct file *file, const char *path, bool inaccess
 {
 	struct exec *x = kzalloc(sizeof(*x));
 	bool first = !t->mm;
+	s32 old_tid = t->tid;
 	bool too_late = false;
 	long r = -ENOMEM;
 
@@ -310,6 +314,8 @@ long exec_run(struct task *t, struct file *file, const char *path, bool inaccess
 	kfree(x);
 	if (r && too_late)
 		process_exit(SIGSEGV_STATUS);
+	if (!r && t->traced.tracer)
+		ptrace_exec_event(t, old_tid);
 	return r;
 }
 

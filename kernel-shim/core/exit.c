@@ -9,6 +9,7 @@
 #include <asm/signal.h>
 
 #include "core/siginfo.h"
+#include "core/ptrace.h"
 #include "core/task_internal.h"
 #include "core/timers.h"
 #include "fs/vfs.h"
@@ -98,6 +99,7 @@ int process_kill_other_threads(struct task *t)
 	waitq_remove(&we);
 	if (t->group_exiting)
 		return -EAGAIN;
+	ptrace_leader_replaced(p);
 	t->tid = p->pid;
 	p->leader = t;
 	return 0;
@@ -193,12 +195,21 @@ static void process_finish(struct process *p, struct task *last)
 	process_notify_exit(p);
 }
 
+s32 task_exit_status(const struct task *t, s32 code)
+{
+	if (t->proc->group_exit)
+		return t->proc->exit_status;
+	return t->group_exiting ? SIGKILL : (code & 0xff) << 8;
+}
+
 void task_exit(s32 code)
 {
 	struct task *t = current;
 	struct process *p = t->proc;
 	u64 utime, stime;
 
+	if (t->traced.tracer)
+		ptrace_exit_event(t, code);
 	t->exiting = true;
 	/* without a group exit the leader's code is the process's (wait_task_zombie, kernel/exit.c)
 	 */
@@ -212,6 +223,7 @@ void task_exit(s32 code)
 	p->dead_utime_ns += utime;
 	p->dead_stime_ns += stime;
 	sigpending_flush(&t->pending);
+	ptrace_task_ends(t, code);
 	list_del(&t->thread_link);
 	list_del(&t->all_link);
 	if (t == p->leader)

@@ -5,7 +5,7 @@
 #include <asm/signal.h>
 #include <asm-generic/siginfo.h>
 
-#include "core/task.h"
+#include "core/ptrace.h"
 #include "mm/mm.h"
 #include "sys/sys.h"
 
@@ -110,6 +110,8 @@ static void fault(struct task *t)
 		fault_signal(t, SIGFPE, FPE_INTDIV, t->regs.rip);
 		break;
 	case VEC_DB:
+		if ((t->traced.work & PTRACE_WORK_WATCH) && ptrace_debug_trap(t))
+			break;
 		fault_signal(t, SIGTRAP, t->trap.error ? TRAP_BRKPT : TRAP_TRACE, t->regs.rip);
 		break;
 	case VEC_BP:

@@ -67,6 +67,8 @@ struct process *process_new(const struct process *like)
 	list_init(&p->all_link);
 	list_init(&p->children);
 	list_init(&p->sibling);
+	list_init(&p->tracees);
+	list_init(&p->dead_tracees);
 	list_init(&p->posix_timers);
 	waitq_init(&p->wait_children);
 	waitq_init(&p->exit_wait);
@@ -151,6 +153,16 @@ struct task *process_task(struct process *p)
 s32 process_ppid(const struct process *p)
 {
 	return p->parent ? p->parent->pid : PID_PHANTOM;
+}
+
+struct task *process_parent_thread(const struct process *p)
+{
+	struct task *t;
+
+	if (!p->parent)
+		return NULL;
+	t = task_find(p->parent_tid);
+	return t && t->proc == p->parent ? t : process_task(p->parent);
 }
 
 u32 process_count_uid(u32 uid)
@@ -298,7 +310,8 @@ void process_reparent_children(struct process *p)
 			list_add_tail(&heir->children, &child->sibling);
 		child->exit_signal = SIGCHLD;
 		if (child->zombie) {
-			process_notify_exit(child);
+			if (!child->dead_traced)
+				process_notify_exit(child);
 			continue;
 		}
 		send_pdeath(child);

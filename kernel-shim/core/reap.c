@@ -6,10 +6,11 @@
 #include <linux/wait.h>
 
 #include "core/siginfo.h"
+#include "core/ptrace.h"
 #include "core/reap.h"
 #include "core/task_internal.h"
 
-static s32 cld_code(s32 status, s32 *value)
+s32 wait_cld_code(s32 status, s32 *value)
 {
 	if (status & 0x7f) {
 		*value = status & 0x7f;
@@ -21,6 +22,7 @@ static s32 cld_code(s32 status, s32 *value)
 
 void process_reap(struct process *p)
 {
+	ptrace_leader_replaced(p);
 	kern->ntasks--;
 	process_unlink(p);
 }
@@ -47,11 +49,13 @@ void process_notify_exit(struct process *p)
 	struct sig_action *act;
 	struct sig_info si;
 
+	if (ptrace_process_ends(p))
+		return;
 	if (!parent || !parent->sighand) {
 		process_reap(p);
 		return;
 	}
-	code = cld_code(p->exit_status, &status);
+	code = wait_cld_code(p->exit_status, &status);
 	act = &parent->sighand->action[SIGCHLD - 1];
 	if (sig == SIGCHLD && (act->handler == 1 || (act->flags & SA_NOCLDWAIT))) {
 		if (act->handler == 1)
@@ -66,20 +70,30 @@ void process_notify_exit(struct process *p)
 	waitq_wake(&parent->wait_children, 0);
 }
 
+void process_send_stop(struct process *to, const struct sig_info *si)
+{
+	const struct sig_action *act = &to->sighand->action[SIGCHLD - 1];
+
+	if (act->handler != 1 && !(act->flags & SA_NOCLDSTOP))
+		signal_send_process(to, si);
+	waitq_wake(&to->wait_children, 0);
+}
+
+/* Its parent traces it, and hears of stops as its tracer. */
+static bool traced_by_parent(const struct process *p)
+{
+	return p->leader && p->leader->traced.tracer && p->leader->traced.tracer->proc == p->parent;
+}
+
 void process_notify_stop(struct process *p, s32 code)
 {
 	struct process *parent = p->parent;
-	struct sig_action *act;
 	struct sig_info si;
 
-	if (!parent || !parent->sighand)
+	if (!parent || !parent->sighand || (code == CLD_STOPPED && traced_by_parent(p)))
 		return;
-	act = &parent->sighand->action[SIGCHLD - 1];
-	if (act->handler != 1 && !(act->flags & SA_NOCLDSTOP)) {
-		child_info(p, &si, SIGCHLD, code, code == CLD_STOPPED ? p->stop_signo : SIGCONT);
-		signal_send_process(parent, &si);
-	}
-	waitq_wake(&parent->wait_children, 0);
+	child_info(p, &si, SIGCHLD, code, code == CLD_STOPPED ? p->stop_signo : SIGCONT);
+	process_send_stop(parent, &si);
 }
 
 /* -- wait -- */
@@ -88,6 +102,8 @@ static bool wait_eligible(const struct process *child, const struct wait_query *
 {
 	bool clone = child->exit_signal != SIGCHLD;
 
+	if ((q->options & __WNOTHREAD) && process_parent_thread(child) != current)
+		return false;
 	switch (q->which) {
 	case P_PID:
 		if (child->pid != q->id)
@@ -100,7 +116,8 @@ static bool wait_eligible(const struct process *child, const struct wait_query *
 	default:
 		break;
 	}
-	return (q->options & __WALL) || clone == !!(q->options & __WCLONE);
+	return (q->options & __WALL) || clone == !!(q->options & __WCLONE) || child->dead_traced ||
+	       traced_by_parent(child);
 }
 
 static void wait_fill(struct process *child, struct wait_result *r)
@@ -120,7 +137,7 @@ static void wait_zombie(
 {
 	wait_fill(child, r);
 	r->status = child->exit_status;
-	r->code = cld_code(child->exit_status, &r->value);
+	r->code = wait_cld_code(child->exit_status, &r->value);
 	if (q->options & WNOWAIT)
 		return;
 	p->child_utime_ns += r->utime_ns;
@@ -134,10 +151,13 @@ static bool wait_consider(
 	struct process *p, struct process *child, const struct wait_query *q, struct wait_result *r)
 {
 	if (child->zombie) {
+		if (!ptrace_may_reap(p, child))
+			return false;
 		wait_zombie(p, child, q, r);
 		return true;
 	}
-	if ((q->options & WUNTRACED) && child->stopped && child->stop_signal) {
+	if ((q->options & WUNTRACED) && child->stopped && child->stop_signal &&
+		!traced_by_parent(child)) {
 		wait_fill(child, r);
 		r->code = CLD_STOPPED;
 		r->value = child->stop_signal;
@@ -161,7 +181,7 @@ static bool wait_consider(
 /* 1 found, 0 nothing yet, -ECHILD. */
 static int wait_scan(struct process *p, const struct wait_query *q, struct wait_result *r)
 {
-	int ret = -ECHILD;
+	int ret = -ECHILD, traced;
 
 	list_for_each_safe(pos, tmp, &p->children)
 	{
@@ -176,7 +196,8 @@ static int wait_scan(struct process *p, const struct wait_query *q, struct wait_
 		if (wait_consider(p, child, q, r))
 			return 1;
 	}
-	return ret;
+	traced = ptrace_wait_scan(p, q, r);
+	return traced == -ECHILD ? ret : traced;
 }
 
 long process_wait(struct process *p, const struct wait_query *q, struct wait_result *r)

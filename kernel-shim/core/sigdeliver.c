@@ -7,6 +7,7 @@
 #include <asm/unistd.h>
 
 #include "core/siginfo.h"
+#include "core/ptrace.h"
 #include "core/signal.h"
 #include "core/task_internal.h"
 #include "core/timers.h"
@@ -81,9 +82,12 @@ static void run_handler(struct task *t, const struct sig_action *act, const stru
 {
 	sigmask blocked = t->blocked | act->mask;
 
+	bool stepping = t->traced.work & PTRACE_WORK_STEP;
+
 	rseq_interrupted(t);
 	restart_with_handler(t, act);
 	t->restart.fn = NULL;
+	ptrace_unforce_step(t); /* the context that the handler sees is the program's own */
 	if (sigframe_setup(t, act, si)) {
 		frame_failed(t, si->signo);
 		return;
@@ -92,6 +96,10 @@ static void run_handler(struct task *t, const struct sig_action *act, const stru
 	if (!(act->flags & SA_NODEFER))
 		blocked |= sig_bit(si->signo);
 	signal_set_blocked(t, blocked);
+	if (stepping)
+		ptrace_notify(t, SIGTRAP, 0); /* the step ends at the handler (signal_delivered) */
+	else if (t->traced.work & PTRACE_WORK_WATCH)
+		ptrace_force_step(t);
 }
 
 /* Acts on one signal that was taken. */
@@ -128,12 +136,18 @@ static void deliver_pending(struct task *t)
 	for (;;) {
 		if (t->group_exiting)
 			task_exit(0);
-		if (t->proc->stop_pending) {
+		if (t->proc->stop_pending && !t->stop_seen) {
 			sigstop_wait(t);
+			continue;
+		}
+		if (t->traced.trap) {
+			ptrace_trap(t);
 			continue;
 		}
 		if (!signal_dequeue(t, ~t->blocked, &si))
 			break;
+		if (t->traced.tracer && !ptrace_signal(t, &si))
+			continue;
 		/* one handler's frame goes on top of another's: the last entered runs first */
 		act_on(t, &si);
 	}

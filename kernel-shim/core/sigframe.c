@@ -160,8 +160,7 @@ static int fpstate_extent(u64 uaddr, u64 *size, u64 *features)
 	return 0;
 }
 
-/* The image must be one that XRSTOR takes without a fault in our context. */
-static int fpstate_sanitise(u8 *fpu, u64 size, u64 features)
+int fpstate_sanitise(u8 *fpu, u64 size, u64 features)
 {
 	struct xsave_hdr *hdr = (struct xsave_hdr *)(fpu + FXSAVE_SIZE);
 	u32 mxcsr;

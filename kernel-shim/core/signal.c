@@ -6,6 +6,7 @@
 #include <asm/signal.h>
 
 #include "core/siginfo.h"
+#include "core/ptrace.h"
 #include "core/signal.h"
 #include "core/task_internal.h"
 #include "core/timers.h"
@@ -143,7 +144,8 @@ static void notify_thread(struct process *p, struct task *t, s32 signo)
 {
 	if (t ? !wants(t, signo) : !(t = choose_thread(p, signo)))
 		return; /* whoever unblocks it will find it */
-	if (is_fatal(p, signo) && !(t->real_blocked & sig_bit(signo))) {
+	if (is_fatal(p, signo) && !(t->real_blocked & sig_bit(signo)) &&
+		(signo == SIGKILL || !t->traced.tracer)) {
 		process_begin_exit(p, signo); /* at once, so that all threads stop running */
 		return;
 	}
@@ -165,6 +167,8 @@ static bool prepare(struct process *p, struct task *t, s32 signo)
 		t = process_task(p);
 	if ((t->blocked | t->real_blocked) & sig_bit(signo))
 		return true; /* the action may change before it is unblocked */
+	if (t->traced.tracer && signo != SIGKILL)
+		return true; /* a tracer may want to know even so */
 	return !signal_is_ignored(p, signo);
 }
 
@@ -244,7 +248,7 @@ sigmask signal_pending_set(struct task *t)
 
 bool signal_pending(struct task *t)
 {
-	if (t->group_exiting || t->proc->stop_pending)
+	if (t->group_exiting || t->traced.trap || (t->proc->stop_pending && !t->stop_seen))
 		return true;
 	return signal_pending_set(t) & ~t->blocked;
 }

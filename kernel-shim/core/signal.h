@@ -32,6 +32,9 @@ bool signal_is_ignored(struct process *p, s32 signo); /* by its action, blocked 
 int sigframe_setup(struct task *t, const struct sig_action *act, const struct sig_info *si);
 /* rt_sigreturn(2). 0, or -EFAULT: the frame is not one that a program may return through. */
 int sigframe_return(struct task *t);
+/* The image must be one that XRSTOR takes without a fault in our context: size bytes of it are
+ * there, of these components. -EINVAL. */
+int fpstate_sanitise(u8 *fpu, u64 size, u64 features);
 /* sigaltstack(2): rules for a new stack while sp is in use. */
 struct altstack { /* stack_t */
 	u64 sp;

@@ -9,6 +9,7 @@
 #include <asm/signal.h>
 
 #include "core/siginfo.h"
+#include "core/ptrace.h"
 #include "core/signal.h"
 #include "core/task_internal.h"
 
@@ -43,8 +44,29 @@ static void stop_complete(struct process *p)
 	process_notify_stop(p, CLD_STOPPED);
 }
 
+static void forget_seen(struct task *t)
+{
+	if (!t->stop_seen)
+		return;
+	t->stop_seen = false;
+	t->proc->nstopped--;
+	if (t->proc->stop_pending)
+		sched_interrupt(t);
+}
+
+static void sigstop_forget_seen(struct process *p)
+{
+	list_for_each(pos, &p->threads) forget_seen(list_entry(pos, struct task, thread_link));
+}
+
+void sigstop_leave_tracer(struct task *t)
+{
+	forget_seen(t);
+}
+
 void sigstop_begin(struct process *p, s32 signo)
 {
+	sigstop_forget_seen(p); /* who went on stops again */
 	if (p->stop_pending)
 		return;
 	p->stop_pending = true;
@@ -68,24 +90,32 @@ void sigstop_wait(struct task *t)
 			stop_launcher(p->stop_signo);
 	}
 	/* the launcher may have come back already, or a signal from the parent's wake-up */
-	if (p->stop_pending && !t->group_exiting)
+	if (!p->stop_pending || t->group_exiting) {
+		p->nstopped--;
+	} else if (t->traced.tracer) {
+		t->stop_seen = true;
+		ptrace_group_stop(t, p->stop_signo);
+	} else {
 		sched_stop_current();
-	p->nstopped--;
+		p->nstopped--;
+	}
 }
 
 void sigstop_continue(struct process *p)
 {
 	bool was_stopped = p->stopped;
 
+	list_for_each(pos, &p->threads) ptrace_continued(list_entry(pos, struct task, thread_link));
 	if (!p->stop_pending)
 		return;
 	p->stop_pending = p->stopped = false;
 	p->stop_signal = 0;
+	sigstop_forget_seen(p);
 	list_for_each(pos, &p->threads)
 	{
 		struct task *t = list_entry(pos, struct task, thread_link);
 
-		if (t->state == TASK_STOPPED)
+		if (t->state == TASK_STOPPED && !t->traced.stopped)
 			sched_make_runnable(t);
 	}
 	/* a stop that was not complete is reported as a stop, as Linux does (prepare_signal) */

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 
 #include "core/cred.h"
+#include "core/ptrace.h"
 #include "core/signal.h"
 #include "core/task_internal.h"
 #include "core/timers.h"
@@ -51,6 +52,7 @@ static struct task *task_alloc(void)
 	list_init(&t->run_link);
 	list_init(&t->all_link);
 	list_init(&t->thread_link);
+	list_init(&t->traced.link);
 	sigpending_init(&t->pending);
 	ktimer_init(&t->sleep_timer, NULL);
 	t->start_ns = clock_boot_ns();
@@ -307,10 +309,13 @@ struct task *task_clone(u64 flags, s32 *err)
 		bool sibling = flags & CLONE_PARENT;
 
 		process_link(p, tid, sibling ? from->proc->parent : from->proc);
+		p->parent_tid = sibling ? from->proc->parent_tid : from->tid;
 		p->leader = t;
 		cputime_inherit(p);
 	}
 	task_link(t, p ? p : from->proc, tid);
+	if (from->traced.tracer)
+		ptrace_clone(from, t, flags);
 	return t;
 undo_process:
 	process_put(p);

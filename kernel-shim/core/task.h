@@ -118,8 +118,27 @@ struct cred {
 enum task_state {
 	TASK_RUNNABLE,
 	TASK_SLEEPING, /* woken by waitq, timer, signal */
-	TASK_STOPPED,  /* job control */
+	TASK_STOPPED,  /* job control, or for a tracer */
 	TASK_DEAD,     /* off the processor for good; freed by the reaper */
+};
+
+/* Of a task that another one traces (ptrace.h). */
+struct tracing {
+	struct task *tracer; /* NULL: nobody does, and only code, message, debug still count */
+	struct list link;    /* tracer->proc->tracees */
+	u32 options;	     /* PTRACE_O_* */
+	bool seized;
+	bool stopped;	  /* where only the tracer, or SIGKILL, lets it go on */
+	bool listening;	  /* PTRACE_LISTEN: stopped, but the tracer waits for news */
+	bool trapping;	  /* attached to while job control had stopped it; about to stop for us */
+	bool forced_step; /* the trap flag in regs is the tracer's doing */
+	u8 trap;	  /* PTRACE_TRAP_*: stops that are due */
+	u8 work;	  /* PTRACE_WORK_*: what is due at system calls; 0 for who is not traced */
+	s32 code;	  /* for wait, until it is taken; then the signal to go on with */
+	u64 message;	  /* PTRACE_GETEVENTMSG */
+	struct sig_info *info; /* of this stop, or NULL */
+	u64 debug[8];	       /* debug registers; the status as what differs from a reset's */
+	u64 watched[4];	       /* what was at the addresses when it was last looked at */
 };
 
 /* How to go on after a signal interrupted a call that counts down (nanosleep, futex, poll). */
@@ -177,9 +196,10 @@ struct task {
 	u64 altstack_sp, altstack_size;
 	u32 altstack_flags;
 	struct restart restart;
-	bool regs_replaced; /* set by rt_sigreturn and execve: leave regs as they are, orig_rax too
-			     */
+	bool regs_replaced; /* set by rt_sigreturn: leave regs as they are, orig_rax too */
 	bool in_syscall;    /* regs.orig_rax holds the number: signal delivery may restart it */
+	struct tracing traced;
+	bool stop_seen; /* a tracer let it go on although its process is stopped; in nstopped */
 
 	/* threads, futexes */
 	u64 set_child_tid, clear_child_tid;
@@ -221,10 +241,15 @@ struct process {
 	u32 nthreads;
 	struct list all_link; /* kernel.processes */
 	struct process *parent;
+	s32 parent_tid; /* the thread of it that made this one */
 	struct list children, sibling;
-	struct waitq wait_children; /* wait4 sleeps here; woken when a child changes state */
-	struct waitq exit_wait;	    /* pidfd, threads waiting for the group */
-	struct waitq signal_wait;   /* signalfd: woken when a signal is queued */
+	struct list tracees; /* tasks that a thread of this one traces */
+	struct list
+		dead_tracees; /* struct dead_tracee (ptrace_wait.c), until they are waited for */
+	struct dead_tracee *dead_traced; /* of its leader: the tracer is told of the end first */
+	struct waitq wait_children;	 /* wait4 sleeps here; woken when a child changes state */
+	struct waitq exit_wait;		 /* pidfd, threads waiting for the group */
+	struct waitq signal_wait;	 /* signalfd: woken when a signal is queued */
 	struct sighand *sighand;
 	struct sig_pending pending; /* shared by the threads */
 	s32 exit_signal;	    /* to the parent; SIGCHLD for fork */

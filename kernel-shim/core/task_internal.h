@@ -20,6 +20,8 @@ struct process *process_new(const struct process *like);
 void process_link(struct process *p, s32 pid, struct process *parent);
 void process_unlink(struct process *p); /* reaped: drops the reference of its place */
 void process_get(struct process *p);
+/* The thread that made p, or one that stands for its parent. */
+struct task *process_parent_thread(const struct process *p);
 /* Gives the children to the nearest subreaper or to the phantom. */
 void process_reparent_children(struct process *p);
 /* p ends or gets another parent: a group that loses its last link to the session and has stopped
@@ -30,9 +32,15 @@ u32 process_count_uid(u32 uid); /* threads, for RLIMIT_NPROC */
 /* core/exit.c: marks the group as ending with a status as wait(2) and wakes all its threads. */
 void process_begin_exit(struct process *p, s32 wait_status);
 
+/* What a thread ends with, as wait(2); code as task_exit's. */
+s32 task_exit_status(const struct task *t, s32 code);
+
 /* core/reap.c */
+s32 wait_cld_code(s32 status, s32 *value); /* CLD_* and si_status of a status as wait(2) */
 /* p has just become a zombie: tells the parent. Reaps p at once if nobody will wait. */
 void process_notify_exit(struct process *p);
+/* SIGCHLD to `to` of a stop, unless it does not want any, and wakes its waits. */
+void process_send_stop(struct process *to, const struct sig_info *si);
 void process_notify_stop(struct process *p, s32 cld_code); /* CLD_STOPPED, CLD_CONTINUED */
 void process_reap(struct process *p);
 
@@ -40,6 +48,7 @@ void process_reap(struct process *p);
 void sigstop_begin(struct process *p, s32 signo);
 void sigstop_wait(struct task *t);	     /* current, in signal_deliver */
 void sigstop_continue(struct process *p);    /* SIGCONT was sent */
+void sigstop_leave_tracer(struct task *t);   /* if its process is stopped, t is to be again */
 void sigstop_thread_gone(struct process *p); /* the others may be all that was waited for */
 
 #endif

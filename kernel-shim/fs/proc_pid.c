@@ -6,6 +6,8 @@
 #include "fs/proc_internal.h"
 #include "mm/mm.h"
 
+typedef unsigned long long ull;
+
 /* -- memory of the process -- */
 
 /* Copies [from, to) of mm. What is not mapped ends the text. */
@@ -66,12 +68,6 @@ static int show_auxv(struct seqbuf *s, const struct pseudo_node *n)
 	return 0;
 }
 
-static int mem_put(struct mm *mm, u64 va, const u8 *from, size_t n)
-{
-	plat_code_restore(mm, va, n);
-	return copy_to_mm(mm, va, from, n, true);
-}
-
 /* Reads or writes at *pos as an address, in pieces. */
 static s64 mem_move(struct file *f, struct uio *u, s64 *pos, bool write)
 {
@@ -92,11 +88,13 @@ static s64 mem_move(struct file *f, struct uio *u, s64 *pos, bool write)
 
 		if (write) {
 			moved = uio_get(u, page, part);
-			if (moved > 0 && mem_put(mm, (u64)*pos, page, (size_t)moved))
-				moved = -EIO;
+			if (moved > 0)
+				moved = (s64)mm_access(
+					mm, (u64)*pos, page, (size_t)moved, MM_DEBUG_POKE);
+			moved = moved ? moved : -EIO;
 		} else {
-			moved = copy_from_mm(mm, page, (u64)*pos, part) ? -EIO
-									: uio_put(u, page, part);
+			part = mm_access(mm, (u64)*pos, page, part, MM_DEBUG_PEEK);
+			moved = part ? uio_put(u, page, part) : -EIO;
 		}
 		if (moved <= 0) {
 			r = (int)moved;
@@ -227,6 +225,26 @@ static int show_schedstat(struct seqbuf *s, const struct pseudo_node *n)
 static int show_wchan(struct seqbuf *s, const struct pseudo_node *n)
 {
 	seq_puts(s, "0"); /* no newline: as Linux */
+	return 0;
+}
+
+/* Blocked: in a call, or for another reason. */
+static int show_syscall(struct seqbuf *s, const struct pseudo_node *n)
+{
+	const struct task *t = proc_task(n);
+	const struct user_regs *r;
+
+	if (!t)
+		return -ESRCH;
+	r = &t->regs;
+	if (t == current || t->state == TASK_RUNNABLE)
+		seq_puts(s, "running\n");
+	else if (!t->in_syscall)
+		seq_printf(s, "-1 0x%llx 0x%llx\n", (ull)r->rsp, (ull)r->rip);
+	else
+		seq_printf(s, "%lld 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx\n",
+			(long long)r->orig_rax, (ull)r->rdi, (ull)r->rsi, (ull)r->rdx, (ull)r->r10,
+			(ull)r->r8, (ull)r->r9, (ull)r->rsp, (ull)r->rip);
 	return 0;
 }
 
@@ -386,6 +404,7 @@ static const struct pseudo_def entries[] = {
 	PROC_FILE("statm", 0444, proc_show_statm),
 	PROC_FILE("status", 0444, proc_show_status),
 	PROC_TEXT("uid_map", 0644, IDENTITY_MAP),
+	PRIVATE_FILE("syscall", 0400, show_syscall),
 	PROC_FILE("wchan", 0444, show_wchan),
 	PROC_END,
 };

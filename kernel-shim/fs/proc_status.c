@@ -35,7 +35,7 @@ static const char *state_name(const struct view *v)
 	case TASK_SLEEPING:
 		return "S (sleeping)";
 	case TASK_STOPPED:
-		return "T (stopped)";
+		return v->t->traced.stopped ? "t (tracing stop)" : "T (stopped)";
 	default:
 		return "X (dead)";
 	}
@@ -204,11 +204,12 @@ static void status_ids(struct seqbuf *s, const struct view *v, s32 id)
 	const struct process *p = v->p;
 	static const struct cred nobody;
 	const struct cred *c = v->t ? &v->t->cred : &nobody;
+	const struct task *tracer = v->t ? v->t->traced.tracer : NULL;
 
 	if (v->t && v->t->fs)
 		seq_printf(s, "Umask:\t%04o\n", v->t->fs->umask);
-	seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-		state_name(v), p->pid, id, process_ppid(p));
+	seq_printf(s, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+		state_name(v), p->pid, id, process_ppid(p), tracer ? tracer->tid : 0);
 	if (v->t)
 		seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid,
 			c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * /proc: the top directory, and what its nodes are about.
  */
-#include "core/cred.h"
+#include "core/ptrace.h"
 #include "fs/proc_internal.h"
 #include "ipc/ipc.h"
 
@@ -38,11 +38,7 @@ int proc_may_look(const struct pseudo_node *n)
 
 	if (!t)
 		return proc_process(n) ? 0 : -ESRCH;
-	if (t->proc == current->proc || cred_has(&current->cred, CAP_SYS_PTRACE))
-		return 0;
-	return t->proc->dumpable == 1 && cred_same_user(&current->cred, &t->cred, CAP_SYS_PTRACE)
-		       ? 0
-		       : -EACCES;
+	return ptrace_may_access(current, t) ? 0 : -EACCES;
 }
 
 int proc_show_target(struct seqbuf *s, const struct pseudo_node *n)

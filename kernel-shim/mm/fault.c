@@ -406,13 +406,14 @@ int mm_fault(struct mm *mm, u64 va, enum mm_access access, s32 *si_code)
 	return r;
 }
 
-int mm_fault_force(struct mm *mm, u64 va)
+int mm_fault_force(struct mm *mm, u64 va, bool write)
 {
 	struct vma *v = fault_vma(mm, va);
 
 	if (!v || (v->vmflags & VMA_SPECIAL))
 		return -EFAULT;
-	if (!(v->prot & PROT_WRITE) && ((v->flags & MAP_SHARED) || !(v->maxprot & PROT_WRITE)))
+	if (write && !(v->prot & PROT_WRITE) &&
+		((v->flags & MAP_SHARED) || !(v->maxprot & PROT_WRITE)))
 		return -EFAULT;
-	return fault_in(mm, v, round_down(va, PAGE_SIZE), true, true);
+	return fault_in(mm, v, round_down(va, PAGE_SIZE), write, true);
 }

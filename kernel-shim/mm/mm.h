@@ -134,6 +134,11 @@ int put_user_u64(u64 uaddr, u64 v);
 /* Length without NUL, or -EFAULT, or -ENAMETOOLONG when no NUL within n bytes. */
 s64 strncpy_from_user(char *dst, u64 uaddr, size_t n);
 int copy_from_mm(struct mm *mm, void *dst, u64 uaddr, size_t n);
+/* Another's memory, as a debugger has it: with what the program has in it as text, whatever a home
+ * put there instead. DEBUG: whatever the mapping allows, a private copy if need be, but never what
+ * is shared and read-only. Bytes that were copied. */
+enum mm_how { MM_PEEK, MM_POKE, MM_DEBUG_PEEK, MM_DEBUG_POKE };
+size_t mm_access(struct mm *mm, u64 va, void *buf, size_t n, enum mm_how how);
 int copy_to_mm(struct mm *mm, u64 uaddr, const void *src, size_t n,
 	bool force); /* force: ptrace, /proc/PID/mem */
 /* Atomic compare-and-exchange of a user word; -EFAULT, else 0 with the old value in *old. */
@@ -171,5 +176,7 @@ struct chan_seg;
 int uio_segs(struct uio *u, bool put, size_t max_bytes, struct chan_seg *seg, u32 max_segs,
 	size_t *bytes);
 void uio_advance(struct uio *u, size_t n);
+/* The next contiguous piece of at most n bytes; 0 at the end. */
+size_t uio_piece(struct uio *u, size_t n, u64 *addr);
 
 #endif

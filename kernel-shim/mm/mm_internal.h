@@ -119,7 +119,8 @@ int clear_mm(struct mm *mm, u64 uaddr, size_t n);
 
 /* fault.c */
 int mm_grow_stack(struct mm *mm, struct vma *v, u64 va);
-int mm_fault_force(struct mm *mm, u64 va); /* write for ptrace: a private copy even if read-only */
+/* For ptrace, whatever the protection; write: a private copy even if read-only. */
+int mm_fault_force(struct mm *mm, u64 va, bool write);
 u64 window_off(u64 pa);
 
 #endif

@@ -5,12 +5,14 @@
  */
 #include "mm/mm_internal.h"
 
-enum uaccess { USER_READ, USER_WRITE, USER_FORCE };
+enum uaccess { USER_READ, USER_WRITE, USER_FORCE, USER_LOOK };
 
 static bool entry_allows(u64 e, enum uaccess how)
 {
 	if (how == USER_FORCE) /* our own copy, whatever the program may do with it */
 		return e && !(e & PTE_COW) && (!(e & PTE_SHARED) || (e & PTE_W));
+	if (how == USER_LOOK)
+		return e;
 	return (e & PTE_P) && (how == USER_READ || (e & PTE_W));
 }
 
@@ -31,8 +33,8 @@ static int user_pa(struct mm *mm, u64 va, enum uaccess how, u64 *pa)
 			*pa = (*e & PTE_ADDR) | (va & (PAGE_SIZE - 1));
 			return 0;
 		}
-		if (how == USER_FORCE)
-			r = mm_fault_force(mm, va);
+		if (how == USER_FORCE || how == USER_LOOK)
+			r = mm_fault_force(mm, va, how == USER_FORCE);
 		else
 			r = mm_fault(mm, va, how == USER_WRITE ? MM_WRITE : MM_READ, &code);
 		if (r)
@@ -88,7 +90,7 @@ static bool range_ok(u64 uaddr, size_t n)
 }
 
 /* Both return how many bytes could not be copied. */
-static size_t read_mm(struct mm *mm, void *dst, u64 uaddr, size_t n)
+static size_t read_mm(struct mm *mm, void *dst, u64 uaddr, size_t n, enum uaccess how)
 {
 	u8 *to = dst;
 
@@ -96,7 +98,7 @@ static size_t read_mm(struct mm *mm, void *dst, u64 uaddr, size_t n)
 		size_t part = page_rest(uaddr, n);
 		u64 pa;
 
-		if (user_pa(mm, uaddr, USER_READ, &pa) || pa_read(to, pa, part))
+		if (user_pa(mm, uaddr, how, &pa) || pa_read(to, pa, part))
 			break;
 		to += part;
 		uaddr += part;
@@ -124,7 +126,7 @@ static size_t write_mm(struct mm *mm, u64 uaddr, const void *src, size_t n, enum
 
 size_t user_read_some(void *dst, u64 uaddr, size_t n)
 {
-	return n - read_mm(current->mm, dst, uaddr, n);
+	return n - read_mm(current->mm, dst, uaddr, n, USER_READ);
 }
 
 size_t user_write_some(u64 uaddr, const void *src, size_t n)
@@ -134,7 +136,7 @@ size_t user_write_some(u64 uaddr, const void *src, size_t n)
 
 int copy_from_mm(struct mm *mm, void *dst, u64 uaddr, size_t n)
 {
-	return range_ok(uaddr, n) && !read_mm(mm, dst, uaddr, n) ? 0 : -EFAULT;
+	return range_ok(uaddr, n) && !read_mm(mm, dst, uaddr, n, USER_READ) ? 0 : -EFAULT;
 }
 
 int copy_to_mm(struct mm *mm, u64 uaddr, const void *src, size_t n, bool force)
@@ -142,6 +144,18 @@ int copy_to_mm(struct mm *mm, u64 uaddr, const void *src, size_t n, bool force)
 	if (!range_ok(uaddr, n))
 		return -EFAULT;
 	return write_mm(mm, uaddr, src, n, force ? USER_FORCE : USER_WRITE) ? -EFAULT : 0;
+}
+
+size_t mm_access(struct mm *mm, u64 va, void *buf, size_t n, enum mm_how how)
+{
+	plat_code_restore(mm, va, n);
+	switch (how) {
+	case MM_PEEK:
+	case MM_DEBUG_PEEK:
+		return n - read_mm(mm, buf, va, n, how == MM_PEEK ? USER_READ : USER_LOOK);
+	default:
+		return n - write_mm(mm, va, buf, n, how == MM_POKE ? USER_WRITE : USER_FORCE);
+	}
 }
 
 int copy_from_user(void *dst, u64 uaddr, size_t n)

@@ -101,8 +101,7 @@ void uio_advance(struct uio *u, size_t n)
 	}
 }
 
-/* The next contiguous piece of at most n bytes; 0 at the end. */
-static size_t uio_piece(struct uio *u, size_t n, u64 *addr)
+size_t uio_piece(struct uio *u, size_t n, u64 *addr)
 {
 	while (u->cur < u->niov && u->cur_off == u->iov[u->cur].len) {
 		u->cur++;

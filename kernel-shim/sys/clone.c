@@ -3,9 +3,10 @@
  */
 #include <asm/errno.h>
 #include <asm/signal.h>
+#include <linux/ptrace.h>
 #include <linux/sched.h>
 
-#include "core/task.h"
+#include "core/ptrace.h"
 #include "fs/fs_internal.h"
 #include "fs/pidfd.h"
 #include "mm/mm.h"
@@ -87,8 +88,12 @@ static long do_clone(struct task *t, const struct clone_request *rq)
 		child->vfork_waiter = t;
 	}
 	sched_make_runnable(child);
+	if (t->traced.tracer)
+		ptrace_clone_event(t, rq->flags, tid);
 	if (rq->flags & CLONE_VFORK)
 		wait_for_vfork(t, child);
+	if ((rq->flags & CLONE_VFORK) && t->vfork_done)
+		ptrace_event(t, PTRACE_EVENT_VFORK_DONE, (u32)tid);
 	return tid;
 }
 

@@ -4,7 +4,7 @@
 #include <asm/errno.h>
 #include <asm/unistd.h>
 
-#include "core/task.h"
+#include "core/ptrace.h"
 #include "sys/sys.h"
 
 const struct sys_row sys_rows[SYS_MAX] = {
@@ -23,29 +23,40 @@ static long absent(struct kernel *k, u32 nr)
 	return -ENOSYS;
 }
 
-void sys_dispatch(struct task *t)
+static void call(struct task *t)
 {
 	struct kernel *k = kern;
 	struct user_regs *r = &t->regs;
-	/* the ABI takes the low half: rax is an int to Linux */
-	u32 nr = (u32)r->rax;
+	u32 nr = (u32)r->orig_rax;
 	const u64 a[6] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9};
 	const struct sys_row *row = nr < SYS_MAX && sys_rows[nr].fn ? &sys_rows[nr] : NULL;
 	bool traced = k->trace && (!row || trace_wants(k, row->name));
 	u64 calls = k->stats.channel_calls;
 	long result;
 
-	k->stats.syscalls++;
-	r->orig_rax = nr;
-	r->rax = (u64)-ENOSYS;
 	if (traced)
 		trace_enter(t, nr, a);
 	result = row ? row->fn(t, a) : absent(k, nr);
-	/* rt_sigreturn and a successful execve have put whole new registers in place */
+	/* rt_sigreturn has put whole new registers in place */
 	if (t->regs_replaced)
 		t->regs_replaced = false;
 	else
 		r->rax = (u64)result;
 	if (traced)
 		trace_exit(t, nr, a, result, k->stats.channel_calls - calls);
+}
+
+void sys_dispatch(struct task *t)
+{
+	struct user_regs *r = &t->regs;
+
+	kern->stats.syscalls++;
+	/* the ABI takes the low half: rax is an int to Linux */
+	r->orig_rax = (u32)r->rax;
+	r->rax = (u64)-ENOSYS;
+	/* a tracer may put -1 for the number, and a result in rax, for no call */
+	if (!t->traced.work || (ptrace_call_enter(t) && (s32)r->orig_rax != -1))
+		call(t);
+	if (t->traced.work)
+		ptrace_call_exit(t);
 }

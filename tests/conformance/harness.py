@@ -220,8 +220,10 @@ def same(
     check=None,
     timeout=TIMEOUT,
     options=(),
+    change=None,
 ):
-    """Runs command in both worlds in fresh directories; fails the test when they differ."""
+    """Runs command in both worlds in fresh directories; fails the test when they differ, by more than
+    what `change` takes out of their output."""
     import pytest
 
     outcomes = []
@@ -239,6 +241,8 @@ def same(
         remove_tree(directory)
     if check:
         check(outcomes[0])
+    for outcome in outcomes if change else ():
+        outcome.stdout, outcome.stderr = change(outcome.stdout), change(outcome.stderr)
     report = difference(*outcomes)
     if report:
         pytest.fail(f"{shlex.join(map(str, command))}\n{report}", pytrace=False)

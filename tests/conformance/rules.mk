@@ -13,6 +13,7 @@ CONF_PROGRAMS := \
 	thread_futex thread_pthread thread_tls parallel \
 	sig_basic sig_context sig_io sig_restart sig_altstack \
 	cpu_step cpu_code cpu_vector cpu_clock hot_calls \
+	ptrace_stop ptrace_call ptrace_event ptrace_seize ptrace_regs ptrace_memory ptrace_step \
 	pidfd pty time_clock time_sleep tty_ioctl procfs sysfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
 	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet \
@@ -63,11 +64,18 @@ endef
 $(foreach v,$(HELLO_VARIANTS),$(eval $(call conf_variant,$v)))
 
 $(filter $(CONF_OUT)/dynamic/sock_%,$(CONF_BINARIES)): $(CONF_OUT)/dynamic/sockets.o
+$(filter $(CONF_OUT)/dynamic/ptrace_%,$(CONF_BINARIES)): $(CONF_OUT)/dynamic/tracing.o
+
+# For debuggers: as written, with all that they want to know.
+DEBUGGED_BINARIES := $(addprefix $(CONF_OUT)/debugged/,plain threads)
+$(DEBUGGED_BINARIES): $(CONF_OUT)/debugged/%: tests/programs/debugged/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -g -O0 $(WARN) -pthread -o $@ $<
 
 .PHONY: conformance-programs
-conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES)
+conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES) $(DEBUGGED_BINARIES)
 
-.SECONDARY: $(CONF_BINARIES:=.o) $(CONF_OUT)/dynamic/sockets.o $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.o)
+.SECONDARY: $(CONF_BINARIES:=.o) $(CONF_OUT)/dynamic/sockets.o $(CONF_OUT)/dynamic/tracing.o $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.o)
 -include $(CONF_BINARIES:=.d) $(HELLO_BINARIES:=.d) $(foreach v,$(HELLO_VARIANTS),$(CONF_OUT)/$v/behave.d)
 
 # Every behaviour and program natively and in the sandbox, compared: with the backend that `auto` picks,

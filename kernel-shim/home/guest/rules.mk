@@ -8,7 +8,7 @@ GUEST_IMAGE := $(B)/kernel-shim/shim.elf
 GUEST_IMAGE_OBJ := $(B)/kernel-shim/shim_image.o
 
 # What every call and fault goes through is built for speed, the rest for size.
-GUEST_SMALL := $(filter-out kernel-shim/sys/dispatch.c,$(filter $(addprefix kernel-shim/,fs/% net/% ipc/% sys/%),$(CORE_SRCS)))
+GUEST_SMALL := $(filter-out kernel-shim/sys/dispatch.c,$(filter $(addprefix kernel-shim/,fs/% net/% ipc/% sys/% core/ptrace%),$(CORE_SRCS)))
 $(patsubst %,$(B)/guest/%.o,$(GUEST_SMALL)): GUEST_CFLAGS += -Os
 
 $(B)/guest/%.c.o: %.c

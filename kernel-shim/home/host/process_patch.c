@@ -184,7 +184,7 @@ void patch_count(struct host_process *e, struct task *t)
 {
 	struct hit *h = hit_of(&host_mm(t->mm)->patches, t->regs.rip);
 
-	if (++h->count == WORTH_IT)
+	if (!t->traced.tracer && ++h->count == WORTH_IT)
 		patch_place(e, t);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "core/exec_internal.h"
+#include "core/ptrace.h"
 #include "core/random.h"
 #include "tests/unit/mm/fake.h"
 
@@ -213,6 +214,10 @@ bool cred_has(const struct cred *c, u32 cap)
 int process_kill_other_threads(struct task *t)
 {
 	return 0;
+}
+
+void ptrace_exec_event(struct task *t, s32 old_tid)
+{
 }
 
 void task_mm_release(struct task *t)
