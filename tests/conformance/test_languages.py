@@ -2,7 +2,6 @@
 """Languages with their own tools: what they build and run natively, they build and run in the sandbox."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
