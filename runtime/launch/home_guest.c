@@ -49,7 +49,7 @@ static void on_timer(int sig, siginfo_t *si, void *uc)
 
 	(void)sig;
 	(void)uc;
-	l->c->backend->vcpu_kick(l->vcpu);
+	l->c->backend->vcpu_kick(l->vcpu[0]);
 }
 
 static int make_timer(struct launch *l, struct home_guest *h)
@@ -109,7 +109,7 @@ static void guest_panic(struct launch *l, uint32_t n)
 /* One that is pending already is as good: the fault comes again, and a kick says "look". */
 static bool interrupt(struct launch *l, uint8_t vector)
 {
-	int r = l->c->backend->vcpu_interrupt(l->vcpu, vector);
+	int r = l->c->backend->vcpu_interrupt(l->vcpu[0], vector);
 
 	if (r && r != -EBUSY)
 		launch_fail(l, "the vCPU takes no interrupt: %s", strerror(-r));
@@ -120,11 +120,11 @@ static bool interrupt(struct launch *l, uint8_t vector)
  * 3 it is the program's SIGBUS. true: go on. */
 static bool memory_exit(struct launch *l, struct home_guest *h)
 {
-	struct vm_gprs *g = l->c->backend->vcpu_gprs(l->vcpu);
+	struct vm_gprs *g = l->c->backend->vcpu_gprs(l->vcpu[0]);
 
 	if (g->rip == h->fault_rip) {
 		g->rip = h->fixup_rip;
-		l->c->backend->vcpu_gprs_dirty(l->vcpu);
+		l->c->backend->vcpu_gprs_dirty(l->vcpu[0]);
 		return true;
 	}
 	if (g->rip >= BOOT_PHYSMAP_VA) {
@@ -157,7 +157,7 @@ static bool handle_exit(struct launch *l, struct home_guest *h, const struct vm_
 	default:
 		launch_fail(l, "the virtual machine stopped: %s (rip %llx)",
 			vm_exit_name(x->reason),
-			(unsigned long long)l->c->backend->vcpu_gprs(l->vcpu)->rip);
+			(unsigned long long)l->c->backend->vcpu_gprs(l->vcpu[0])->rip);
 		return false;
 	}
 }
@@ -176,7 +176,7 @@ static void *vcpu_main(void *arg)
 	if (r)
 		launch_fail(l, "cannot close the vCPU thread's jail: %s", strerror(-r));
 	while (!r && !atomic_load(&h->stop)) {
-		r = l->c->backend->vcpu_run(l->vcpu, &x);
+		r = l->c->backend->vcpu_run(l->vcpu[0], &x);
 		if (r)
 			launch_fail(l, "the vCPU cannot run: %s", strerror(-r));
 		else if (!handle_exit(l, h, &x))
@@ -242,7 +242,7 @@ static void serve(struct launch *l, struct home_guest *h)
 	atomic_store(&h->stop, 1);
 	atomic_fetch_add(&h->served, 1u << 16); /* whoever waits for a bell sees stop */
 	futex(&h->served, FUTEX_WAKE, 1);
-	l->c->backend->vcpu_kick(l->vcpu);
+	l->c->backend->vcpu_kick(l->vcpu[0]);
 }
 
 /* -- the home -- */
@@ -271,22 +271,22 @@ static int set_registers(struct launch *l)
 		.ss = GUEST_KERNEL_SS,
 		.tr = GUEST_TSS_SEL,
 	};
-	struct vm_gprs *g = ops->vcpu_gprs(l->vcpu);
-	int r = ops->vcpu_set_sregs(l->vcpu, &s);
+	struct vm_gprs *g = ops->vcpu_gprs(l->vcpu[0]);
+	int r = ops->vcpu_set_sregs(l->vcpu[0], &s);
 
 	if (!r)
 		r = ops->vcpu_set_msr(
-			l->vcpu, 0xc0000081, (uint64_t)GUEST_KERNEL_CS << 32 | 0x23ull << 48);
+			l->vcpu[0], 0xc0000081, (uint64_t)GUEST_KERNEL_CS << 32 | 0x23ull << 48);
 	if (!r)
-		r = ops->vcpu_set_msr(l->vcpu, 0xc0000082, guest_image_symbol("guest_syscall"));
+		r = ops->vcpu_set_msr(l->vcpu[0], 0xc0000082, guest_image_symbol("guest_syscall"));
 	if (!r) /* SFMASK as Linux: TF IF DF IOPL NT AC */
-		r = ops->vcpu_set_msr(l->vcpu, 0xc0000084, 0x47700);
+		r = ops->vcpu_set_msr(l->vcpu[0], 0xc0000084, 0x47700);
 	memset(g, 0, sizeof(*g));
 	g->rip = guest_image_entry();
 	g->rsp = BOOT_IMAGE_VA + GUEST_PA_BOOT_STACK;
 	g->rdi = BOOT_PHYSMAP_VA + (uint64_t)((uint8_t *)l->boot - l->mem.ram);
 	g->rflags = 2;
-	ops->vcpu_gprs_dirty(l->vcpu);
+	ops->vcpu_gprs_dirty(l->vcpu[0]);
 	return r;
 }
 
@@ -322,7 +322,7 @@ static int guest_run(struct launch *l)
 	if (r) {
 		launch_fail(l, "cannot close the jail: %s", strerror(-r));
 		atomic_store(&h->stop, 1);
-		l->c->backend->vcpu_kick(l->vcpu);
+		l->c->backend->vcpu_kick(l->vcpu[0]);
 	} else {
 		serve(l, h);
 	}
@@ -332,7 +332,7 @@ static int guest_run(struct launch *l)
 
 static void guest_kick(struct launch *l)
 {
-	l->c->backend->vcpu_kick(l->vcpu);
+	l->c->backend->vcpu_kick(l->vcpu[0]);
 }
 
 static void guest_destroy(struct launch *l)

@@ -11,14 +11,14 @@
 
 static uint64_t host_ram_reserved(struct launch *l)
 {
-	return host_trap_ram(l->mem.ram_size);
+	return host_trap_ram(l->mem.ram_size, l->c->cpus);
 }
 
 static int host_prepare(struct launch *l)
 {
 	struct host_trap *trap;
-	int r = host_trap_create(
-		&trap, l->c->backend, l->vm, l->vcpu, &l->c->caps, l->mem.ram, l->mem.ram_size);
+	int r = host_trap_create(&trap, l->c->backend, l->vm, l->vcpu, l->c->cpus, &l->c->caps,
+		l->mem.ram, l->mem.ram_size);
 
 	if (!r)
 		l->home_state = trap;
@@ -34,7 +34,7 @@ static int host_run(struct launch *l)
 	if (n >= IOCTLS_MAX)
 		return -E2BIG;
 	memcpy(ioctls, list, n * sizeof(*list));
-	/* this thread changes the guest's page tables, so it must say so */
+	/* these threads change the guest's page tables, so they must say so */
 	ioctls[n] = l->c->backend->forget_ioctl;
 	return launch_core_run(l, &host_trap_ops, l->home_state, ioctls, n + 1);
 }

@@ -237,8 +237,8 @@ static int make_vm(struct launch *l)
 	if (!r)
 		r = ops->map_memory(
 			l->vm, 1, BOOT_WINDOW_GPA, l->mem.window, l->mem.window_size, 0);
-	if (!r)
-		r = ops->vcpu_create(l->vm, 0, &l->vcpu);
+	for (uint32_t i = 0; i < l->c->cpus && !r; i++)
+		r = ops->vcpu_create(l->vm, i, &l->vcpu[i]);
 	if (r)
 		launch_fail(l, "cannot make a virtual machine: %s", strerror(-r));
 	return r;
@@ -337,6 +337,18 @@ static int run(struct launch *l)
 	return l->home->run(l);
 }
 
+static void take_vcpu_stats(struct launch *l)
+{
+	struct vm_stats *sum = &l->res->vm, one;
+
+	for (uint32_t i = 0; i < l->c->cpus && l->vcpu[i]; i++) {
+		l->c->backend->stats(l->vcpu[i], &one);
+		for (unsigned reason = 0; reason < VM_EXIT_REASONS; reason++)
+			sum->exits[reason] += one.exits[reason];
+		sum->interrupts += one.interrupts;
+	}
+}
+
 static void take_usage(struct launch *l)
 {
 	struct rusage ru;
@@ -349,8 +361,7 @@ static void take_usage(struct launch *l)
 	l->res->host_rss_peak_kib = (uint64_t)ru.ru_maxrss;
 	if (l->service)
 		service_stats(l->service, &l->res->channel);
-	if (l->vcpu)
-		l->c->backend->stats(l->vcpu, &l->res->vm);
+	take_vcpu_stats(l);
 	if (l->home->stats)
 		l->home->stats(l);
 }
@@ -362,8 +373,8 @@ static void take_down(struct launch *l)
 		service_restore_tty(l->service);
 	take_usage(l);
 	l->home->destroy(l);
-	if (l->vcpu)
-		l->c->backend->vcpu_destroy(l->vcpu);
+	for (uint32_t i = 0; i < l->c->cpus && l->vcpu[i]; i++)
+		l->c->backend->vcpu_destroy(l->vcpu[i]);
 	if (l->vm)
 		l->c->backend->destroy(l->vm);
 	if (l->service)

@@ -26,7 +26,7 @@ struct launch {
 	uint64_t clock_fresh_ns;
 
 	struct vm *vm;
-	struct vcpu *vcpu;
+	struct vcpu *vcpu[LAUNCH_CPUS_MAX]; /* c->cpus of them, with a VM */
 	const struct launch_home_ops *home;
 	void *home_state;
 
@@ -54,7 +54,7 @@ struct launch_home_ops {
 	/* Bytes of RAM from 0 that the home needs for itself: whole pages, or 0 if RAM is too
 	 * small. */
 	uint64_t (*ram_reserved)(struct launch *l);
-	/* Writes to RAM what must be there, sets the vCPU's registers. */
+	/* Writes to RAM what must be there, sets the vCPUs' registers. */
 	int (*prepare)(struct launch *l);
 	/* Forks what must live in the jail but outside this process, while there is one thread.
 	 * Absent: there is nothing. */

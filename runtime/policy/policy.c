@@ -223,14 +223,13 @@ static const char *choose_execfn(const struct policy *p, const struct policy_req
 	return r->program;
 }
 
-/* In a VM the shim has one vCPU, in either home. */
 static int check_cpus(const struct policy_machine *m, uint32_t cpus, struct policy_error *e)
 {
-	if (cpus == 1 || m->backend->processes)
+	if (cpus == 1 || m->home == LAUNCH_HOME_HOST)
 		return 0;
 	return policy_fail(e, POLICY_FAILED,
-		"--cpus %u: backend %s runs one CPU; --backend process runs more", cpus,
-		m->backend->name);
+		"--cpus %u: the shim in ring 0 of the VM runs one CPU; --home host runs more",
+		cpus);
 }
 
 static void fill_config(struct policy *p, const struct policy_request *r)

@@ -162,10 +162,10 @@ def available_memory():
 
 @functools.cache
 def runs_in_parallel():
-    """Whether the backend takes --cpus 2; the one that does must."""
+    """Whether the home takes --cpus 2; the one that does must."""
     command = [SANDBOX, "run", *OPTIONS, "--cpus", "2", "/bin/true"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
-    if done.returncode and "--backend process runs more" not in done.stderr:
+    if done.returncode and "--home host runs more" not in done.stderr:
         raise AssertionError(done.stderr)
     return done.returncode == 0
 

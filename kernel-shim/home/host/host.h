@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Home `host`: the core linked into the launcher (or a test). What the launcher calls, and the
- * engine interface: how user code is run. Engines: trap (a vCPU whose ring 0 is a handful of
+ * engine interface: how user code is run. Engines: trap (vCPUs whose ring 0 is a handful of
  * instructions), process (trapped processes of the host); tests bring their own.
  *
  * Each processor of the sandbox is a thread that calls host_home_run; the core runs on them, one at

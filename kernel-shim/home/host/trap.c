@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The trap engine (trap.h): enters ring 3, takes exits apart.
+ * The trap engine (trap.h): enters ring 3, takes exits apart. A processor is a vCPU, run by its own
+ * thread; the kernel lock is dropped while it runs user code, and guards all else.
  *
  * Two ways in: straight, by setting the registers of a vCPU that is in ring 3 already (or is put
  * there with its segment registers), or through a stub's `iretq` from ring 0. Two ways out:
@@ -14,25 +15,6 @@
 #include "home/host/kick_timer.h"
 #include "home/host/trap_internal.h"
 #include "mm/mm.h"
-
-struct host_trap {
-	const struct vm_ops *ops;
-	struct vm *vm;
-	struct vcpu *vcpu;
-	u8 *ram;
-	bool syscall_ring0;
-	bool ring0;  /* the vCPU is in ring 0 */
-	bool shadow; /* KVM shadows our page tables and sees only ring 0's writes to them */
-	bool forget; /* shadow: too much changed to name */
-	u32 nsync;   /* shadow: entries in sync[] that ring 0 must write before user code runs */
-	u64 sync[TRAP_SYNC_MAX]; /* their addresses in the guest */
-	bool flush;		 /* the loaded address space lost entries */
-	bool kick_pending;	 /* a kick came together with a trap */
-	struct vm_sregs s;	 /* as last set */
-	struct task *fpu_owner;	 /* whose state the vCPU holds */
-	size_t fpu_size;
-	struct kick_timer timer;
-};
 
 /* The stack image that iretq takes: SDM vol. 3, 6.14.2. */
 struct trap_frame {
@@ -94,22 +76,59 @@ static u64 user_rflags(u64 rflags)
 	return (rflags & USER_RFLAGS_MASK) | 0x202; /* interrupts on, bit 1 is always set */
 }
 
-/* -- FPU: stays in the vCPU until another task runs -- */
+static struct trap_cpu *this_cpu(struct host_trap *e)
+{
+	return &e->cpu[plat_cpu()->id];
+}
+
+static u64 *stack_top(const struct trap_cpu *c)
+{
+	return (u64 *)(c->e->ram + c->stack + PAGE_SIZE);
+}
+
+void trap_set_sregs(struct trap_cpu *c)
+{
+	if (c->e->ops->vcpu_set_sregs(c->vcpu, &c->s))
+		plat_panic("the vCPU refuses its registers");
+}
+
+void trap_to_ring0(struct trap_cpu *c)
+{
+	c->s.cs = TRAP_KERNEL_CS;
+	c->s.ss = TRAP_KERNEL_SS;
+}
+
+/* -- FPU: stays in the vCPU until another task runs there, or its own on another -- */
+
+/* The vCPU that holds t's state, or NULL. It does not run, or t would not be here. */
+static struct trap_cpu *fpu_home(struct host_trap *e, const struct task *t)
+{
+	for (u32 i = 0; i < e->ncpus; i++)
+		if (e->cpu[i].fpu_owner == t)
+			return &e->cpu[i];
+	return NULL;
+}
+
+static void fpu_save(struct trap_cpu *c)
+{
+	if (c->e->ops->vcpu_get_fpu(c->vcpu, c->fpu_owner->fpu, c->e->fpu_size))
+		plat_panic("the vCPU's FPU state cannot be read");
+}
 
 static void trap_fpu_save(void *engine, struct task *t)
 {
-	struct host_trap *e = engine;
+	struct trap_cpu *c = fpu_home(engine, t);
 
-	if (e->fpu_owner == t && e->ops->vcpu_get_fpu(e->vcpu, t->fpu, e->fpu_size))
-		plat_panic("the vCPU's FPU state cannot be read");
+	if (c)
+		fpu_save(c);
 }
 
 static void trap_fpu_load(void *engine, struct task *t)
 {
-	struct host_trap *e = engine;
+	struct trap_cpu *c = fpu_home(engine, t);
 
-	if (e->fpu_owner == t)
-		e->fpu_owner = NULL; /* what the vCPU holds is out of date: set it before it runs */
+	if (c)
+		c->fpu_owner = NULL; /* what the vCPU holds is out of date: set it before it runs */
 }
 
 static void trap_fpu_drop(void *engine, struct task *t)
@@ -117,31 +136,37 @@ static void trap_fpu_drop(void *engine, struct task *t)
 	trap_fpu_load(engine, t);
 }
 
-static void fpu_switch(struct host_trap *e, struct task *t)
+static void fpu_switch(struct trap_cpu *c, struct task *t)
 {
-	if (e->fpu_owner == t)
+	struct trap_cpu *other = c->fpu_owner == t ? NULL : fpu_home(c->e, t);
+
+	if (c->fpu_owner == t)
 		return;
-	if (e->fpu_owner)
-		trap_fpu_save(e, e->fpu_owner);
-	if (e->ops->vcpu_set_fpu(e->vcpu, t->fpu, e->fpu_size)) {
+	if (other) { /* t ran on another processor before */
+		fpu_save(other);
+		other->fpu_owner = NULL;
+	}
+	if (c->fpu_owner)
+		fpu_save(c);
+	if (c->e->ops->vcpu_set_fpu(c->vcpu, t->fpu, c->e->fpu_size)) {
 		/* a state that the processor refuses: signal delivery checks it, so this is ours */
 		plat_panic("the vCPU refuses the task's FPU state");
 	}
-	e->fpu_owner = t;
+	c->fpu_owner = t;
 }
 
 /* -- entry -- */
 
-static void enter_by_stub(struct host_trap *e, struct task *t, struct vm_gprs *g)
+static void enter_by_stub(struct trap_cpu *c, struct task *t, struct vm_gprs *g)
 {
-	struct trap_frame *f = (struct trap_frame *)(e->ram + TRAP_PA_STACK_TOP) - 1;
+	struct trap_frame *f = (struct trap_frame *)stack_top(c) - 1;
 
 	*f = (struct trap_frame){
 		t->regs.rip, USER_CS, user_rflags(t->regs.rflags), t->regs.rsp, USER_SS};
-	g->rsp = TRAP_VA + TRAP_PA_STACK_TOP - sizeof(*f);
+	g->rsp = TRAP_VA + c->stack + PAGE_SIZE - sizeof(*f);
 	g->rflags = 2;
 	g->rip = TRAP_VA + TRAP_PA_IRETQ;
-	if (e->flush) {
+	if (c->flush) {
 		u64 *rax = (u64 *)f - 1;
 
 		*rax = g->rax;
@@ -152,18 +177,16 @@ static void enter_by_stub(struct host_trap *e, struct task *t, struct vm_gprs *g
 }
 
 /* KVM's shadow follows what the guest writes: ring 0 writes the changed entries as they are. */
-static void enter_by_sync(struct host_trap *e, struct task *t, struct vm_gprs *g)
+static void enter_by_sync(struct trap_cpu *c, struct task *t, struct vm_gprs *g, u32 n)
 {
-	u64 *sp;
+	u64 *sp = stack_top(c) - sizeof(struct trap_frame) / 8 - 3;
 
-	enter_by_stub(e, t, g);
-	memcpy(e->ram + TRAP_PA_SYNC_LIST, e->sync, e->nsync * sizeof(e->sync[0]));
-	sp = (u64 *)(e->ram + TRAP_PA_STACK_TOP - sizeof(struct trap_frame)) - 3;
+	enter_by_stub(c, t, g);
 	sp[0] = g->rax;
 	sp[1] = g->rcx;
 	sp[2] = g->rsi;
-	g->rcx = e->nsync;
-	g->rsi = TRAP_VA + TRAP_PA_SYNC_LIST;
+	g->rcx = n;
+	g->rsi = TRAP_VA + c->stack;
 	g->rsp -= 3 * sizeof(u64);
 	g->rip = TRAP_VA + TRAP_PA_SYNC;
 }
@@ -175,46 +198,42 @@ static void enter_straight(struct task *t, struct vm_gprs *g)
 	g->rflags = user_rflags(t->regs.rflags);
 }
 
-static void enter(struct host_trap *e, struct task *t)
+static void enter(struct trap_cpu *c, struct task *t)
 {
-	struct vm_gprs *g = e->ops->vcpu_gprs(e->vcpu);
+	struct vm_gprs *g = c->e->ops->vcpu_gprs(c->vcpu);
 	bool sregs =
-		e->s.fs_base != t->fs_base || e->s.gs_base != t->gs_base || e->s.cr3 != t->mm->pgd;
+		c->s.fs_base != t->fs_base || c->s.gs_base != t->gs_base || c->s.cr3 != t->mm->pgd;
+	u32 nsync;
 
 	gprs_from_task(g, &t->regs);
-	fpu_switch(e, t);
-	if (e->forget && e->ops->forget_translations(e->vm))
-		plat_panic("the VM keeps old translations");
-	if (e->forget)
-		e->nsync = 0;
-	e->forget = false;
-	if (e->nsync) {
-		sregs |= !e->ring0;
-		e->s.cs = TRAP_KERNEL_CS;
-		e->s.ss = TRAP_KERNEL_SS;
-		enter_by_sync(e, t, g);
-	} else if (e->flush) {
+	fpu_switch(c, t);
+	if (c->e->forget)
+		shadow_forget(c->e);
+	nsync = shadow_list(c);
+	if (nsync) {
+		sregs |= !c->ring0;
+		trap_to_ring0(c);
+		enter_by_sync(c, t, g, nsync);
+	} else if (c->flush) {
 		/* only ring 0 can reload CR3 so that nothing of the old translations is left */
-		sregs |= !e->ring0;
-		e->s.cs = TRAP_KERNEL_CS;
-		e->s.ss = TRAP_KERNEL_SS;
-		enter_by_stub(e, t, g);
-	} else if (sregs || !e->ring0) {
-		e->s.cs = USER_CS;
-		e->s.ss = USER_SS;
+		sregs |= !c->ring0;
+		trap_to_ring0(c);
+		enter_by_stub(c, t, g);
+	} else if (sregs || !c->ring0) {
+		c->s.cs = USER_CS;
+		c->s.ss = USER_SS;
 		enter_straight(t, g);
 	} else {
-		enter_by_stub(e, t, g);
+		enter_by_stub(c, t, g);
 	}
 	if (sregs) {
-		e->s.fs_base = t->fs_base;
-		e->s.gs_base = t->gs_base;
-		e->s.cr3 = t->mm->pgd;
-		if (e->ops->vcpu_set_sregs(e->vcpu, &e->s))
-			plat_panic("the vCPU refuses its registers");
+		c->s.fs_base = t->fs_base;
+		c->s.gs_base = t->gs_base;
+		c->s.cr3 = t->mm->pgd;
+		trap_set_sregs(c);
 	}
-	e->flush = false;
-	e->ops->vcpu_gprs_dirty(e->vcpu);
+	c->flush = false;
+	c->e->ops->vcpu_gprs_dirty(c->vcpu);
 }
 
 /* -- exit -- */
@@ -230,14 +249,14 @@ static bool at_lstar(u64 rip)
 	return rip == TRAP_VA + TRAP_PA_LSTAR || rip == TRAP_VA + TRAP_PA_LSTAR + 2;
 }
 
-static void take_syscall(struct host_trap *e, struct task *t, const struct vm_gprs *g)
+static void take_syscall(struct trap_cpu *c, struct task *t, const struct vm_gprs *g)
 {
 	gprs_to_task(&t->regs, g);
 	/* SYSCALL keeps RIP in RCX and RFLAGS in R11 (SDM vol. 2, SYSCALL) */
 	t->regs.rip = g->rcx;
 	t->regs.rflags = g->r11;
 	t->trap = (struct trap){.kind = TRAP_SYSCALL};
-	e->ring0 = e->syscall_ring0;
+	c->ring0 = c->e->syscall_ring0;
 }
 
 static void take_gp(struct task *t, const struct vm_gprs *g)
@@ -246,11 +265,11 @@ static void take_gp(struct task *t, const struct vm_gprs *g)
 	t->trap = (struct trap){.kind = TRAP_FAULT, .vector = 13};
 }
 
-static u64 read_cr2(struct host_trap *e)
+static u64 read_cr2(struct trap_cpu *c)
 {
 	struct vm_sregs s;
 
-	if (e->ops->vcpu_get_sregs(e->vcpu, &s))
+	if (c->e->ops->vcpu_get_sregs(c->vcpu, &s))
 		plat_panic("the vCPU's registers cannot be read");
 	return s.cr2;
 }
@@ -268,18 +287,18 @@ static void make_refused_gate(struct task *t)
 	t->trap.error = insn[1] * 8u + 2;
 }
 
-static void take_exception(struct host_trap *e, struct task *t, struct vm_gprs *g, u32 vector)
+static void take_exception(struct trap_cpu *c, struct task *t, struct vm_gprs *g, u32 vector)
 {
 	u64 words = sizeof(struct trap_frame) / 8 + vector_has_error(vector);
-	const u64 *sp = (const u64 *)(e->ram + TRAP_PA_STACK_TOP) - words;
+	const u64 *sp = stack_top(c) - words;
 	u64 error = vector_has_error(vector) ? *sp++ : 0;
 	const struct trap_frame *f = (const struct trap_frame *)sp;
 
-	e->ring0 = true;
+	c->ring0 = true;
 	if (at_lstar(f->rip)) { /* single step or a fault on the stub itself: it is the system call
 				 */
-		take_syscall(e, t, g);
-		e->ring0 = true;
+		take_syscall(c, t, g);
+		c->ring0 = true;
 		t->regs.rsp = f->rsp;
 		return;
 	}
@@ -293,61 +312,61 @@ static void take_exception(struct host_trap *e, struct task *t, struct vm_gprs *
 		.kind = TRAP_FAULT,
 		.vector = vector,
 		.error = error,
-		.addr = vector == 14 ? read_cr2(e) : 0,
+		.addr = vector == 14 ? read_cr2(c) : 0,
 	};
-	if (vector == 6 && e->shadow)
+	if (vector == 6 && c->e->shadow)
 		make_refused_gate(t);
 }
 
-static void take_out(struct host_trap *e, struct task *t, struct vm_gprs *g, u32 port)
+static void take_out(struct trap_cpu *c, struct task *t, struct vm_gprs *g, u32 port)
 {
 	if (port == TRAP_PORT_SYSCALL && at_lstar(g->rip))
-		take_syscall(e, t, g);
+		take_syscall(c, t, g);
 	else if (port < TRAP_VECTORS && in_stubs(g->rip))
-		take_exception(e, t, g, port);
+		take_exception(c, t, g, port);
 	else
 		take_gp(t, g); /* the program's own `out` to the open port */
 }
 
 /* A kick: true if t->trap is filled. */
-static bool take_kick(struct host_trap *e, struct task *t, const struct vm_gprs *g)
+static bool take_kick(struct trap_cpu *c, struct task *t, const struct vm_gprs *g)
 {
 	u64 rip = g->rip;
 	bool entering = rip >= TRAP_VA + TRAP_PA_IRETQ && rip < TRAP_VA + TRAP_PA_LSTAR;
 
 	if (in_stubs(rip) && !entering) {
 		/* a trap is on its way out: take it first, the kick after it */
-		e->kick_pending = true;
+		c->kick_pending = true;
 		return false;
 	}
 	if (entering) {
-		e->flush |= rip >= TRAP_VA + TRAP_PA_FLUSH && rip < TRAP_VA + TRAP_PA_SYNC;
-		e->ring0 = true; /* the program has not run: t->regs is right as it is */
+		c->flush |= rip >= TRAP_VA + TRAP_PA_FLUSH && rip < TRAP_VA + TRAP_PA_SYNC;
+		c->ring0 = true; /* the program has not run: t->regs is right as it is */
 	} else {
 		gprs_to_task(&t->regs, g);
-		e->ring0 = false;
-		e->nsync = 0;
+		c->ring0 = false;
+		shadow_synced(c);
 	}
 	t->trap = (struct trap){.kind = TRAP_KICK};
 	return true;
 }
 
 /* true when t->trap is filled. */
-static bool take_exit(struct host_trap *e, struct task *t, const struct vm_exit *x)
+static bool take_exit(struct trap_cpu *c, struct task *t, const struct vm_exit *x)
 {
-	struct vm_gprs *g = e->ops->vcpu_gprs(e->vcpu);
+	struct vm_gprs *g = c->e->ops->vcpu_gprs(c->vcpu);
 
 	switch (x->reason) {
 	case VM_EXIT_IO_OUT:
-		e->nsync = 0; /* user code ran, so the stub did */
-		take_out(e, t, g, x->io.port);
+		shadow_synced(c);
+		take_out(c, t, g, x->io.port);
 		return true;
 	case VM_EXIT_INTR:
-		return take_kick(e, t, g);
+		return take_kick(c, t, g);
 	case VM_EXIT_MEMORY:
-		e->nsync = 0;
+		shadow_synced(c);
 		gprs_to_task(&t->regs, g);
-		e->ring0 = false;
+		c->ring0 = false;
 		t->trap = (struct trap){.kind = TRAP_BUS};
 		return true;
 	case VM_EXIT_IRQ_WINDOW:
@@ -360,10 +379,12 @@ static bool take_exit(struct host_trap *e, struct task *t, const struct vm_exit 
 static void trap_run(void *engine, struct task *t)
 {
 	struct host_trap *e = engine;
+	struct trap_cpu *c = this_cpu(e);
 	struct vm_exit x;
+	int r;
 
-	if (e->kick_pending || plat_events_pending()) {
-		e->kick_pending = false;
+	if (c->kick_pending || plat_events_pending()) {
+		c->kick_pending = false;
 		t->trap = (struct trap){.kind = TRAP_KICK};
 		return;
 	}
@@ -371,43 +392,67 @@ static void trap_run(void *engine, struct task *t)
 		t->trap = (struct trap){.kind = TRAP_FAULT, .vector = 13};
 		return;
 	}
-	enter(e, t);
+	enter(c, t);
 	do {
-		if (e->ops->vcpu_run(e->vcpu, &x))
+		host_user_begin(t->mm);
+		r = e->ops->vcpu_run(c->vcpu, &x);
+		host_user_end();
+		if (r)
 			plat_panic("the vCPU cannot run");
-	} while (!take_exit(e, t, &x));
+	} while (!take_exit(c, t, &x));
 }
 
-/* -- the rest of the seam -- */
+/* -- what the processors know of address spaces -- */
+
+/* A processor that has mm loaded takes a new CR3 before it runs user code again; one that runs some
+ * comes back for it. */
+static void flush_loaded(struct host_trap *e, const struct mm *mm)
+{
+	u64 kicked = 0;
+
+	for (u32 i = 0; i < e->ncpus; i++) {
+		e->cpu[i].flush |= e->cpu[i].s.cr3 == mm->pgd;
+		if (!host_user_runs(i, mm))
+			continue;
+		e->ops->vcpu_kick(e->cpu[i].vcpu);
+		kicked |= 1ull << i;
+	}
+	for (; kicked; kicked &= kicked - 1)
+		host_user_wait((u32)__builtin_ctzll(kicked));
+}
+
+/* Does user code of mm (NULL: any) run now? */
+static bool anybody_runs(const struct host_trap *e, const struct mm *mm)
+{
+	for (u32 i = 0; i < e->ncpus; i++)
+		if (host_user_runs(i, mm))
+			return true;
+	return false;
+}
 
 static void trap_tlb_flush(void *engine, struct mm *mm, u64 va, u64 npages)
 {
 	struct host_trap *e = engine;
 
 	if (!e->shadow) {
-		e->flush |= e->s.cr3 == mm->pgd;
+		flush_loaded(e, mm);
 		return;
 	}
-	if (npages > TRAP_SYNC_MAX - e->nsync) {
-		e->forget = true;
-		return;
-	}
-	for (u64 i = 0; i < npages; i++) {
-		u64 *pte = pgtable_entry(mm->pgd, va + i * PAGE_SIZE, false);
-
-		if (pte)
-			e->sync[e->nsync++] = TRAP_MAP_VA + ptr_phys(pte);
-	}
+	shadow_changed(e, mm, va, npages);
+	if (anybody_runs(e, mm))
+		shadow_sync_now(this_cpu(e), mm);
 }
 
 static void trap_tables_freed(void *engine, struct mm *mm)
 {
 	struct host_trap *e = engine;
 
-	if (e->shadow)
-		e->forget = true; /* used again as tables they would show what they held */
+	if (!e->shadow)
+		flush_loaded(e, mm);
+	else if (anybody_runs(e, NULL)) /* the frames may be any address space's next */
+		shadow_forget(e);
 	else
-		e->flush |= e->s.cr3 == mm->pgd;
+		e->forget = true; /* used again as tables they would show what they held */
 }
 
 static void trap_pgd_init_op(void *engine, u64 *pgd)
@@ -421,19 +466,45 @@ static void trap_mm_gone(void *engine, struct mm *mm)
 	struct host_trap *e = engine;
 
 	trap_tables_freed(engine, mm);
-	if (e->s.cr3 == mm->pgd)
-		e->s.cr3 = 0; /* its frame may come back as another root: load it anew */
+	for (u32 i = 0; i < e->ncpus; i++)
+		if (e->cpu[i].s.cr3 == mm->pgd)
+			e->cpu[i].s.cr3 = 0; /* its frame may be another root: load it anew */
 }
+
+/* -- the rest of the seam -- */
 
 static void trap_set_kick(void *engine, u64 when_ns)
 {
+	kick_timer_set(&this_cpu(engine)->timer, when_ns);
+}
+
+static void kick_cpu(struct trap_cpu *c)
+{
+	c->e->ops->vcpu_kick(c->vcpu);
+}
+
+static void trap_kick(void *engine, u32 cpu)
+{
 	struct host_trap *e = engine;
 
-	kick_timer_set(&e->timer, when_ns);
+	kick_cpu(&e->cpu[cpu]);
+}
+
+static void on_kick_timer(void *cpu)
+{
+	kick_cpu(cpu);
+}
+
+static int trap_cpu_begin(void *engine, u32 cpu)
+{
+	struct host_trap *e = engine;
+
+	return kick_timer_make(&e->cpu[cpu].timer, on_kick_timer, &e->cpu[cpu]);
 }
 
 const struct host_engine_ops host_trap_ops = {
 	.name = "trap",
+	.cpu_begin = trap_cpu_begin,
 	.run = trap_run,
 	.tlb_flush = trap_tlb_flush,
 	.tables_freed = trap_tables_freed,
@@ -443,65 +514,68 @@ const struct host_engine_ops host_trap_ops = {
 	.fpu_load = trap_fpu_load,
 	.fpu_drop = trap_fpu_drop,
 	.set_kick = trap_set_kick,
+	.kick = trap_kick,
 };
 
 /* -- making one -- */
 
-static void on_kick_timer(void *engine)
-{
-	host_trap_kick(engine);
-}
-
-static int set_registers(struct host_trap *e, const struct vm_caps *caps)
+static int set_registers(struct trap_cpu *c, const struct vm_caps *caps)
 {
 	const u64 star = (u64)TRAP_KERNEL_CS << 32 | 0x23ull << 48;
+	const struct vm_ops *ops = c->e->ops;
 	int r;
 
-	e->s = (struct vm_sregs){
+	c->s = (struct vm_sregs){
 		.cr0 = 0x80050033,			    /* PG AM WP NE ET MP PE */
 		.cr4 = 0x620 | (caps->xsave ? 0x40000 : 0), /* PAE OSFXSR OSXMMEXCPT, OSXSAVE */
 		.efer = 0xd01,				    /* NXE LMA LME SCE */
 		.cr3 = 0,
 		.gdt_base = TRAP_VA + TRAP_PA_GDT,
-		.gdt_limit = TRAP_TSS_SEL + 15,
+		.gdt_limit = (uint16_t)(TRAP_TSS_SEL + 16 * c->e->ncpus - 1),
 		.idt_base = TRAP_VA + TRAP_PA_IDT,
 		.idt_limit = TRAP_VECTORS * 16 - 1,
-		.tss_base = TRAP_VA + TRAP_PA_TSS,
-		.tss_limit = TRAP_TSS_LIMIT,
+		.tss_base = TRAP_VA + TRAP_PA_TSS + c->id * TRAP_TSS_SIZE,
+		.tss_limit = (uint16_t)trap_tss_limit(c->id),
 		.cs = TRAP_KERNEL_CS,
 		.ss = TRAP_KERNEL_SS,
-		.tr = TRAP_TSS_SEL,
+		.tr = (uint16_t)(TRAP_TSS_SEL + 16 * c->id),
 	};
-	r = e->ops->vcpu_set_sregs(e->vcpu, &e->s);
+	r = ops->vcpu_set_sregs(c->vcpu, &c->s);
 	if (!r)
-		r = e->ops->vcpu_set_msr(e->vcpu, 0xc0000081, star);
+		r = ops->vcpu_set_msr(c->vcpu, 0xc0000081, star);
 	if (!r)
-		r = e->ops->vcpu_set_msr(e->vcpu, 0xc0000082, TRAP_VA + TRAP_PA_LSTAR);
+		r = ops->vcpu_set_msr(c->vcpu, 0xc0000082, TRAP_VA + TRAP_PA_LSTAR);
 	if (!r) /* SFMASK as Linux: TF IF DF IOPL NT AC */
-		r = e->ops->vcpu_set_msr(e->vcpu, 0xc0000084, 0x47700);
+		r = ops->vcpu_set_msr(c->vcpu, 0xc0000084, 0x47700);
 	return r;
 }
 
 int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm *vm,
-	struct vcpu *vcpu, const struct vm_caps *caps, u8 *ram, u64 ram_size)
+	struct vcpu *const *vcpus, u32 ncpus, const struct vm_caps *caps, u8 *ram, u64 ram_size)
 {
-	struct host_trap *e = calloc(1, sizeof(*e));
-	int r;
+	struct host_trap *e = calloc(1, sizeof(*e) + ncpus * sizeof(e->cpu[0]));
+	int r = 0;
 
 	if (!e)
 		return -ENOMEM;
 	e->ops = ops;
 	e->vm = vm;
 	e->shadow = !caps->hardware;
-	e->vcpu = vcpu;
 	e->ram = ram;
 	e->syscall_ring0 = caps->syscall_ring0;
 	e->fpu_size = caps->xsave_size;
-	e->ring0 = true;
-	trap_stubs_write(ram, ram_size, caps->syscall_ring0);
-	r = kick_timer_make(&e->timer, on_kick_timer, e);
-	if (!r)
-		r = set_registers(e, caps);
+	e->ncpus = ncpus;
+	trap_stubs_write(ram, ram_size, ncpus, caps->syscall_ring0);
+	for (u32 i = 0; i < ncpus && !r; i++) {
+		struct trap_cpu *c = &e->cpu[i];
+
+		*c = (struct trap_cpu){.e = e,
+			.id = i,
+			.vcpu = vcpus[i],
+			.stack = trap_stack(ram_size, i),
+			.ring0 = true};
+		r = set_registers(c, caps);
+	}
 	if (r) {
 		host_trap_destroy(e);
 		return r;
@@ -512,11 +586,13 @@ int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm
 
 void host_trap_destroy(struct host_trap *e)
 {
-	kick_timer_delete(&e->timer);
+	for (u32 i = 0; i < e->ncpus; i++)
+		kick_timer_delete(&e->cpu[i].timer);
 	free(e);
 }
 
 void host_trap_kick(struct host_trap *e)
 {
-	e->ops->vcpu_kick(e->vcpu);
+	for (u32 i = 0; i < e->ncpus; i++)
+		kick_cpu(&e->cpu[i]);
 }

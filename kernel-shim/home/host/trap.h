@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The trap engine: user code in a vCPU's ring 3; ring 0 of the VM holds only stubs that exit to the
+ * The trap engine: user code in ring 3 of vCPUs; ring 0 of the VM holds only stubs that exit to the
  * launcher with one `out`. For hosts that emulate guest ring 0 in software (DESIGN section 5):
  * there a trap costs two emulated instructions instead of a kernel's worth.
  */
@@ -13,16 +13,16 @@
 struct host_trap;
 
 /* Bytes of guest-physical memory from 0 that are the engine's. */
-u64 host_trap_ram(u64 ram_size);
+u64 host_trap_ram(u64 ram_size, u32 ncpus);
 
 extern const struct host_engine_ops host_trap_ops;
 
-/* Writes tables and stubs to ram, sets the vCPU's registers. The vCPU stays the caller's. All calls
- * of host_trap_ops happen on the thread that called this. */
+/* Writes tables and stubs to ram, sets the registers of the vCPUs, one for each processor. They
+ * stay the caller's. */
 int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm *vm,
-	struct vcpu *vcpu, const struct vm_caps *caps, u8 *ram, u64 ram_size);
+	struct vcpu *const *vcpus, u32 ncpus, const struct vm_caps *caps, u8 *ram, u64 ram_size);
 void host_trap_destroy(struct host_trap *e);
-/* Any thread: make user code return TRAP_KICK soon. */
+/* Any thread: make user code return TRAP_KICK soon, on whichever processors there is some. */
 void host_trap_kick(struct host_trap *e);
 
 #endif

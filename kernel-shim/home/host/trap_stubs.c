@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the trap engine's VM has in ring 0: descriptor tables and stubs, in guest RAM below
- * HOST_TRAP_RAM_END, seen by the guest at TRAP_VA. Formats: SDM vol. 3, 3.4.5, 6.14.1, 7.7.
+ * host_trap_ram(), seen by the guest at TRAP_VA. Formats: SDM vol. 3, 3.4.5, 6.14.1, 7.7.
  */
 #include <string.h>
 
@@ -19,35 +19,63 @@ static void emit_iretq(u8 **p)
 	*(*p)++ = 0xcf;
 }
 
-static void write_gdt(u8 *ram)
+u32 trap_tss_limit(u32 cpu)
+{
+	return TRAP_PA_IOMAP + TRAP_IOMAP_SIZE - 1 - (TRAP_PA_TSS + cpu * TRAP_TSS_SIZE);
+}
+
+/* again: lodsq; lock orq $0,(%rax); loop again. Locked: the shim may be changing the entry. */
+static void emit_sync(u8 **p)
+{
+	static const u8 code[] = {0x48, 0xad, 0xf0, 0x48, 0x83, 0x08, 0x00, 0xe2, 0xf7};
+
+	memcpy(*p, code, sizeof(code));
+	*p += sizeof(code);
+}
+
+static void write_tss_descriptor(u64 *gdt, u32 cpu)
+{
+	u64 tss = TRAP_VA + TRAP_PA_TSS + cpu * TRAP_TSS_SIZE;
+	u64 *d = gdt + TRAP_TSS_SEL / 8 + cpu * 2;
+
+	d[0] = trap_tss_limit(cpu) | (tss & 0xffffff) << 16 | 0x89ull << 40 |
+	       (tss >> 24 & 0xff) << 56;
+	d[1] = tss >> 32;
+}
+
+static void write_gdt(u8 *ram, u32 ncpus)
 {
 	u64 *gdt = (u64 *)(ram + TRAP_PA_GDT);
-	u64 tss = TRAP_VA + TRAP_PA_TSS;
-
 	gdt[TRAP_KERNEL_CS / 8] = 0x00af9b000000ffffull;
 	gdt[TRAP_KERNEL_SS / 8] = 0x00cf93000000ffffull;
 	gdt[0x20 / 8] =
 		0x00cffb000000ffffull; /* 32-bit user code: SYSRET's layout wants a place for it */
 	gdt[0x28 / 8] = 0x00cff3000000ffffull;
 	gdt[0x30 / 8] = 0x00affb000000ffffull;
-	gdt[TRAP_TSS_SEL / 8] =
-		TRAP_TSS_LIMIT | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
-	gdt[TRAP_TSS_SEL / 8 + 1] = tss >> 32;
+	for (u32 i = 0; i < ncpus; i++)
+		write_tss_descriptor(gdt, i);
+}
+
+/* All share one I/O map, which lies behind the last: SDM vol. 1, 19.5.2. */
+static void write_tss(u8 *ram, u32 cpu, u64 stack_pa)
+{
+	u8 *tss = ram + TRAP_PA_TSS + cpu * TRAP_TSS_SIZE;
+	u64 rsp0 = TRAP_VA + stack_pa + PAGE_SIZE;
+	u16 iomap = (u16)(TRAP_PA_IOMAP - (TRAP_PA_TSS + cpu * TRAP_TSS_SIZE));
+
+	memcpy(tss + 4, &rsp0, sizeof(rsp0));
+	memcpy(tss + 102, &iomap, sizeof(iomap));
 }
 
 /* open_port: ring 3 may write to the system-call port. Needed where `syscall` stays in ring 3; a
  * program that writes to it by itself is recognised by its address. */
-static void write_tss(u8 *ram, bool open_port)
+static void write_iomap(u8 *ram, bool open_port)
 {
-	u8 *tss = ram + TRAP_PA_TSS;
-	u64 rsp0 = TRAP_VA + TRAP_PA_STACK_TOP;
-	u16 iomap = 104;
+	u8 *map = ram + TRAP_PA_IOMAP;
 
-	memcpy(tss + 4, &rsp0, sizeof(rsp0));
-	memcpy(tss + 102, &iomap, sizeof(iomap));
-	memset(tss + iomap, 0xff, TRAP_TSS_LIMIT + 1 - iomap);
+	memset(map, 0xff, TRAP_IOMAP_SIZE);
 	if (open_port)
-		tss[iomap + TRAP_PORT_SYSCALL / 8] &= (u8) ~(1u << (TRAP_PORT_SYSCALL % 8));
+		map[TRAP_PORT_SYSCALL / 8] &= (u8) ~(1u << (TRAP_PORT_SYSCALL % 8));
 }
 
 static void write_gate(u8 *ram, u32 vector, u64 target, u32 dpl)
@@ -78,19 +106,27 @@ static void write_stubs(u8 *ram)
 	memcpy(p, "\x0f\x22\xd8\x58", 4);
 	p += 4;
 	emit_iretq(&p);
-	/* again: lodsq; orq $0,(%rax); loop again; pop %rax; pop %rcx; pop %rsi; iretq */
 	p = ram + TRAP_PA_SYNC;
-	memcpy(p, "\x48\xad\x48\x83\x08\x00\xe2\xf8\x58\x59\x5e", 11);
-	p += 11;
+	emit_sync(&p);
+	memcpy(p, "\x58\x59\x5e", 3); /* pop %rax; pop %rcx; pop %rsi */
+	p += 3;
 	emit_iretq(&p);
+	p = ram + TRAP_PA_SYNC_NOW;
+	emit_sync(&p);
+	emit_out(&p, TRAP_PORT_SYNCED);
 	p = ram + TRAP_PA_LSTAR;
 	emit_out(&p, TRAP_PORT_SYSCALL);
 	emit_iretq(&p);
 }
 
-u64 host_trap_ram(u64 ram_size)
+u64 trap_stack(u64 ram_size, u32 cpu)
 {
-	return TRAP_PA_MAP_PD + (round_up(ram_size, 1ull << 30) >> 30) * PAGE_SIZE;
+	return TRAP_PA_MAP_PD + ((round_up(ram_size, 1ull << 30) >> 30) + cpu) * PAGE_SIZE;
+}
+
+u64 host_trap_ram(u64 ram_size, u32 ncpus)
+{
+	return trap_stack(ram_size, ncpus);
 }
 
 /* All of RAM in large pages: the sync stub writes page-table entries through it. */
@@ -105,7 +141,7 @@ static void write_map(u8 *ram, u64 ram_size)
 	}
 }
 
-static void write_page_tables(u8 *ram)
+static void write_page_tables(u8 *ram, u64 ram_size, u32 ncpus)
 {
 	u64 *pdpt = (u64 *)(ram + TRAP_PA_PDPT), *pd = (u64 *)(ram + TRAP_PA_PD);
 	u64 *pt = (u64 *)(ram + TRAP_PA_PT);
@@ -117,17 +153,23 @@ static void write_page_tables(u8 *ram)
 	pt[TRAP_PA_STUBS >> 12] = TRAP_PA_STUBS | PTE_P | PTE_A;
 	/* user-accessible: where `syscall` does not raise the privilege the stub runs in ring 3 */
 	pt[TRAP_PA_LSTAR >> 12] = TRAP_PA_LSTAR | PTE_P | PTE_U | PTE_A;
-	pt[TRAP_PA_STACK >> 12] = TRAP_PA_STACK | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	for (u32 i = 0; i < ncpus; i++) {
+		u64 pa = trap_stack(ram_size, i);
+
+		pt[pa >> 12] = pa | PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
+	}
 }
 
-void trap_stubs_write(u8 *ram, u64 ram_size, bool syscall_ring0)
+void trap_stubs_write(u8 *ram, u64 ram_size, u32 ncpus, bool syscall_ring0)
 {
-	memset(ram, 0, host_trap_ram(ram_size));
+	memset(ram, 0, host_trap_ram(ram_size, ncpus));
 	write_map(ram, ram_size);
-	write_gdt(ram);
-	write_tss(ram, !syscall_ring0);
+	write_gdt(ram, ncpus);
+	for (u32 i = 0; i < ncpus; i++)
+		write_tss(ram, i, trap_stack(ram_size, i));
+	write_iomap(ram, !syscall_ring0);
 	write_stubs(ram);
-	write_page_tables(ram);
+	write_page_tables(ram, ram_size, ncpus);
 }
 
 void trap_pgd_init(u64 *pgd)

@@ -17,7 +17,7 @@ int policy_machine_choose(const char *backend, const char *home, bool require_vm
 {
 	memset(out, 0, sizeof *out);
 	out->backend = strcmp(backend, "process") ? &stand_in : &stand_in_processes;
-	out->home = LAUNCH_HOME_HOST;
+	out->home = strcmp(home, "guest") ? LAUNCH_HOME_HOST : LAUNCH_HOME_GUEST;
 	return 0;
 }
 
@@ -230,8 +230,11 @@ static void test_cpus(void **state)
 	struct policy_request r = request();
 	struct policy *p;
 
-	r.backend = "process";
 	r.cpus = 2;
+	p = build(&r);
+	assert_int_equal(policy_config(p)->cpus, 2);
+	policy_free(p);
+	r.backend = "process";
 	p = build(&r);
 	assert_int_equal(policy_config(p)->cpus, 2);
 	policy_free(p);
@@ -242,7 +245,9 @@ static void test_refused(void **state)
 	struct policy_request r = request();
 
 	r.cpus = 2;
-	refuse(&r, 125, "--cpus 2: backend stand-in runs one CPU; --backend process runs more");
+	r.home = "guest";
+	refuse(&r, 125,
+		"--cpus 2: the shim in ring 0 of the VM runs one CPU; --home host runs more");
 	r.cpus = LAUNCH_CPUS_MAX + 1;
 	refuse(&r, 125, "--cpus 65: want 1 to 64");
 	r = request();

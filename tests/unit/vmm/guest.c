@@ -65,6 +65,8 @@ __asm__(
 	"	movq (%rdi), %rax\n"
 	"	outb %al, $" STR(GUEST_PORT) "\n"
 	"	jmp guest_load\n"
+	PIECE(guest_touch)
+	"	lock orq $0, (%rdi)\n"
 	PIECE(guest_out_loop)
 	"	outb %al, $" STR(GUEST_PORT) "\n"
 	"	jmp guest_out_loop\n"

@@ -27,6 +27,7 @@ extern const char guest_rep_out[]; /* rep outsb: rcx bytes at rsi */
 extern const char guest_hlt[];	   /* hlt; out */
 extern const char guest_store[];   /* rax to (rdi), load it to rax; out */
 extern const char guest_load[];	   /* (rdi) to rax; out */
+extern const char guest_touch[];   /* or of 0 to (rdi), locked; out */
 extern const char guest_out_loop[];
 extern const char guest_sti[]; /* out; sti; spin at guest_sti_spin */
 extern const char guest_sti_spin[];

@@ -93,6 +93,8 @@ static int memory_fill(struct machine *m)
 
 void machine_end(struct machine *m)
 {
+	if (m->other)
+		ops->vcpu_destroy(m->other);
 	if (m->vcpu)
 		ops->vcpu_destroy(m->vcpu);
 	if (m->vm)

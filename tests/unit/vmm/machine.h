@@ -40,6 +40,7 @@
 struct machine {
 	struct vm *vm;
 	struct vcpu *vcpu;
+	struct vcpu *other; /* made by who needs a second */
 	char *memory;
 	struct vm_exit exit;
 };

@@ -36,6 +36,7 @@ const char *const tlb_flush_names[TLB_FLUSHES] = {
 	[TLB_FLUSH_GUEST_CR3] = "mov cr3 in the trap",
 	[TLB_FLUSH_GUEST_INVLPG] = "invlpg in the trap",
 	[TLB_FLUSH_GUEST_PTE] = "entry written in the trap",
+	[TLB_FLUSH_OTHER_PTE] = "entry written by another vCPU",
 };
 
 static const struct {
@@ -84,6 +85,29 @@ static int flush_slot(struct machine *m)
 	return vm_kvm_ops.map_memory(m->vm, SLOT_DUMMY, DUMMY_GPA, m->memory, 0, 0);
 }
 
+/* Any thread, also while the first vCPU runs. */
+static int flush_other_vcpu(struct machine *m)
+{
+	const struct vm_ops *ops = &vm_kvm_ops;
+	struct vm_sregs s;
+	struct vm_exit x;
+	int r = m->other ? 0 : ops->vcpu_create(m->vm, 1, &m->other);
+
+	machine_sregs(m, 0, &s);
+	if (r == 0)
+		r = ops->vcpu_set_sregs(m->other, &s);
+	if (r < 0)
+		return r;
+	*ops->vcpu_gprs(m->other) = (struct vm_gprs){
+		.rip = machine_at(guest_touch),
+		.rdi = GUEST_PT + (VA >> 12) * 8,
+		.rflags = RFLAGS_FIXED,
+	};
+	ops->vcpu_gprs_dirty(m->other);
+	r = ops->vcpu_run(m->other, &x);
+	return r < 0 || x.reason != VM_EXIT_IO_OUT ? -1 : 0;
+}
+
 int tlb_flush_host(struct machine *m, enum tlb_flush flush)
 {
 	switch (flush) {
@@ -97,6 +121,8 @@ int tlb_flush_host(struct machine *m, enum tlb_flush flush)
 		return flush_frame(m, true);
 	case TLB_FLUSH_SLOT:
 		return flush_slot(m);
+	case TLB_FLUSH_OTHER_PTE:
+		return flush_other_vcpu(m);
 	default:
 		return 0;
 	}

@@ -28,6 +28,7 @@ enum tlb_flush {
 	TLB_FLUSH_GUEST_CR3,
 	TLB_FLUSH_GUEST_INVLPG,
 	TLB_FLUSH_GUEST_PTE, /* the entry written by ring 0 as well */
+	TLB_FLUSH_OTHER_PTE, /* the entry written by ring 0 of another vCPU */
 	TLB_FLUSHES
 };
 #define TLB_FLUSH_HOST_LAST TLB_FLUSH_SLOT
