@@ -21,7 +21,7 @@ OPT  ?= -O2 -g
 SAN      ?=
 SAN_SRCS ?=
 # Host side: launcher, service, backends.
-HOST_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -D_GNU_SOURCE -fvisibility=hidden -fstack-protector-strong \
+HOST_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -iquote kernel-shim/home/host -D_GNU_SOURCE -fvisibility=hidden -fstack-protector-strong \
 	-D_FORTIFY_SOURCE=2 -fPIE -pthread $(SAN)
 HOST_LIBS   := -lseccomp -ljansson -lcap -pthread
 # The shim's core: freestanding, no libc. -mgeneral-regs-only: the program's vector registers stay
@@ -29,9 +29,9 @@ HOST_LIBS   := -lseccomp -ljansson -lcap -pthread
 CORE_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -I$(B) -ffreestanding -fno-builtin -fno-stack-protector \
 	-fno-strict-aliasing -fno-common -fno-asynchronous-unwind-tables
 # In ring 0 small is fast enough: no room between functions and before loops.
-GUEST_CFLAGS := $(CORE_CFLAGS) -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
+GUEST_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/guest -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
 	-falign-functions=1 -falign-loops=1 $(if $(findstring clang,$(CC)),,-falign-jumps=1) -fcf-protection=none -U_FORTIFY_SOURCE
-HOSTHOME_CFLAGS := $(CORE_CFLAGS) -fvisibility=hidden -fPIE $(SAN)
+HOSTHOME_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/host -fvisibility=hidden -fPIE $(SAN)
 
 .PHONY: all clean install uninstall check conformance unit security check-emulated deps help
 all: $(B)/sandbox

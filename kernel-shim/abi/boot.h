@@ -66,8 +66,7 @@ struct boot_block {
 	uint64_t free_start; /* guest-physical: first byte that nothing occupies yet */
 	uint64_t window_gpa;
 	uint64_t window_size;
-	uint64_t ring_gpa; /* ring of vCPU n at ring_gpa + n * ring_stride */
-	uint64_t ring_stride;
+	uint64_t ring_gpa;
 	uint64_t clock_gpa;  /* struct boot_clock, a page of its own */
 	uint64_t vclock_gpa; /* the one that programs see, read-only: clock_gpa, or a copy where a
 				program could write to it */

@@ -3,11 +3,12 @@
  * The paravirtual channel: the only door between the shim kernel and the launcher.
  * Freestanding; the same header serves both sides.
  *
- * A ring lives in guest memory, one for each vCPU (boot.h says where). The guest fills the slot at
- * sq_tail, stores CHAN_SLOT_READY to its state (release) and advances sq_tail. When host_polling is
- * set nobody need be woken; otherwise one `out` to CHAN_PORT_DOORBELL (one exit). The host handles
- * slots in order, stores result and CHAN_SLOT_DONE (release). Calls are synchronous to the shim:
- * at most the last slot of a batch is waited for; earlier ones may be FORGETs.
+ * The ring lives in guest memory (boot.h says where), one for all vCPUs: who uses it has the kernel
+ * lock. The guest fills the slot at sq_tail, stores CHAN_SLOT_READY to its state (release) and
+ * advances sq_tail. When host_polling is set nobody need be woken; otherwise one `out` to
+ * CHAN_PORT_DOORBELL (one exit). The host handles slots in order, stores result and CHAN_SLOT_DONE
+ * (release). Calls are synchronous to the shim: at most the last slot of a batch is waited for;
+ * earlier ones may be FORGETs.
  *
  * Small data (names, attributes) goes through data[], which belongs to the call that is waited for.
  * Bulk data goes straight between the host's files and guest pages named by segments.
@@ -38,7 +39,12 @@ enum chan_op {
 /* Ports of the guest home (DESIGN section 2). A write of any value is the message. */
 #define CHAN_PORT_DOORBELL 0x5b0
 #define CHAN_PORT_PANIC	   0x5b1 /* data[]: why, as text */
-#define CHAN_PORT_TIMER	   0x5b2 /* boot_clock.kick_ns changed */
+#define CHAN_PORT_TIMER	   0x5b2 /* boot_clock.kick_ns changed: for this vCPU */
+/* Several vCPUs. PARK stops this one until somebody has sent it an UNPARK since its last PARK
+ * returned, or until the CLOCK_MONOTONIC time in RCX (~0: none); it may return early. */
+#define CHAN_PORT_PARK	 0x5b3
+#define CHAN_PORT_UNPARK 0x5b4 /* value: which vCPU */
+#define CHAN_PORT_KICK	 0x5b5 /* value: which vCPU leaves user mode soon, if it is there */
 
 #define CHAN_OFF_STREAM (~(uint64_t)0) /* OFF: use the open file description's own position */
 

@@ -70,10 +70,10 @@ void plat_fpu_init(struct task *t); /* fill t->fpu with the initial state */
 void plat_fpu_drop(struct task *t);
 
 /* -- processors: each runs the scheduler, one task at a time -- */
-/* The one that runs this code. A context may go on on another one after each switch (and after
- * whatever waits), so the answer is not to be kept: hence a function, and one that the compiler
- * cannot look into. */
-struct cpu *plat_cpu(void);
+/* struct cpu *plat_cpu(void): the one that runs this code. A context may go on on another one after
+ * each switch (and after whatever waits), so the answer is not to be kept. The home's own header,
+ * for it is asked for each time that the core says `current`. */
+#include "cpu_here.h"
 /* If c runs user code it returns with TRAP_KICK soon. What it is to see then was written before. */
 void plat_kick_cpu(struct cpu *c);
 /* Returns when every processor but this one that ran user code of mm (NULL: of any) has left it. */

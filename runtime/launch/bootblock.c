@@ -160,7 +160,6 @@ static int fill(struct launch *l, struct builder *b)
 	k->mem_size = l->mem.ram_size;
 	k->window_gpa = BOOT_WINDOW_GPA;
 	k->window_size = l->mem.window_size;
-	k->ring_stride = sizeof(struct chan_ring);
 	k->ncpus = c->cpus;
 	k->flags = (c->verbose ? BOOT_F_VERBOSE : 0) | (c->trace ? BOOT_F_TRACE : 0) |
 		   (c->stats ? BOOT_F_STATS : 0);

@@ -90,24 +90,42 @@ static int load_segments(uint8_t *ram, uint64_t *pt)
 	return 0;
 }
 
-static void write_gdt_tss(uint8_t *ram)
+uint64_t guest_image_trap_top(uint32_t cpu)
+{
+	return cpu ? GUEST_PA_CPUS + cpu * PAGE : GUEST_PA_TRAP_TOP;
+}
+
+/* A trap takes a few hundred bytes at the end of its page. */
+uint64_t guest_image_tss(uint32_t cpu)
+{
+	return cpu ? guest_image_trap_top(cpu) - PAGE : GUEST_PA_TSS;
+}
+
+static void write_tss(uint8_t *ram, uint32_t cpu)
+{
+	uint64_t *d = (uint64_t *)(ram + GUEST_PA_GDT) + GUEST_TSS_SEL / 8 + 2 * cpu;
+	uint8_t *tss = ram + guest_image_tss(cpu);
+	uint64_t at = BOOT_IMAGE_VA + guest_image_tss(cpu);
+	uint64_t rsp0 = BOOT_IMAGE_VA + guest_image_trap_top(cpu);
+	uint64_t ist1 = BOOT_IMAGE_VA + GUEST_PA_DF_STACK; /* nobody comes back from there */
+	uint16_t iomap = GUEST_TSS_LIMIT + 1; /* beyond the limit: no port for ring 3 */
+
+	d[0] = GUEST_TSS_LIMIT | (at & 0xffffff) << 16 | 0x89ull << 40 | (at >> 24 & 0xff) << 56;
+	d[1] = at >> 32;
+	memcpy(tss + 4, &rsp0, sizeof(rsp0));
+	memcpy(tss + 36, &ist1, sizeof(ist1));
+	memcpy(tss + 102, &iomap, sizeof(iomap));
+}
+
+static void write_gdt(uint8_t *ram)
 {
 	uint64_t *gdt = (uint64_t *)(ram + GUEST_PA_GDT);
-	uint64_t tss = BOOT_IMAGE_VA + GUEST_PA_TSS;
-	uint64_t rsp0 = BOOT_IMAGE_VA + GUEST_PA_TRAP_TOP, ist1 = BOOT_IMAGE_VA + GUEST_PA_DF_STACK;
-	uint16_t iomap = GUEST_TSS_LIMIT + 1; /* beyond the limit: no port for ring 3 */
 
 	gdt[GUEST_KERNEL_CS / 8] = 0x00af9b000000ffffull;
 	gdt[GUEST_KERNEL_SS / 8] = 0x00cf93000000ffffull;
 	gdt[0x20 / 8] = 0x00cffb000000ffffull;
 	gdt[0x28 / 8] = 0x00cff3000000ffffull;
 	gdt[0x30 / 8] = 0x00affb000000ffffull;
-	gdt[GUEST_TSS_SEL / 8] =
-		GUEST_TSS_LIMIT | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
-	gdt[GUEST_TSS_SEL / 8 + 1] = tss >> 32;
-	memcpy(ram + GUEST_PA_TSS + 4, &rsp0, sizeof(rsp0));
-	memcpy(ram + GUEST_PA_TSS + 36, &ist1, sizeof(ist1));
-	memcpy(ram + GUEST_PA_TSS + 102, &iomap, sizeof(iomap));
 }
 
 static void write_idt(uint8_t *ram, uint64_t vectors)
@@ -124,7 +142,7 @@ static void write_idt(uint8_t *ram, uint64_t vectors)
 	}
 }
 
-static void write_page_tables(uint8_t *ram, uint64_t ram_size)
+static void write_page_tables(uint8_t *ram, uint64_t ram_size, uint32_t ncpus)
 {
 	uint64_t *pml4 = (uint64_t *)(ram + GUEST_PA_PML4);
 	uint64_t *img_pdpt = (uint64_t *)(ram + GUEST_PA_IMG_PDPT);
@@ -134,11 +152,12 @@ static void write_page_tables(uint8_t *ram, uint64_t ram_size)
 	uint64_t *map_pt = (uint64_t *)(ram + GUEST_PA_MAP_PT);
 	uint64_t data = PTE_P | PTE_W | PTE_A | PTE_D | PTE_NX;
 
+	_Static_assert(GUEST_PA_BOOT_STACK == GUEST_PA_CPUS, "mapped as one");
 	pml4[BOOT_PHYSMAP_VA >> 39 & 511] = GUEST_PA_MAP_PDPT | PTE_P | PTE_W;
 	pml4[BOOT_IMAGE_VA >> 39 & 511] = GUEST_PA_IMG_PDPT | PTE_P | PTE_W;
 	img_pdpt[BOOT_IMAGE_VA >> 30 & 511] = GUEST_PA_IMG_PD | PTE_P | PTE_W;
 	img_pd[BOOT_IMAGE_VA >> 21 & 511] = GUEST_PA_IMG_PT | PTE_P | PTE_W;
-	for (uint64_t pa = PAGE; pa < GUEST_PA_BOOT_STACK; pa += PAGE)
+	for (uint64_t pa = PAGE; pa < GUEST_PA_CPUS + (ncpus - 1) * PAGE; pa += PAGE)
 		img_pt[pa / PAGE] = pa | data;
 	/* the physical map shows the image with the image's own rights: its text is written nowhere
 	 */
@@ -158,7 +177,7 @@ static void write_page_tables(uint8_t *ram, uint64_t ram_size)
 	((uint64_t *)(ram + map_pd_pa()))[0] = GUEST_PA_MAP_PT | PTE_P | PTE_W;
 }
 
-int guest_image_load(uint8_t *ram, uint64_t ram_size)
+int guest_image_load(uint8_t *ram, uint64_t ram_size, uint32_t ncpus)
 {
 	uint64_t vectors = guest_image_symbol("guest_vectors");
 	int r;
@@ -168,9 +187,11 @@ int guest_image_load(uint8_t *ram, uint64_t ram_size)
 	r = load_segments(ram, (uint64_t *)(ram + GUEST_PA_IMG_PT));
 	if (r)
 		return r;
-	write_gdt_tss(ram);
+	write_gdt(ram);
+	for (uint32_t i = 0; i < ncpus; i++)
+		write_tss(ram, i);
 	write_idt(ram, vectors);
-	write_page_tables(ram, ram_size);
+	write_page_tables(ram, ram_size, ncpus);
 	return 0;
 }
 

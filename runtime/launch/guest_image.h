@@ -8,8 +8,13 @@
 
 /* Bytes of RAM from 0 that image and tables take; 0 if ram_size is too small or too large. */
 uint64_t guest_image_ram(uint64_t ram_size);
-/* Writes image, descriptor and page tables. 0 or -ENOEXEC. */
-int guest_image_load(uint8_t *ram, uint64_t ram_size);
+/* Writes image, descriptor and page tables, and what each processor has of its own. 0 or -ENOEXEC.
+ */
+int guest_image_load(uint8_t *ram, uint64_t ram_size, uint32_t ncpus);
+/* Of a processor: the page that traps from ring 3 push into, to its end; the TSS. Guest-physical.
+ */
+uint64_t guest_image_trap_top(uint32_t cpu);
+uint64_t guest_image_tss(uint32_t cpu);
 uint64_t guest_image_entry(void);
 /* Address of a symbol of the image, or 0. */
 uint64_t guest_image_symbol(const char *name);

@@ -223,15 +223,6 @@ static const char *choose_execfn(const struct policy *p, const struct policy_req
 	return r->program;
 }
 
-static int check_cpus(const struct policy_machine *m, uint32_t cpus, struct policy_error *e)
-{
-	if (cpus == 1 || m->home == LAUNCH_HOME_HOST)
-		return 0;
-	return policy_fail(e, POLICY_FAILED,
-		"--cpus %u: the shim in ring 0 of the VM runs one CPU; --home host runs more",
-		cpus);
-}
-
 static void fill_config(struct policy *p, const struct policy_request *r)
 {
 	struct launch_config *c = &p->config;
@@ -288,8 +279,6 @@ int policy_build(const struct policy_request *r, struct policy **out, struct pol
 			p->note, sizeof p->note);
 	if (!err) /* last: it makes a trial VM */
 		err = policy_machine_choose(r->backend, r->home, r->require_vm, &p->machine, e);
-	if (!err)
-		err = check_cpus(&p->machine, r->cpus, e);
 	if (err) {
 		policy_free(p);
 		return err;

@@ -2,8 +2,9 @@
  * In and out of ring 3. Interrupts are off in ring 0 throughout: gates are interrupt gates, and
  * SFMASK clears IF.
  *
- * A trap from ring 3 lands on the trap page (TSS.RSP0), where these stubs build a struct guest_trap;
- * then the context that called guest_enter goes on. A trap in ring 0 is a bug of the shim, or the
+ * A trap from ring 3 lands on the processor's trap page (TSS.RSP0), where these stubs build a struct
+ * guest_trap; then the context that called guest_enter goes on. GS is the processor's own in ring 0 and
+ * the program's in ring 3. A trap in ring 0 is a bug of the shim, or the
  * soft copy's; it stays on the stack that it hit.
  */
 #include "home/guest/guest.h"
@@ -11,6 +12,31 @@
 
 #define USER_CS 0x33
 #define USER_SS 0x2b
+
+	.macro push_registers
+	push %rdi
+	push %rsi
+	push %rdx
+	push %rcx
+	push %rax
+	push %r8
+	push %r9
+	push %r10
+	push %r11
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	.endm
+
+/* From guest_enter: a struct guest_trap is on the trap page. */
+	.macro return_to_kernel
+	mov %gs:GUEST_CPU_KERNEL_RSP, %rsp
+	pop_callee_saved
+	ret
+	.endm
 
 /* A struct guest_trap off the stack, in two parts: what sysret has no say in, and the rest. */
 	.macro pop_preserved
@@ -45,6 +71,16 @@ guest_start:
 	call guest_main
 	ud2
 
+/* First instruction of each other processor, on its trap page: edi = which. */
+	.globl guest_start_other
+guest_start_other:
+	xor %ebp, %ebp
+	call guest_wait_for_kernel	/* the stack that it is to have */
+	mov %rax, %rsp
+	xor %ebp, %ebp
+	call guest_run_cpu
+	ud2
+
 /* One stub for each vector, at guest_vectors + 16 * vector. */
 	.balign 16
 	.globl guest_vectors
@@ -62,27 +98,12 @@ guest_vectors:
 
 	.balign 16
 trap_common:
-	push %rdi
-	push %rsi
-	push %rdx
-	push %rcx
-	push %rax
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	push_registers
 	cld
 	testb $3, 144(%rsp)		/* cs of the interrupted code: 15 registers, vector, error, rip */
 	jz 1f
-	mov guest_kernel_rsp(%rip), %rsp
-	pop_callee_saved
-	ret				/* from guest_enter */
+	swapgs
+	return_to_kernel
 1:	mov %rsp, %rdi
 	call guest_kernel_trap		/* returns for the soft copy only */
 	pop_preserved
@@ -92,16 +113,18 @@ trap_common:
 	.balign 16
 	.globl guest_syscall
 guest_syscall:
-	mov %rsp, guest_user_rsp(%rip)
-	mov $(0xffffffff80000000 + GUEST_PA_TRAP_TOP), %rsp
+	swapgs
+	mov %rsp, %gs:GUEST_CPU_USER_RSP
+	mov %gs:GUEST_CPU_TRAP_TOP, %rsp
 	push $USER_SS
-	push guest_user_rsp(%rip)
+	push %gs:GUEST_CPU_USER_RSP
 	push %r11
 	push $USER_CS
 	push %rcx
 	push $0
 	push $GUEST_VEC_SYSCALL
-	jmp trap_common
+	push_registers
+	return_to_kernel
 
 /* void guest_enter(bool sysret): to ring 3 with the registers on the trap page; returns at the next
  * trap, when that page holds the new ones. */
@@ -109,9 +132,11 @@ guest_syscall:
 	.globl guest_enter
 guest_enter:
 	push_callee_saved
-	mov %rsp, guest_kernel_rsp(%rip)
+	mov %rsp, %gs:GUEST_CPU_KERNEL_RSP
 	mov %edi, %eax
-	mov $(0xffffffff80000000 + GUEST_PA_TRAP_TOP - 176), %rsp
+	mov %gs:GUEST_CPU_TRAP_TOP, %rsp
+	sub $GUEST_TRAP_SIZE, %rsp
+	swapgs
 	pop_preserved
 	test %eax, %eax
 	jnz 2f
@@ -157,8 +182,17 @@ guest_soft_copy_fixup:
 	mov %rcx, %rax
 	ret
 
-	.bss
-	.balign 8
-guest_kernel_rsp: .skip 8
-guest_user_rsp:	.skip 8
+/* u32 guest_soft_cmpxchg(word, expect, desired, old): 0, or not when there is no memory. */
+	.balign 16
+	.globl guest_soft_cmpxchg, guest_soft_cmpxchg_fault, guest_soft_cmpxchg_fixup
+guest_soft_cmpxchg:
+	mov %esi, %eax
+guest_soft_cmpxchg_fault:
+	lock cmpxchg %edx, (%rdi)
+	mov %eax, (%rcx)
+	xor %eax, %eax
+	ret
+guest_soft_cmpxchg_fixup:
+	mov $1, %eax
+	ret
 	.section .note.GNU-stack,"",@progbits

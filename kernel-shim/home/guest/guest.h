@@ -21,13 +21,15 @@
 #define GUEST_PA_DF_STACK   0xb000  /* top: one page below it is the double-fault stack */
 #define GUEST_PA_TRAP_TOP   0xc000  /* top of the page that traps from ring 3 push into */
 #define GUEST_PA_BOOT_STACK 0x10000 /* top of the boot and scheduler stack: 16 KiB */
-#define GUEST_IMAGE_PA	    0x100000
-#define GUEST_IMAGE_END	    0x1ff000 /* the image must end here: one page table maps it */
-#define GUEST_KMAP_PA	    0x1ff000 /* its slot in that table is for looking at window pages */
+#define GUEST_PA_CPUS                                                                              \
+	0x10000 /* of each processor after the first a page: TSS, and traps from its end */
+#define GUEST_IMAGE_PA	0x100000
+#define GUEST_IMAGE_END 0x1ff000 /* the image must end here: one page table maps it */
+#define GUEST_KMAP_PA	0x1ff000 /* its slot in that table is for looking at window pages */
 
 #define GUEST_KERNEL_CS 0x10
 #define GUEST_KERNEL_SS 0x18
-#define GUEST_TSS_SEL	0x40
+#define GUEST_TSS_SEL	0x40 /* of the first processor; 16 bytes each */
 #define GUEST_TSS_LIMIT 0x67
 
 #define GUEST_VECTORS	  64
@@ -35,5 +37,11 @@
 #define GUEST_VEC_KICK	  0x20 /* external interrupts from the launcher */
 #define GUEST_VEC_BUS	  0x21
 #define GUEST_VEC_SYSCALL 0x100 /* not a vector: how entry.S says it */
+
+/* struct guest_cpu, which GS shows in ring 0. */
+#define GUEST_CPU_KERNEL_RSP 8
+#define GUEST_CPU_USER_RSP   16
+#define GUEST_CPU_TRAP_TOP   24
+#define GUEST_TRAP_SIZE	     176 /* struct guest_trap */
 
 #endif

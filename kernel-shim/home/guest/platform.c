@@ -4,7 +4,7 @@
 #include <asm/errno.h>
 
 #include "core/task.h"
-#include "home/guest/guest.h"
+#include "home/guest/guest_internal.h"
 #include "home/platform.h"
 #include "mm/mm.h"
 
@@ -12,8 +12,8 @@
 #define FLUSH_PAGES_MAX 32u   /* beyond it a reload of CR3 is cheaper than INVLPGs */
 #define SPIN_POLLING	2000u /* pauses while the host says that it is looking */
 
-#define MSR_FS_BASE 0xc0000100u
-#define MSR_GS_BASE 0xc0000101u
+#define MSR_FS_BASE	   0xc0000100u
+#define MSR_KERNEL_GS_BASE 0xc0000102u /* in ring 0 the program's */
 
 /* The trap page as entry.S fills it, down from GUEST_PA_TRAP_TOP. */
 struct guest_trap {
@@ -21,50 +21,31 @@ struct guest_trap {
 	u64 vector, error;
 	u64 rip, cs, rflags, rsp, ss;
 };
-_Static_assert(sizeof(struct guest_trap) == 176, "entry.S counts on it");
+_Static_assert(sizeof(struct guest_trap) == GUEST_TRAP_SIZE, "entry.S counts on it");
 _Static_assert(offsetof(struct guest_trap, cs) == 144, "entry.S counts on it");
 _Static_assert(offsetof(struct user_regs, rdi) == 14 * 8, "copied as an array");
 
-struct guest_home {
-	struct kernel kernel;
-	struct chan_ring *ring;
-	u64 cr3;
-	u64 fs_base, gs_base;
-	struct task *fpu_owner;
-	bool xsave, sysret;
-	u64 kick_at; /* the host was asked for a kick at this time, and it has not come; 0: none */
-};
-
 u8 *plat_physmap;
-static struct guest_home home; /* the root of all state: one shim to a VM */
+struct guest_home guest_home;
 
 void guest_enter(bool sysret);
 void guest_kctx_switch(u64 *save_rsp, u64 load_rsp);
 void guest_kctx_entry(void);
 u64 guest_soft_copy(void *dst, const void *src, size_t n);
+u32 guest_soft_cmpxchg(u32 *word, u32 expect, u32 desired, u32 *old);
 void guest_kernel_trap(struct guest_trap *f);
 void guest_main(const struct boot_block *boot);
 
-static struct guest_trap *trap_page(void)
+static struct guest_trap *trap_page(const struct guest_cpu *g)
 {
-	return (struct guest_trap *)(BOOT_IMAGE_VA + GUEST_PA_TRAP_TOP) - 1;
+	return (struct guest_trap *)g->trap_top - 1;
 }
 
 /* -- instructions -- */
 
-static void outl(u16 port, u32 v)
-{
-	__asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port) : "memory");
-}
-
 static void wrmsr(u32 msr, u64 v)
 {
 	__asm__ volatile("wrmsr" ::"c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
-}
-
-static void write_cr3(u64 v)
-{
-	__asm__ volatile("mov %0, %%cr3" ::"r"(v) : "memory");
 }
 
 static void invlpg(u64 va)
@@ -98,7 +79,8 @@ void plat_copy_page(u64 dst_pa, u64 src_pa)
 	__asm__ volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(n)::"memory");
 }
 
-/* Window pages are not in the physical map: one slot of the image's page table shows them. */
+/* Window pages are not in the physical map: one slot of the image's page table shows them. What
+ * another processor has kept of it, it drops before it looks itself. */
 static u8 *kmap(u64 window_off)
 {
 	u64 *pt = phys_ptr(GUEST_PA_IMG_PT);
@@ -139,12 +121,13 @@ int plat_window_write(u64 window_off, const void *src, size_t n)
 	return window_copy(window_off, (u8 *)(u64)src, n, true);
 }
 
-/* The only processor is here. */
 int plat_window_cmpxchg(u64 window_off, u32 expect, u32 desired, u32 *old)
 {
-	if (plat_window_read(old, window_off, sizeof(*old)))
+	u64 size = kern->boot->window_size;
+
+	if (size < sizeof(u32) || window_off > size - sizeof(u32))
 		return -EFAULT;
-	return *old == expect ? plat_window_write(window_off, &desired, sizeof(desired)) : 0;
+	return guest_soft_cmpxchg((u32 *)kmap(window_off), expect, desired, old) ? -EFAULT : 0;
 }
 
 /* -- address spaces -- */
@@ -158,9 +141,11 @@ void plat_pgd_init(u64 *pgd)
 
 void plat_pgd_destroy(struct mm *mm)
 {
-	if (home.cr3 == mm->pgd) { /* its frames are about to be freed: off it */
-		home.cr3 = GUEST_PA_PML4;
-		write_cr3(home.cr3);
+	struct guest_cpu *g = guest_cpu();
+
+	if (g->cr3 == mm->pgd || !g->cr3) { /* its frames are about to be freed: off it */
+		g->cr3 = GUEST_PA_PML4;
+		write_cr3(g->cr3);
 	}
 }
 
@@ -175,10 +160,14 @@ void plat_code_restore(struct mm *mm, u64 va, u64 len)
 
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 {
-	if (home.cr3 != mm->pgd)
+	struct guest_cpu *g = guest_cpu();
+
+	if (guest_home.parallel)
+		guest_shoot_down(mm);
+	if (g->cr3 != mm->pgd)
 		return; /* no PCID: loading CR3 flushes */
 	if (npages > FLUSH_PAGES_MAX) {
-		write_cr3(home.cr3);
+		write_cr3(g->cr3);
 		return;
 	}
 	for (u64 i = 0; i < npages; i++)
@@ -187,8 +176,12 @@ void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 
 void plat_tables_freed(struct mm *mm)
 {
-	if (home.cr3 == mm->pgd) /* the processor may have cached the upper entries */
-		write_cr3(home.cr3);
+	struct guest_cpu *g = guest_cpu();
+
+	if (guest_home.parallel)
+		guest_shoot_down(mm);
+	if (g->cr3 == mm->pgd) /* the processor may have cached the upper entries */
+		write_cr3(g->cr3);
 }
 
 void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
@@ -199,7 +192,7 @@ void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
 
 static void fpu_store(u8 *area)
 {
-	if (home.xsave)
+	if (guest_home.xsave)
 		__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"((u32)kern->xcr0),
 				 "d"((u32)(kern->xcr0 >> 32))
 				 : "memory");
@@ -209,7 +202,7 @@ static void fpu_store(u8 *area)
 
 static void fpu_restore(const u8 *area)
 {
-	if (home.xsave)
+	if (guest_home.xsave)
 		__asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"((u32)kern->xcr0),
 				 "d"((u32)(kern->xcr0 >> 32))
 				 : "memory");
@@ -217,21 +210,43 @@ static void fpu_restore(const u8 *area)
 		__asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
 }
 
+/* The state of the task that ran here, into its own memory. */
+static void fpu_write_back(struct guest_cpu *g)
+{
+	if (g->fpu_newer)
+		fpu_store(g->fpu_owner->fpu);
+	g->fpu_newer = false;
+}
+
+/* Nothing that is in a processor counts for t any more. */
+static void fpu_forget(const struct task *t)
+{
+	for (u32 i = 0; i < kern->ncpus; i++) {
+		struct guest_cpu *g = &guest_home.cpu[i];
+
+		if (g->fpu_owner == t) {
+			g->fpu_owner = NULL;
+			g->fpu_newer = false;
+		}
+	}
+}
+
 void plat_fpu_save(struct task *t)
 {
-	if (home.fpu_owner == t)
-		fpu_store(t->fpu);
+	struct guest_cpu *g = guest_cpu();
+
+	if (g->fpu_owner == t)
+		fpu_write_back(g);
 }
 
 void plat_fpu_load(struct task *t)
 {
-	if (home.fpu_owner == t)
-		home.fpu_owner = NULL;
+	fpu_forget(t);
 }
 
 void plat_fpu_drop(struct task *t)
 {
-	plat_fpu_load(t);
+	fpu_forget(t);
 }
 
 void plat_fpu_init(struct task *t)
@@ -247,36 +262,40 @@ void plat_fpu_init(struct task *t)
 		memcpy(t->fpu + 512, &legacy, sizeof(legacy));
 }
 
-static void fpu_switch(struct task *t)
+/* With several processors it was written back when its task was switched away (plat_kctx_switch):
+ * the next to run it may be another. */
+static void fpu_switch(struct guest_cpu *g, struct task *t)
 {
-	if (home.fpu_owner == t)
-		return;
-	if (home.fpu_owner)
-		fpu_store(home.fpu_owner->fpu);
-	fpu_restore(t->fpu);
-	home.fpu_owner = t;
+	if (g->fpu_owner != t) {
+		fpu_write_back(g);
+		if (guest_home.parallel)
+			fpu_forget(t);
+		fpu_restore(t->fpu);
+		g->fpu_owner = t;
+	}
+	g->fpu_newer = true;
 }
 
 /* -- user code -- */
 
-static void load_task(struct task *t)
+static void load_task(struct guest_cpu *g, struct task *t)
 {
-	struct guest_trap *f = trap_page();
+	struct guest_trap *f = trap_page(g);
 	const struct user_regs *r = &t->regs;
 
-	if (home.cr3 != t->mm->pgd) {
-		home.cr3 = t->mm->pgd;
-		write_cr3(home.cr3);
+	if (g->cr3 != t->mm->pgd) {
+		g->cr3 = t->mm->pgd;
+		write_cr3(g->cr3);
 	}
-	if (home.fs_base != t->fs_base) {
-		home.fs_base = t->fs_base;
+	if (g->fs_base != t->fs_base) {
+		g->fs_base = t->fs_base;
 		wrmsr(MSR_FS_BASE, t->fs_base);
 	}
-	if (home.gs_base != t->gs_base) {
-		home.gs_base = t->gs_base;
-		wrmsr(MSR_GS_BASE, t->gs_base);
+	if (g->gs_base != t->gs_base) {
+		g->gs_base = t->gs_base;
+		wrmsr(MSR_KERNEL_GS_BASE, t->gs_base);
 	}
-	fpu_switch(t);
+	fpu_switch(g, t);
 	memcpy(&f->r15, &r->r15, 15 * sizeof(u64));
 	f->rip = r->rip;
 	f->cs = USER_CS;
@@ -285,9 +304,9 @@ static void load_task(struct task *t)
 	f->ss = USER_SS;
 }
 
-static void store_task(struct task *t)
+static void store_task(const struct guest_cpu *g, struct task *t)
 {
-	const struct guest_trap *f = trap_page();
+	const struct guest_trap *f = trap_page(g);
 	struct user_regs *r = &t->regs;
 
 	memcpy(&r->r15, &f->r15, 15 * sizeof(u64));
@@ -298,9 +317,9 @@ static void store_task(struct task *t)
 	r->ss = f->ss;
 }
 
-static void decode_trap(struct task *t)
+static void decode_trap(struct guest_cpu *g, struct task *t)
 {
-	const struct guest_trap *f = trap_page();
+	const struct guest_trap *f = trap_page(g);
 
 	t->trap = (struct trap){.vector = (u32)f->vector, .error = f->error};
 	switch (f->vector) {
@@ -308,7 +327,7 @@ static void decode_trap(struct task *t)
 		t->trap.kind = TRAP_SYSCALL;
 		break;
 	case GUEST_VEC_KICK:
-		home.kick_at = 0; /* the host's clock may be ahead: this time is wanted again */
+		g->kick_at = 0; /* the host's clock may be ahead: this time is wanted again */
 		t->trap.kind = TRAP_KICK;
 		break;
 	case GUEST_VEC_BUS:
@@ -325,6 +344,7 @@ static void decode_trap(struct task *t)
 
 void plat_user_run(struct task *t)
 {
+	struct guest_cpu *g = guest_cpu();
 	bool fast;
 
 	if (plat_events_pending()) {
@@ -335,14 +355,18 @@ void plat_user_run(struct task *t)
 		t->trap = (struct trap){.kind = TRAP_FAULT, .vector = 13};
 		return;
 	}
-	load_task(t);
+	load_task(g, t);
 	/* sysretq takes RIP from RCX and RFLAGS from R11: right when both are as SYSCALL left them
 	 */
-	fast = home.sysret && t->regs.rcx == t->regs.rip && t->regs.r11 == trap_page()->rflags &&
-	       !(t->regs.rflags & 0x100);
+	fast = guest_home.sysret && t->regs.rcx == t->regs.rip &&
+	       t->regs.r11 == trap_page(g)->rflags && !(t->regs.rflags & 0x100);
+	if (guest_home.parallel)
+		guest_user_begin(t->mm);
 	guest_enter(fast);
-	store_task(t);
-	decode_trap(t);
+	if (guest_home.parallel)
+		guest_user_end();
+	store_task(g, t);
+	decode_trap(g, t);
 }
 
 void guest_kernel_trap(struct guest_trap *f)
@@ -355,34 +379,6 @@ void guest_kernel_trap(struct guest_trap *f)
 		(unsigned long long)f->vector, (unsigned long long)f->rip,
 		(unsigned long long)f->error, (unsigned long long)read_cr2());
 	plat_panic(why);
-}
-
-/* -- processors: there is one -- */
-
-struct cpu *plat_cpu(void)
-{
-	return &kern->cpus[0];
-}
-
-void plat_kick_cpu(struct cpu *c)
-{
-}
-
-void plat_cpus_leave(struct mm *mm)
-{
-}
-
-void plat_idle(u64 deadline)
-{
-	plat_panic("one processor waits for the host, not for another");
-}
-
-void plat_wake_cpu(struct cpu *c)
-{
-}
-
-void plat_lock_pause(void)
-{
 }
 
 /* -- kernel contexts -- */
@@ -419,6 +415,8 @@ void plat_kctx_free(struct kctx *c)
 
 void plat_kctx_switch(struct kctx *from, struct kctx *to)
 {
+	if (guest_home.parallel)
+		fpu_write_back(guest_cpu());
 	guest_kctx_switch(&from->rsp, to->rsp);
 }
 
@@ -426,12 +424,12 @@ void plat_kctx_switch(struct kctx *from, struct kctx *to)
 
 u8 *plat_chan_data(void)
 {
-	return home.ring->data;
+	return guest_home.ring->data;
 }
 
 bool plat_events_pending(void)
 {
-	return __atomic_load_n(&home.ring->events, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&guest_home.ring->events, __ATOMIC_ACQUIRE);
 }
 
 static bool slot_done(const struct chan_msg *slot)
@@ -441,7 +439,7 @@ static bool slot_done(const struct chan_msg *slot)
 
 void plat_channel(struct chan_msg *m)
 {
-	struct chan_ring *ring = home.ring;
+	struct chan_ring *ring = guest_home.ring;
 	u32 tail = ring->sq_tail;
 	struct chan_msg *slot = &ring->slot[tail % CHAN_SLOTS];
 
@@ -475,13 +473,14 @@ u64 plat_tsc(void)
 
 void plat_set_kick(u64 when_ns)
 {
-	u64 at = home.kick_at;
+	struct guest_cpu *g = guest_cpu();
+	u64 at = g->kick_at;
 
 	/* An earlier kick that is set already does no harm, and costs no exit to leave: tasks that
 	 * wake each other want one each time. */
 	if (!when_ns || (at && at <= when_ns && at > clock_mono_ns()))
 		return;
-	home.kick_at = when_ns;
+	g->kick_at = when_ns;
 	kern->clock->kick_ns = when_ns;
 	outl(CHAN_PORT_TIMER, 0);
 }
@@ -492,8 +491,8 @@ void plat_panic(const char *why)
 {
 	u64 n = strnlen(why, 200);
 
-	memcpy(home.ring->data, why, n);
-	home.ring->data[n] = 0;
+	memcpy(guest_home.ring->data, why, n);
+	guest_home.ring->data[n] = 0;
 	for (;;)
 		outl(CHAN_PORT_PANIC, (u32)n);
 }
@@ -507,11 +506,15 @@ void plat_halt(void)
 void guest_main(const struct boot_block *boot)
 {
 	plat_physmap = (u8 *)BOOT_PHYSMAP_VA;
-	home.ring = phys_ptr(boot->ring_gpa);
-	home.xsave = boot->cpu_features & BOOT_CPU_XSAVE;
-	home.sysret = boot->cpu_features & BOOT_CPU_SYSRET;
-	home.cr3 = GUEST_PA_PML4;
-	core_boot(&home.kernel, boot);
-	core_run(&home.kernel);
+	guest_home.ring = phys_ptr(boot->ring_gpa);
+	guest_home.xsave = boot->cpu_features & BOOT_CPU_XSAVE;
+	guest_home.sysret = boot->cpu_features & BOOT_CPU_SYSRET;
+	guest_home.parallel = boot->ncpus > 1;
+	guest_cpu_begin(0);
+	if (guest_home.parallel)
+		guest_lock_take();
+	core_boot(&guest_home.kernel, boot);
+	guest_cpus_start();
+	core_run(&guest_home.kernel);
 	plat_halt();
 }

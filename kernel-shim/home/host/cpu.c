@@ -68,8 +68,7 @@ static void lock_drop(u32 *word)
 
 /* -- processors -- */
 
-/* A context that was switched away may come back on another thread, and the compiler would use the
- * address of this_cpu that it worked out before. It cannot in here, where nothing is switched. */
+/* noinline: cpu_here.h */
 __attribute__((noinline)) struct cpu *plat_cpu(void)
 {
 	return &kern->cpus[this_cpu];

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Home guest's vCPU threads. Each runs its vCPU, hands doorbells to the service's thread, and does
+ * for the shim what needs a thread of the host: a timer, a sleep until another vCPU wakes it
+ * (PARK), a kick of another.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel-shim/home/guest/guest.h"
+#include "runtime/jail/jail.h"
+#include "runtime/launch/guest_image.h"
+#include "runtime/launch/home_guest.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+static struct vcpu *vcpu_of(const struct guest_vcpu *v)
+{
+	return v->l->vcpu[v->id];
+}
+
+static const struct vm_ops *ops_of(const struct guest_vcpu *v)
+{
+	return v->l->c->backend;
+}
+
+/* -- timer -- */
+
+static void on_timer(int sig, siginfo_t *si, void *uc)
+{
+	const struct guest_vcpu *v = si->si_value.sival_ptr;
+
+	(void)sig;
+	(void)uc;
+	ops_of(v)->vcpu_kick(vcpu_of(v));
+}
+
+static int make_timer(struct guest_vcpu *v)
+{
+	struct sigaction sa = {.sa_sigaction = on_timer, .sa_flags = SA_SIGINFO | SA_RESTART};
+	struct sigevent ev = {
+		.sigev_notify = SIGEV_THREAD_ID,
+		.sigev_signo = SIGRTMIN + 1,
+		.sigev_value.sival_ptr = v,
+	};
+
+	sigfillset(&sa.sa_mask);
+	if (sigaction(ev.sigev_signo, &sa, NULL))
+		return -errno;
+	ev.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+	if (timer_create(CLOCK_MONOTONIC, &ev, &v->timer))
+		return -errno;
+	v->timer_made = true;
+	return 0;
+}
+
+/* The guest wrote it: any nonsense is only its own loss. false: no time at all. */
+static bool time_from_guest(uint64_t ns, struct timespec *out)
+{
+	*out = (struct timespec){(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+	return out->tv_sec >= 0;
+}
+
+static void arm_timer(struct guest_vcpu *v)
+{
+	struct itimerspec its = {0};
+
+	if (time_from_guest(
+		    __atomic_load_n(&v->l->clock->kick_ns, __ATOMIC_RELAXED), &its.it_value))
+		timer_settime(v->timer, TIMER_ABSTIME, &its, NULL);
+}
+
+/* -- vCPUs among themselves -- */
+
+static void unpark(struct guest_vcpu *v)
+{
+	atomic_store(&v->unparked, 1);
+	guest_futex(&v->unparked, FUTEX_WAKE, 1, NULL);
+}
+
+/* Once at the most: it may return early. `stop` is set before the UNPARK that goes with it. */
+static void park(struct guest_vcpu *v)
+{
+	const struct home_guest *h = v->l->home_state;
+	uint64_t until = ops_of(v)->vcpu_gprs(vcpu_of(v))->rcx;
+	struct timespec at;
+
+	if (!atomic_load(&h->stop) && !atomic_load(&v->unparked) &&
+		(until == UINT64_MAX || time_from_guest(until, &at)))
+		guest_futex(&v->unparked, FUTEX_WAIT_BITSET, 0, until == UINT64_MAX ? NULL : &at);
+	atomic_store(&v->unparked, 0);
+}
+
+/* -- exits -- */
+
+/* One doorbell: returns when the ring was served. */
+static void ring_bell(struct home_guest *h)
+{
+	uint32_t bell = atomic_fetch_add(&h->bells, 1) + 1, served;
+
+	guest_futex(&h->bells, FUTEX_WAKE, 1, NULL);
+	while ((int32_t)((served = atomic_load(&h->served)) - bell) < 0 && !atomic_load(&h->stop))
+		guest_futex(&h->served, FUTEX_WAIT, served, NULL);
+}
+
+static void guest_panic(struct launch *l, uint32_t n)
+{
+	char why[256];
+
+	n = n < sizeof(why) - 1 ? n : sizeof(why) - 1;
+	memcpy(why, l->ring->data, n);
+	why[n] = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if ((unsigned char)why[i] < ' ' || (unsigned char)why[i] > '~')
+			why[i] = '?';
+	}
+	launch_fail(l, "the shim failed: %s", why);
+}
+
+/* One that is pending already is as good: the fault comes again, and a kick says "look". */
+static bool interrupt(struct guest_vcpu *v, uint8_t vector)
+{
+	int r = ops_of(v)->vcpu_interrupt(vcpu_of(v), vector);
+
+	if (r && r != -EBUSY)
+		launch_fail(v->l, "the vCPU takes no interrupt: %s", strerror(-r));
+	return !r || r == -EBUSY;
+}
+
+/* The host had no memory behind a page. In the shim's soft accesses that is an error to return; in
+ * ring 3 it is the program's SIGBUS. true: go on. */
+static bool memory_exit(struct guest_vcpu *v)
+{
+	const struct home_guest *h = v->l->home_state;
+	struct vm_gprs *g = ops_of(v)->vcpu_gprs(vcpu_of(v));
+
+	for (size_t i = 0; i < sizeof(h->soft) / sizeof(h->soft[0]); i++) {
+		if (g->rip != h->soft[i].fault)
+			continue;
+		g->rip = h->soft[i].fixup;
+		ops_of(v)->vcpu_gprs_dirty(vcpu_of(v));
+		return true;
+	}
+	if (g->rip >= BOOT_PHYSMAP_VA) {
+		launch_fail(v->l, "guest memory could not be had from the host (out of memory?)");
+		return false;
+	}
+	return interrupt(v, GUEST_VEC_BUS);
+}
+
+/* What the shim asked for by its `out`. true: go on. */
+static bool port_exit(struct guest_vcpu *v, uint16_t port, uint32_t value)
+{
+	struct home_guest *h = v->l->home_state;
+
+	switch (port) {
+	case CHAN_PORT_DOORBELL:
+		ring_bell(h);
+		break;
+	case CHAN_PORT_TIMER:
+		arm_timer(v);
+		break;
+	case CHAN_PORT_PARK:
+		park(v);
+		break;
+	case CHAN_PORT_UNPARK:
+		if (value < v->l->c->cpus)
+			unpark(&h->vcpu[value]);
+		break;
+	case CHAN_PORT_KICK:
+		if (value < v->l->c->cpus)
+			ops_of(v)->vcpu_kick(v->l->vcpu[value]);
+		break;
+	case CHAN_PORT_PANIC:
+		guest_panic(v->l, value);
+		return false;
+	default:
+		break;
+	}
+	return true;
+}
+
+/* true: go on. */
+static bool handle_exit(struct guest_vcpu *v, const struct vm_exit *x)
+{
+	switch (x->reason) {
+	case VM_EXIT_IO_OUT:
+		return port_exit(v, x->io.port, x->io.value);
+	case VM_EXIT_INTR:
+		return interrupt(v, GUEST_VEC_KICK);
+	case VM_EXIT_IRQ_WINDOW:
+		return true;
+	case VM_EXIT_MEMORY:
+		return memory_exit(v);
+	default:
+		launch_fail(v->l, "the virtual machine stopped: %s (rip %llx)",
+			vm_exit_name(x->reason),
+			(unsigned long long)ops_of(v)->vcpu_gprs(vcpu_of(v))->rip);
+		return false;
+	}
+}
+
+/* -- threads -- */
+
+static void *vcpu_main(void *arg)
+{
+	struct guest_vcpu *v = arg;
+	struct launch *l = v->l;
+	struct home_guest *h = l->home_state;
+	const unsigned long *ioctls;
+	size_t n = ops_of(v)->vcpu_ioctls(&ioctls);
+	struct vm_exit x;
+	int r = make_timer(v);
+
+	if (!r)
+		r = jail_thread(JAIL_VCPU, ioctls, n);
+	if (r)
+		launch_fail(l, "cannot close the vCPU thread's jail: %s", strerror(-r));
+	while (!r && !atomic_load(&h->stop)) {
+		r = ops_of(v)->vcpu_run(vcpu_of(v), &x);
+		if (r)
+			launch_fail(l, "the vCPU cannot run: %s", strerror(-r));
+		else if (!handle_exit(v, &x))
+			break;
+	}
+	guest_vcpus_stop(l);
+	service_wake(l->service); /* if it sleeps in a WAIT */
+	atomic_fetch_add(&h->bells, 1);
+	guest_futex(&h->bells, FUTEX_WAKE, 1, NULL);
+	return NULL;
+}
+
+int guest_vcpus_start(struct launch *l)
+{
+	struct home_guest *h = l->home_state;
+	int r = 0;
+
+	for (uint32_t i = 0; i < l->c->cpus && !r; i++) {
+		r = -pthread_create(&h->vcpu[i].thread, NULL, vcpu_main, &h->vcpu[i]);
+		h->vcpu[i].runs = !r;
+	}
+	return r;
+}
+
+void guest_vcpus_stop(struct launch *l)
+{
+	struct home_guest *h = l->home_state;
+
+	atomic_store(&h->stop, 1);
+	atomic_fetch_add(&h->served, 1u << 16); /* whoever waits for a bell sees stop */
+	guest_futex(&h->served, FUTEX_WAKE, INT_MAX, NULL);
+	for (uint32_t i = 0; i < l->c->cpus; i++)
+		unpark(&h->vcpu[i]);
+	guest_vcpus_kick(l);
+}
+
+void guest_vcpus_join(struct launch *l)
+{
+	struct home_guest *h = l->home_state;
+
+	for (uint32_t i = 0; i < l->c->cpus; i++)
+		if (h->vcpu[i].runs)
+			pthread_join(h->vcpu[i].thread, NULL);
+}
+
+void guest_vcpus_kick(struct launch *l)
+{
+	for (uint32_t i = 0; i < l->c->cpus; i++)
+		l->c->backend->vcpu_kick(l->vcpu[i]);
+}
+
+/* The first begins at the shim's entry, with the boot block; the others wait for a kernel. */
+int guest_vcpu_set_registers(struct launch *l, uint32_t id)
+{
+	const struct vm_ops *ops = l->c->backend;
+	const struct vm_sregs s = {
+		.cr0 = 0x80050033, /* PG AM WP NE ET MP PE */
+		.cr3 = GUEST_PA_PML4,
+		.cr4 = 0x620 |
+		       (l->c->caps.xsave ? 0x40000 : 0), /* PAE OSFXSR OSXMMEXCPT, OSXSAVE */
+		.efer = 0xd01,				 /* NXE LMA LME SCE */
+		.gdt_base = BOOT_IMAGE_VA + GUEST_PA_GDT,
+		.gdt_limit = (uint16_t)(GUEST_TSS_SEL + 16 * l->c->cpus - 1),
+		.idt_base = BOOT_IMAGE_VA + GUEST_PA_IDT,
+		.idt_limit = GUEST_VECTORS * 16 - 1,
+		.tss_base = BOOT_IMAGE_VA + guest_image_tss(id),
+		.tss_limit = GUEST_TSS_LIMIT,
+		.cs = GUEST_KERNEL_CS,
+		.ss = GUEST_KERNEL_SS,
+		.tr = (uint16_t)(GUEST_TSS_SEL + 16 * id),
+	};
+	struct vcpu *v = l->vcpu[id];
+	struct vm_gprs *g = ops->vcpu_gprs(v);
+	int r = ops->vcpu_set_sregs(v, &s);
+
+	if (!r)
+		r = ops->vcpu_set_msr(
+			v, 0xc0000081, (uint64_t)GUEST_KERNEL_CS << 32 | 0x23ull << 48);
+	if (!r)
+		r = ops->vcpu_set_msr(v, 0xc0000082, guest_image_symbol("guest_syscall"));
+	if (!r) /* SFMASK as Linux: TF IF DF IOPL NT AC */
+		r = ops->vcpu_set_msr(v, 0xc0000084, 0x47700);
+	memset(g, 0, sizeof(*g));
+	if (id) {
+		g->rip = guest_image_symbol("guest_start_other");
+		g->rsp = BOOT_IMAGE_VA + guest_image_trap_top(id);
+		g->rdi = id;
+	} else {
+		g->rip = guest_image_entry();
+		g->rsp = BOOT_IMAGE_VA + GUEST_PA_BOOT_STACK;
+		g->rdi = BOOT_PHYSMAP_VA + (uint64_t)((uint8_t *)l->boot - l->mem.ram);
+	}
+	g->rflags = 2;
+	ops->vcpu_gprs_dirty(v);
+	return r;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Home guest's state: vCPU threads, and the service's thread that they ring.
+ */
+#ifndef LAUNCH_HOME_GUEST_H
+#define LAUNCH_HOME_GUEST_H
+
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/launch/launch_internal.h"
+
+struct guest_vcpu {
+	struct launch *l;
+	uint32_t id;
+	pthread_t thread;
+	bool runs; /* there is a thread to be joined */
+	timer_t timer;
+	bool timer_made;
+	_Atomic uint32_t unparked; /* somebody sent UNPARK since its last PARK returned; a futex */
+};
+
+struct home_guest {
+	_Atomic uint32_t bells, served, stop;
+	uint64_t poll_ns; /* how long looking pays, learned */
+	bool may_poll;	  /* more than one processor */
+	/* Accesses of the shim's that may find no memory, and where they go on then. */
+	struct {
+		uint64_t fault, fixup;
+	} soft[2];
+	struct guest_vcpu vcpu[]; /* c->cpus of them */
+};
+
+static inline long guest_futex(
+	_Atomic uint32_t *word, int op, uint32_t v, const struct timespec *until)
+{
+	return syscall(
+		SYS_futex, word, op | FUTEX_PRIVATE_FLAG, v, until, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+/* guest_vcpu.c */
+/* Starts the threads. 0 or -errno: then some may run. */
+int guest_vcpus_start(struct launch *l);
+/* All vCPUs end: stop is set, and each notices wherever it is. */
+void guest_vcpus_stop(struct launch *l);
+void guest_vcpus_join(struct launch *l);
+void guest_vcpus_kick(struct launch *l);
+int guest_vcpu_set_registers(struct launch *l, uint32_t id);
+
+#endif
