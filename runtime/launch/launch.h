@@ -61,7 +61,7 @@ struct launch_config {
 	struct launch_mount *mounts;
 	unsigned nmounts;
 	uint64_t mem_size; /* bytes, page-aligned */
-	uint32_t cpus;	   /* more than one: home host only */
+	uint32_t cpus;
 	uint32_t pids_max;
 	uint64_t timeout_ns; /* wall time; 0: none */
 	uint32_t uid, gid;

@@ -2,7 +2,6 @@
 """Runs one command natively and in the sandbox, and describes how the two differ."""
 
 import difflib
-import functools
 import os
 import resource
 import shlex
@@ -158,16 +157,6 @@ def available_memory():
     lines = Path("/proc/meminfo").read_text().splitlines()
     values = dict(line.split(":") for line in lines)
     return int(values["MemAvailable"].split()[0]) * 1024
-
-
-@functools.cache
-def runs_in_parallel():
-    """Whether the home takes --cpus 2; the one that does must."""
-    command = [SANDBOX, "run", *OPTIONS, "--cpus", "2", "/bin/true"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
-    if done.returncode and "--home host runs more" not in done.stderr:
-        raise AssertionError(done.stderr)
-    return done.returncode == 0
 
 
 def difference(native, sandbox):

@@ -25,7 +25,7 @@ ON_TMPFS = {
     "sock_unix",
     "sock_dgram",
 }
-# Needs more than one processor, which not every home has.
+# Needs more than one processor.
 PARALLEL = "parallel"
 # Forks with 1 GiB in use; the sandbox has too little memory to copy it.
 LARGE = "fork_large"
@@ -57,8 +57,6 @@ CASES = _cases()
 def test_behaviour(program, name, base):
     options = []
     if program.name == PARALLEL:
-        if not harness.runs_in_parallel():
-            pytest.skip("this home runs one CPU")
         options = ["--cpus", "2"]
     if program.name == LARGE:
         if harness.available_memory() < LARGE_NEEDS:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Several processors in ring 0: how they start, the kernel lock, kicks, waiting.
+ * Several processors in ring 0: how they start, kicks, waiting.
  *
  * Who waits for long parks: its vCPU's thread sleeps in the launcher, and the host's processor is
  * somebody else's, perhaps of the vCPU that is waited for. An UNPARK that comes before the PARK
@@ -9,11 +9,11 @@
  * those of the task that it runs: no address space goes away under it.
  */
 #include "home/guest/guest_internal.h"
+#include "home/guest/lock.h"
 #include "home/platform.h"
 #include "mm/mm.h"
 
 #define MSR_GS_BASE 0xc0000101u
-#define LOCK_LOOKS  500u  /* at the lock before parking; it is held for some microseconds */
 #define LEAVE_LOOKS 2000u /* at in_user, which takes a kick of the other vCPU */
 #define PAUSE_NS    20000u
 #define STACK_ORDER 2
@@ -21,13 +21,13 @@
 u64 guest_wait_for_kernel(u32 id);
 void guest_run_cpu(void);
 
-static void park(u64 deadline)
+void guest_park(u64 deadline)
 {
 	__asm__ volatile("outl %0, %1" ::"a"(0), "Nd"((u16)CHAN_PORT_PARK), "c"(deadline)
 			 : "memory");
 }
 
-static void unpark(u32 id)
+void guest_unpark(u32 id)
 {
 	outl(CHAN_PORT_UNPARK, id);
 }
@@ -35,52 +35,6 @@ static void unpark(u32 id)
 static u32 here(void)
 {
 	return plat_cpu()->id;
-}
-
-/* -- the lock -- */
-
-enum lock_state { LOCK_FREE, LOCK_TAKEN, LOCK_WANTED };
-static struct {
-	u32 state;
-	u64 waiting; /* a bit for each processor that parks for it */
-} lock;
-
-static bool lock_try(void)
-{
-	u32 expected = LOCK_FREE;
-
-	return __atomic_compare_exchange_n(
-		&lock.state, &expected, LOCK_TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
-
-void guest_lock_take(void)
-{
-	const u64 bit = 1ull << here();
-
-	for (u32 i = 0; i < LOCK_LOOKS; i++) {
-		if (!__atomic_load_n(&lock.state, __ATOMIC_RELAXED) && lock_try())
-			return;
-		__builtin_ia32_pause();
-	}
-	for (;;) {
-		__atomic_fetch_or(&lock.waiting, bit, __ATOMIC_SEQ_CST);
-		/* whoever drops it after this sees both */
-		if (__atomic_exchange_n(&lock.state, LOCK_WANTED, __ATOMIC_SEQ_CST) == LOCK_FREE)
-			break;
-		park(TIME_NEVER);
-	}
-	__atomic_fetch_and(&lock.waiting, ~bit, __ATOMIC_SEQ_CST);
-}
-
-static void lock_drop(void)
-{
-	u64 waiting;
-
-	if (__atomic_exchange_n(&lock.state, LOCK_FREE, __ATOMIC_SEQ_CST) != LOCK_WANTED)
-		return;
-	waiting = __atomic_load_n(&lock.waiting, __ATOMIC_SEQ_CST);
-	if (waiting)
-		unpark((u32)__builtin_ctzll(waiting));
 }
 
 /* -- user mode -- */
@@ -91,7 +45,7 @@ void guest_user_begin(struct mm *mm)
 
 	g->mm = mm;
 	__atomic_store_n(&g->in_user, 1, __ATOMIC_SEQ_CST);
-	lock_drop();
+	guest_lock_drop();
 }
 
 void guest_user_end(void)
@@ -102,8 +56,8 @@ void guest_user_end(void)
 	__atomic_store_n(&g->in_user, 0, __ATOMIC_SEQ_CST);
 	by = __atomic_load_n(&g->awaited, __ATOMIC_SEQ_CST);
 	if (by)
-		unpark(by - 1);
-	guest_lock_take();
+		guest_unpark(by - 1);
+	guest_lock_take(here());
 }
 
 /* Does user code of mm (NULL: any) run there? With the lock: none begins to. */
@@ -122,7 +76,7 @@ static void wait_for_leave(struct guest_cpu *g)
 	}
 	__atomic_store_n(&g->awaited, here() + 1, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&g->in_user, __ATOMIC_SEQ_CST))
-		park(TIME_NEVER);
+		guest_park(TIME_NEVER);
 	__atomic_store_n(&g->awaited, 0, __ATOMIC_RELAXED);
 }
 
@@ -167,9 +121,9 @@ static void park_without_lock(u64 deadline)
 		g->cr3 = GUEST_PA_PML4;
 		write_cr3(g->cr3);
 	}
-	lock_drop();
-	park(deadline);
-	guest_lock_take();
+	guest_lock_drop();
+	guest_park(deadline);
+	guest_lock_take(here());
 }
 
 void plat_idle(u64 deadline)
@@ -179,7 +133,7 @@ void plat_idle(u64 deadline)
 
 void plat_wake_cpu(struct cpu *c)
 {
-	unpark(c->id);
+	guest_unpark(c->id);
 }
 
 void plat_lock_pause(void)
@@ -197,6 +151,7 @@ void guest_cpu_begin(u32 id)
 	g->cpu = &guest_home.kernel.cpus[id];
 	g->self = g;
 	g->cr3 = GUEST_PA_PML4;
+	g->fpu_newer = true;
 	g->trap_top =
 		BOOT_IMAGE_VA + (id ? GUEST_PA_CPUS + id * PAGE_SIZE : (u64)GUEST_PA_TRAP_TOP);
 	__asm__ volatile("wrmsr" ::"c"(MSR_GS_BASE), "a"((u32)va), "d"((u32)(va >> 32)) : "memory");
@@ -212,7 +167,7 @@ void guest_cpus_start(void)
 			plat_panic("not enough memory for the processors' stacks (--mem)");
 		__atomic_store_n(&guest_home.cpu[i].boot_stack,
 			(u64)phys_ptr(pa) + (PAGE_SIZE << STACK_ORDER), __ATOMIC_RELEASE);
-		unpark(i);
+		guest_unpark(i);
 	}
 }
 
@@ -221,14 +176,14 @@ u64 guest_wait_for_kernel(u32 id)
 	u64 stack;
 
 	while (!(stack = __atomic_load_n(&guest_home.cpu[id].boot_stack, __ATOMIC_ACQUIRE)))
-		park(TIME_NEVER);
+		guest_park(TIME_NEVER);
 	guest_cpu_begin(id);
 	return stack;
 }
 
 void guest_run_cpu(void)
 {
-	guest_lock_take();
+	guest_lock_take(here());
 	core_run(kern);
 	plat_halt();
 }

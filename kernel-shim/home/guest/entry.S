@@ -126,7 +126,8 @@ guest_syscall:
 	push_registers
 	return_to_kernel
 
-/* void guest_enter(bool sysret): to ring 3 with the registers on the trap page; returns at the next
+/* void guest_enter(bool sysret, struct guest_trap *f): to ring 3 with the registers in f, which is at
+ * the end of the trap page; returns at the next
  * trap, when that page holds the new ones. */
 	.balign 16
 	.globl guest_enter
@@ -134,8 +135,7 @@ guest_enter:
 	push_callee_saved
 	mov %rsp, %gs:GUEST_CPU_KERNEL_RSP
 	mov %edi, %eax
-	mov %gs:GUEST_CPU_TRAP_TOP, %rsp
-	sub $GUEST_TRAP_SIZE, %rsp
+	mov %rsi, %rsp
 	swapgs
 	pop_preserved
 	test %eax, %eax

@@ -17,7 +17,7 @@ struct guest_cpu {
 	u64 cr3; /* as loaded; 0: it is to be loaded anew, for entries of it went */
 	u64 fs_base, gs_base;
 	struct task *fpu_owner; /* whose FPU state is here */
-	bool fpu_newer;		/* and newer than the task's copy */
+	bool fpu_newer;		/* than the task's copy; with one processor taken for granted */
 	u64 kick_at; /* the host was asked for a kick at this time, and it has not come; 0: none */
 	const struct mm *mm; /* of the user code that runs, while in_user */
 	u32 in_user;	     /* cleared without the lock, by the processor itself */
@@ -61,7 +61,6 @@ static inline void write_cr3(u64 v)
 void guest_cpu_begin(u32 id);
 /* The kernel is there: the others run it too. This one has the lock. */
 void guest_cpus_start(void);
-void guest_lock_take(void);
 /* User code of mm runs between these two, without the lock. */
 void guest_user_begin(struct mm *mm);
 void guest_user_end(void);

@@ -5,6 +5,7 @@
 
 #include "core/task.h"
 #include "home/guest/guest_internal.h"
+#include "home/guest/lock.h"
 #include "home/platform.h"
 #include "mm/mm.h"
 
@@ -28,7 +29,7 @@ _Static_assert(offsetof(struct user_regs, rdi) == 14 * 8, "copied as an array");
 u8 *plat_physmap;
 struct guest_home guest_home;
 
-void guest_enter(bool sysret);
+void guest_enter(bool sysret, struct guest_trap *f);
 void guest_kctx_switch(u64 *save_rsp, u64 load_rsp);
 void guest_kctx_entry(void);
 u64 guest_soft_copy(void *dst, const void *src, size_t n);
@@ -213,9 +214,8 @@ static void fpu_restore(const u8 *area)
 /* The state of the task that ran here, into its own memory. */
 static void fpu_write_back(struct guest_cpu *g)
 {
-	if (g->fpu_newer)
+	if (g->fpu_owner && g->fpu_newer)
 		fpu_store(g->fpu_owner->fpu);
-	g->fpu_newer = false;
 }
 
 /* Nothing that is in a processor counts for t any more. */
@@ -224,10 +224,8 @@ static void fpu_forget(const struct task *t)
 	for (u32 i = 0; i < kern->ncpus; i++) {
 		struct guest_cpu *g = &guest_home.cpu[i];
 
-		if (g->fpu_owner == t) {
+		if (g->fpu_owner == t)
 			g->fpu_owner = NULL;
-			g->fpu_newer = false;
-		}
 	}
 }
 
@@ -262,25 +260,21 @@ void plat_fpu_init(struct task *t)
 		memcpy(t->fpu + 512, &legacy, sizeof(legacy));
 }
 
-/* With several processors it was written back when its task was switched away (plat_kctx_switch):
- * the next to run it may be another. */
 static void fpu_switch(struct guest_cpu *g, struct task *t)
 {
-	if (g->fpu_owner != t) {
-		fpu_write_back(g);
-		if (guest_home.parallel)
-			fpu_forget(t);
-		fpu_restore(t->fpu);
-		g->fpu_owner = t;
-	}
-	g->fpu_newer = true;
+	if (g->fpu_owner == t)
+		return;
+	fpu_write_back(g);
+	if (guest_home.parallel)
+		fpu_forget(t);
+	fpu_restore(t->fpu);
+	g->fpu_owner = t;
 }
 
 /* -- user code -- */
 
-static void load_task(struct guest_cpu *g, struct task *t)
+static void load_task(struct guest_cpu *g, struct guest_trap *f, struct task *t)
 {
-	struct guest_trap *f = trap_page(g);
 	const struct user_regs *r = &t->regs;
 
 	if (g->cr3 != t->mm->pgd) {
@@ -304,9 +298,8 @@ static void load_task(struct guest_cpu *g, struct task *t)
 	f->ss = USER_SS;
 }
 
-static void store_task(const struct guest_cpu *g, struct task *t)
+static void store_task(struct task *t, const struct guest_trap *f)
 {
-	const struct guest_trap *f = trap_page(g);
 	struct user_regs *r = &t->regs;
 
 	memcpy(&r->r15, &f->r15, 15 * sizeof(u64));
@@ -317,10 +310,8 @@ static void store_task(const struct guest_cpu *g, struct task *t)
 	r->ss = f->ss;
 }
 
-static void decode_trap(struct guest_cpu *g, struct task *t)
+static void decode_trap(struct guest_cpu *g, const struct guest_trap *f, struct task *t)
 {
-	const struct guest_trap *f = trap_page(g);
-
 	t->trap = (struct trap){.vector = (u32)f->vector, .error = f->error};
 	switch (f->vector) {
 	case GUEST_VEC_SYSCALL:
@@ -342,10 +333,28 @@ static void decode_trap(struct guest_cpu *g, struct task *t)
 	}
 }
 
+/* Until the next trap; f then says which. */
+static void run_user(struct guest_cpu *g, struct guest_trap *f, struct task *t)
+{
+	/* sysretq takes RIP from RCX and RFLAGS from R11: right when both are as SYSCALL left them
+	 */
+	bool fast = guest_home.sysret && t->regs.rcx == t->regs.rip && t->regs.r11 == f->rflags &&
+		    !(t->regs.rflags & 0x100);
+
+	if (!guest_home.parallel) {
+		guest_enter(fast, f);
+		return;
+	}
+	g->fpu_newer = true;
+	guest_user_begin(t->mm);
+	guest_enter(fast, f);
+	guest_user_end();
+}
+
 void plat_user_run(struct task *t)
 {
 	struct guest_cpu *g = guest_cpu();
-	bool fast;
+	struct guest_trap *f = trap_page(g);
 
 	if (plat_events_pending()) {
 		t->trap = (struct trap){.kind = TRAP_KICK};
@@ -355,18 +364,10 @@ void plat_user_run(struct task *t)
 		t->trap = (struct trap){.kind = TRAP_FAULT, .vector = 13};
 		return;
 	}
-	load_task(g, t);
-	/* sysretq takes RIP from RCX and RFLAGS from R11: right when both are as SYSCALL left them
-	 */
-	fast = guest_home.sysret && t->regs.rcx == t->regs.rip &&
-	       t->regs.r11 == trap_page(g)->rflags && !(t->regs.rflags & 0x100);
-	if (guest_home.parallel)
-		guest_user_begin(t->mm);
-	guest_enter(fast);
-	if (guest_home.parallel)
-		guest_user_end();
-	store_task(g, t);
-	decode_trap(g, t);
+	load_task(g, f, t);
+	run_user(g, f, t);
+	store_task(t, f);
+	decode_trap(g, f, t);
 }
 
 void guest_kernel_trap(struct guest_trap *f)
@@ -413,10 +414,19 @@ void plat_kctx_free(struct kctx *c)
 	c->stack_lo = 0;
 }
 
+/* With several processors the next one to run this task may be another. */
+static void leave_fpu(void)
+{
+	struct guest_cpu *g = guest_cpu();
+
+	fpu_write_back(g);
+	g->fpu_newer = false;
+}
+
 void plat_kctx_switch(struct kctx *from, struct kctx *to)
 {
 	if (guest_home.parallel)
-		fpu_write_back(guest_cpu());
+		leave_fpu();
 	guest_kctx_switch(&from->rsp, to->rsp);
 }
 
@@ -512,7 +522,7 @@ void guest_main(const struct boot_block *boot)
 	guest_home.parallel = boot->ncpus > 1;
 	guest_cpu_begin(0);
 	if (guest_home.parallel)
-		guest_lock_take();
+		guest_lock_take(0);
 	core_boot(&guest_home.kernel, boot);
 	guest_cpus_start();
 	core_run(&guest_home.kernel);
