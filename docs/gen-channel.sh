@@ -28,7 +28,8 @@ operation, add its row to \`kernel-shim/abi/chan_ops.h\` and its handler to \`ru
 ABI version $(value CHAN_ABI_VERSION). A ring of $(value CHAN_SLOTS) slots lies in guest memory. A slot holds the operation, four arguments, up to
 $(value CHAN_SEGS_MAX) segments (ranges of guest memory for bulk data) and the result; small data goes through an area of
 $(value CHAN_DATA_SIZE) bytes. In home \`guest\` a doorbell (\`out\` to port $(value CHAN_PORT_DOORBELL)) wakes the service unless it is looking
-already; in home \`host\` the channel is a function call with the same structures and the same checks.
+already; in home \`host\` the channel is a function call with the same structures and the same checks. Beside it, home
+\`guest\` has ports for its timer, for a panic, and for vCPUs to wait for, wake and kick each other (\`channel.h\`).
 
 The host copies the request and its input once, checks the copy by this table, and uses the copy.
 A request that does not fit its row is refused with \`EINVAL\` or \`EBADF\` and counted as rejected.
