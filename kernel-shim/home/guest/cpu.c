@@ -154,6 +154,7 @@ void guest_cpu_begin(u32 id)
 	g->fpu_newer = true;
 	g->trap_top =
 		BOOT_IMAGE_VA + (id ? GUEST_PA_CPUS + id * PAGE_SIZE : (u64)GUEST_PA_TRAP_TOP);
+	g->trap = (struct guest_trap *)(g->trap_top - GUEST_TRAP_SIZE);
 	__asm__ volatile("wrmsr" ::"c"(MSR_GS_BASE), "a"((u32)va), "d"((u32)(va >> 32)) : "memory");
 }
 

@@ -5,6 +5,8 @@
 #include "core/task.h"
 #include "home/guest/guest.h"
 
+struct guest_trap;
+
 /* A processor. Changed with the kernel lock; what is not is said. */
 struct guest_cpu {
 	struct cpu *cpu; /* first: cpu_here.h */
@@ -14,7 +16,8 @@ struct guest_cpu {
 	u64 trap_top; /* end of the page that traps from ring 3 push into */
 
 	struct guest_cpu *self;
-	u64 cr3; /* as loaded; 0: it is to be loaded anew, for entries of it went */
+	struct guest_trap *trap; /* at the end of that page */
+	u64 cr3;		 /* as loaded; 0: it is to be loaded anew, for entries of it went */
 	u64 fs_base, gs_base;
 	struct task *fpu_owner; /* whose FPU state is here */
 	bool fpu_newer;		/* than the task's copy; with one processor taken for granted */

@@ -37,11 +37,6 @@ u32 guest_soft_cmpxchg(u32 *word, u32 expect, u32 desired, u32 *old);
 void guest_kernel_trap(struct guest_trap *f);
 void guest_main(const struct boot_block *boot);
 
-static struct guest_trap *trap_page(const struct guest_cpu *g)
-{
-	return (struct guest_trap *)g->trap_top - 1;
-}
-
 /* -- instructions -- */
 
 static void wrmsr(u32 msr, u64 v)
@@ -341,7 +336,7 @@ static void run_user(struct guest_cpu *g, struct guest_trap *f, struct task *t)
 	bool fast = guest_home.sysret && t->regs.rcx == t->regs.rip && t->regs.r11 == f->rflags &&
 		    !(t->regs.rflags & 0x100);
 
-	if (!guest_home.parallel) {
+	if (__builtin_expect(!guest_home.parallel, true)) {
 		guest_enter(fast, f);
 		return;
 	}
@@ -354,7 +349,7 @@ static void run_user(struct guest_cpu *g, struct guest_trap *f, struct task *t)
 void plat_user_run(struct task *t)
 {
 	struct guest_cpu *g = guest_cpu();
-	struct guest_trap *f = trap_page(g);
+	struct guest_trap *f = g->trap;
 
 	if (plat_events_pending()) {
 		t->trap = (struct trap){.kind = TRAP_KICK};
