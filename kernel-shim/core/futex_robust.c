@@ -131,8 +131,8 @@ static int fetch_entry(u64 *entry, u64 uaddr, bool *pi)
 
 static void walk_robust_list(struct task *t)
 {
-	u64 head = t->robust_list, entry, next, pending, offset;
-	bool pi, next_pi, pending_pi;
+	u64 head = t->robust_list, entry, next = 0, pending, offset;
+	bool pi, next_pi = false, pending_pi;
 	int r = 0;
 
 	if (fetch_entry(&entry, head + offsetof(struct robust_list_head, list), &pi) ||

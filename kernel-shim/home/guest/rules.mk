@@ -7,9 +7,10 @@ GUEST_OBJS := $(patsubst %,$(B)/guest/%.o,$(sort $(CORE_SRCS)) $(GUEST_ONLY_SRCS
 GUEST_IMAGE := $(B)/kernel-shim/shim.elf
 GUEST_IMAGE_OBJ := $(B)/kernel-shim/shim_image.o
 
-# What every call and fault goes through is built for speed, the rest for size.
-GUEST_SMALL := $(filter-out kernel-shim/sys/dispatch.c,$(filter $(addprefix kernel-shim/,fs/% net/% ipc/% sys/% core/ptrace%),$(CORE_SRCS)))
-$(patsubst %,$(B)/guest/%.o,$(GUEST_SMALL)): GUEST_CFLAGS += -Os
+# What calls, faults and switches go through is built for speed, the rest for size.
+GUEST_FAST := $(addprefix kernel-shim/,home/guest/% mm/% sys/dispatch.c \
+	$(addprefix core/,clock.c futex.c idle.c loop.c random.c sched.c string.c wait.c))
+$(patsubst %,$(B)/guest/%.o,$(filter-out $(GUEST_FAST),$(CORE_SRCS))): GUEST_CFLAGS += -Os
 
 $(B)/guest/%.c.o: %.c
 	@mkdir -p $(@D)
