@@ -70,8 +70,8 @@ def ring0(mode, command):
 
 
 def boot():
-    """{"exits", "instructions"} from the vCPU's start to the first instruction of a static hello."""
-    found = ring0("boot", [str(HELLO)])
+    """{"exits", "instructions"} from the vCPU's start to the first instruction of a static hello, alone in its root."""
+    found = ring0("boot", [f"/{HELLO.name}"])
     return {key: found[key] for key in ("exits", "instructions")}
 
 

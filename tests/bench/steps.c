@@ -224,7 +224,9 @@ static void on_denied(void *arg, const char *operation, const char *path, const 
 	fprintf(stderr, "steps: denied: %s %s\n", operation, path);
 }
 
-/* Makes ops the backend of a run of argv that is like any other; false when there is none. */
+/* Makes ops the backend of a run of argv that is like any other; false when there is none. For
+ * `boot` ro is all that there is to see: each thing of the host's in sight costs, and the default
+ * view is another on each machine. */
 static bool run(char **argv, const char *ro, const char *rw, const struct vm_ops *ops)
 {
 	static struct launch_result result;
@@ -232,8 +234,9 @@ static bool run(char **argv, const char *ro, const char *rw, const struct vm_ops
 	const struct policy_request request = {.program = argv[0],
 		.argv = argv,
 		.grants = grants,
-		.ngrants = 2,
-		.cwd = rw,
+		.ngrants = steps.boot ? 0 : 2,
+		.root = steps.boot ? ro : NULL,
+		.cwd = steps.boot ? "/" : rw,
 		.env_clear = true,
 		.cpus = 1,
 		.pids = 4096,

@@ -75,9 +75,10 @@ static void bad_destinations(void)
 	R(sendto(client, "x", 1, 0, ADDRESS, length));
 	TO("::1", inet_port(server));
 	R(sendto(client, "x", 1, 0, ADDRESS, length));
-	TO("255.255.255.255", 9);
-	R(sendto(client, "x", 1, 0, ADDRESS, length));
-	R(connect(client, ADDRESS, length));
+	TO("255.255.255.255", 9); /* not allowed; or, with nothing but lo, there is no way */
+	T(sendto(client, "x", 1, 0, ADDRESS, length) < 0 &&
+		(errno == EACCES || errno == ENETUNREACH));
+	T(connect(client, ADDRESS, length) < 0 && (errno == EACCES || errno == ENETUNREACH));
 	R(recv(server, block, sizeof(block), 0));
 	TO("127.0.0.1", inet_port(server));
 	R(sendto(client, "x", 1, MSG_OOB, ADDRESS, length));

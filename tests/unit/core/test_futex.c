@@ -88,7 +88,7 @@ static void bad_calls(void *arg)
 	u_expect(futex(WORD + 2, FUTEX_WAIT, 0, 0), -EINVAL);
 	u_expect(futex(0x10, FUTEX_WAIT, 0, 0), -EFAULT);
 	u_expect(futex(WORD, FUTEX_WAIT_BITSET_PRIVATE, 1, 0, 0, 0), -EINVAL);
-	u_expect(futex(WORD, FUTEX_WAIT_REQUEUE_PI, 1, 0, OTHER, 0), -ENOSYS);
+	u_expect(futex(WORD, FUTEX_WAIT_REQUEUE_PI, 1, 0, WORD, 0), -EINVAL);
 	u_put64s(A + 0x20, 0, NSEC_PER_SEC);
 	u_expect(futex(WORD, FUTEX_WAIT, 1, A + 0x20), -EINVAL);
 }
