@@ -201,8 +201,6 @@ def test_gdb_follows_exec(base):
 
 @pytest.mark.parametrize("cpus", ("1", "2"))
 def test_gdb_threads(base, cpus):
-    if cpus != "1" and not harness.runs_in_parallel():
-        pytest.skip("this backend runs one CPU")
     gdb(
         base,
         """

@@ -23,9 +23,7 @@ def run(script, base, folder=None, **options):
     harness.same(["/bin/sh", "-c", script], base, setup=setup, check=succeeds, timeout=TIMEOUT, **options)
 
 
-def cpus():
-    """As many processors as natively, where the backend can."""
-    return ["--cpus", "2"] if harness.runs_in_parallel() else []
+CPUS = ["--cpus", "2"]
 
 
 def test_tools_are_there():
@@ -36,16 +34,16 @@ def test_tools_are_there():
 
 
 def test_go_builds_and_runs(base):
-    run("CGO_ENABLED=0 go build -o many . && ./many && ./many; rm -f many", base, "go", options=cpus())
+    run("CGO_ENABLED=0 go build -o many . && ./many && ./many; rm -f many", base, "go", options=CPUS)
 
 
 def test_go_test(base):
-    run("go vet . && go test . | cut -f1,2", base, "go", options=cpus())
+    run("go vet . && go test . | cut -f1,2", base, "go", options=CPUS)
 
 
 def test_cargo_builds_runs_and_tests(base):
     run("cargo build -q --offline 2>&1 && ./target/debug/threads 2>/dev/null && cargo test -q --offline 2>&1 | grep -c 'test result: ok. 1 passed'; "
-        "rm -rf target", base, "rust", options=cpus())
+        "rm -rf target", base, "rust", options=CPUS)
 
 
 def test_ruby(base):
@@ -57,7 +55,7 @@ def test_php(base):
 
 
 def test_python_processes_and_events(base):
-    run("python3 -I many.py", base, "python", options=cpus())
+    run("python3 -I many.py", base, "python", options=CPUS)
 
 
 def test_npm_version(base):
@@ -65,7 +63,7 @@ def test_npm_version(base):
 
 
 def test_npm_runs_a_packages_tests(base):
-    run("npm start --silent && npm test --silent | grep -E '^# (tests|pass|fail) '", base, "package", options=cpus())
+    run("npm start --silent && npm test --silent | grep -E '^# (tests|pass|fail) '", base, "package", options=CPUS)
 
 
 # --- sanitizers
@@ -89,7 +87,7 @@ def test_thread_sanitizer(compiler, base):
         f"{compiler} -w -g -fsanitize=thread race.c -o race -pthread || exit 1\n./race; echo $?; ./race without >out 2>&1; echo $?\n"
         "grep -c '^WARNING: ThreadSanitizer: data race' out | grep -v ^0; rm -f race out"
     )
-    run(script, base, "sanitizers", options=cpus())
+    run(script, base, "sanitizers", options=CPUS)
 
 
 # --- media, packages
@@ -102,7 +100,7 @@ def test_imagemagick_and_ffmpeg(base):
         "ffmpeg -v error -f lavfi -i testsrc=duration=1:size=128x96:rate=10 -c:v libx264 -threads 2 o.mp4 && "
         "ffprobe -v error -count_frames -show_entries stream=codec_name,width,height,nb_read_frames -of csv o.mp4; rm -f a.png b.jpg o.mp4"
     )
-    run(script, base, options=cpus())
+    run(script, base, options=CPUS)
 
 
 def test_dpkg_builds_shows_and_unpacks(base):

@@ -16,9 +16,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("servers")]  # they use 
 @pytest.mark.parametrize("name", ["redis", "nginx", "openssl", "postgres"])
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_server(name, cpus, base):
-    if cpus > 1 and not harness.runs_in_parallel():
-        pytest.skip("one processor")
-
     def setup(directory):
         shutil.copy(SERVERS / f"{name}.sh", directory)
 
