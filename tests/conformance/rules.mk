@@ -7,7 +7,7 @@ CONF_OUT := $(B)/tests/conformance
 CONF_CFLAGS := -std=gnu17 -O2 -g $(WARN) -Wno-write-strings -Wno-conversion -Wno-sign-conversion -pthread -MMD -MP
 
 CONF_PROGRAMS := \
-	fs_open fs_path fs_dir fs_stat fs_rename_unlink fs_rw fs_lock fd_dup_fcntl pipe poll_select \
+	fs_open fs_path fs_dir fs_stat fs_rename_unlink fs_rw fs_lock fs_mount fd_dup_fcntl pipe poll_select \
 	epoll eventfd mm_mmap mm_brk_mprotect_mremap mm_fault \
 	proc_fork_wait fork_large proc_exec proc_script proc_exit proc_ids proc_caps proc_rlimit \
 	thread_futex thread_pthread thread_tls parallel \
