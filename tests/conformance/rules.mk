@@ -16,7 +16,7 @@ CONF_PROGRAMS := \
 	ptrace_stop ptrace_call ptrace_event ptrace_seize ptrace_regs ptrace_memory ptrace_step \
 	pidfd pty time_clock time_sleep tty_ioctl procfs sysfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
-	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet \
+	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet sock_oob \
 	ipc_shm ipc_sem ipc_msg ipc_mq fs_inotify calls_rare futex_many
 
 CONF_VARIED := \
