@@ -341,11 +341,11 @@ static void watched(void)
 /* What is unmounted is given back. */
 static void memory_comes_back(void)
 {
-	char page[4096] = "x";
+	static char piece[1 << 20] = "x";
 	int failed = 0;
 
 	start();
-	for (int i = 0; i < 40 && !failed; i++) {
+	for (int i = 0; i < 48 && !failed; i++) {
 		failed |= mount("x", "a", "tmpfs", 0, "size=32m");
 		for (int d = 0; d < 3; d++) {
 			char name[64];
@@ -355,8 +355,8 @@ static void memory_comes_back(void)
 			mkdir(name, 0755);
 			strcat(name, "/file");
 			fd = open(name, O_WRONLY | O_CREAT, 0600);
-			for (int p = 0; p < 2048; p++)
-				failed |= write(fd, page, sizeof(page)) != sizeof(page);
+			for (int p = 0; p < 8; p++)
+				failed |= write(fd, piece, sizeof(piece)) != sizeof(piece);
 			close(fd);
 		}
 		failed |= umount("a");
