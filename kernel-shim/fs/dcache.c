@@ -231,3 +231,21 @@ struct dentry *inode_alias(const struct inode *i)
 	}
 	return NULL;
 }
+
+/* The caller holds d. From the leaves up, each time from the top: a parent may go with its child.
+ */
+bool dentry_forget_below(struct dentry *d)
+{
+	for (;;) {
+		struct dentry *at = d;
+
+		while (!list_empty(&at->children))
+			at = list_entry(at->children.next, struct dentry, child_link);
+		if (at == d)
+			return true;
+		if (at->refs)
+			return false;
+		lru_remove(at);
+		dentry_drop(dentry_free(at));
+	}
+}

@@ -103,6 +103,8 @@ static void file_event(struct wait_entry *e, u32 key)
 
 		if (!(events & r->events) || !a->id)
 			continue;
+		if (!i && !a->signo)
+			continue; /* SIGURG was that (Linux kill_fasync) */
 		signal_simple(&si, a->signo ? a->signo : SIGIO, a->signo ? r->code : SI_KERNEL);
 		if (a->signo) {
 			si.poll.band = r->band;

@@ -160,7 +160,9 @@ void inode_accessed(struct file *f)
 	const s64 day = 24 * 60 * 60;
 	s64 now;
 
-	if ((f->flags & O_NOATIME) || i->super->readonly || (f->path.mnt->flags & MOUNT_RO))
+	if ((f->flags & O_NOATIME) || i->super->readonly ||
+		(f->path.mnt->flags & (MOUNT_RO | MOUNT_NOATIME)) ||
+		((f->path.mnt->flags & MOUNT_NODIRATIME) && S_ISDIR(i->mode)))
 		return;
 	now = (s64)(clock_real_ns() / NSEC_PER_SEC);
 	if (i->atime < i->mtime || i->atime < i->ctime || i->atime + day < now ||

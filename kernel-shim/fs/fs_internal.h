@@ -57,6 +57,30 @@ bool dentry_is_below(const struct dentry *d, const struct dentry *p);
 /* A name of the inode that is still there, or NULL. No reference. */
 struct dentry *inode_alias(const struct inode *i);
 
+/* Forgets the unused names below d; false: somebody uses one. */
+bool dentry_forget_below(struct dentry *d);
+
+/* -- mount.c: the tree of mounts -- */
+#define MOUNTS_MAX 4096u
+void mount_put(struct mount *m);
+/* What is mounted right on p, or NULL. No reference. */
+struct mount *mount_covering(const struct path *p);
+/* A mount of what `root` names, in no tree; takes a reference on the super. NULL: no memory. */
+struct mount *mount_new(struct super *s, struct dentry *root, u32 flags, const char *source);
+/* Another one of p, with all below it if `deep`. -EINVAL: one would show what a lock covers. */
+int mount_copy(const struct path *p, bool deep, struct mount **out);
+/* Puts m, the tree's reference with it, where `at` is. */
+int mount_attach(struct mount *m, const struct path *at);
+void mount_detach(struct mount *m); /* with all below */
+void mount_move(struct mount *m, const struct path *at);
+bool mount_busy(const struct mount *m);
+bool mount_written(const struct mount *m); /* some file on it is open for writing */
+
+/* -- fstype.c -- */
+/* A super for mount(2), with a reference. err_ptr(-ENODEV): no such type. */
+struct super *fstype_mount(const char *type, const char *options, u32 flags);
+int fstype_remount(struct super *s, const char *options);
+
 /* -- inode.c -- */
 u64 dev_encode(u32 major, u32 minor); /* as in struct stat */
 void super_get(struct super *s);

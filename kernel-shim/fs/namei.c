@@ -94,8 +94,11 @@ static void namei_start_kernel(struct namei *n, const char *name, u32 flags)
 
 void namei_end(struct namei *n)
 {
-	if (n->path.dentry)
+	if (n->path.dentry) {
+		if (!(n->flags & LOOKUP_NO_USE))
+			n->path.mnt->expiring = false;
 		path_put(&n->path);
+	}
 	if (n->root.dentry)
 		path_put(&n->root);
 	kfree(n->spliced);
@@ -105,9 +108,9 @@ void namei_end(struct namei *n)
 /* Down through whatever is mounted on path. */
 static int cross_mounts(struct namei *n)
 {
-	while (n->path.dentry->mounted) {
-		struct mount *m = n->path.dentry->mounted;
+	struct mount *m;
 
+	while ((m = mount_covering(&n->path))) {
 		if (n->flags & LOOKUP_NO_XDEV)
 			return -EXDEV;
 		path_set(&n->path, m, m->root);
@@ -192,7 +195,7 @@ int namei_follow(struct namei *n, struct dentry *link)
 
 	if (n->flags & LOOKUP_NO_SYMLINKS)
 		return -ELOOP;
-	if (n->nlinks++ >= SYMLINK_MAX)
+	if (n->nlinks++ >= SYMLINK_MAX || (n->path.mnt->flags & MOUNT_NOSYMFOLLOW))
 		return -ELOOP;
 	if (link->inode->ops->follow)
 		return follow_magic(n, link->inode);

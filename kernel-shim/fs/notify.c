@@ -76,6 +76,19 @@ void notify_gone_do(struct inode *i)
 		inotify_ignored(i->watches);
 }
 
+/* Everybody hears of it, asked for or not; with no directory bit, as from fsnotify_sb_delete. */
+void notify_unmounted_do(struct inode *i)
+{
+	while (i->watches) {
+		struct watch *w = i->watches;
+		bool ends = w->mask & IN_ONESHOT;
+
+		inotify_event(w, IN_UNMOUNT, 0, NULL);
+		if (!ends)
+			inotify_ignored(w);
+	}
+}
+
 /* Nobody but the caller, and cached names below that nobody uses, holds d. */
 static bool unused(const struct dentry *d)
 {

@@ -25,6 +25,7 @@ void notify_dentry_do(struct dentry *d, u32 events, bool by_file);
 void notify_inode_do(struct inode *i, u32 events);
 void notify_name_do(struct dentry *dir, const struct dentry *d, u32 events, u32 cookie);
 void notify_gone_do(struct inode *i);
+void notify_unmounted_do(struct inode *i);
 void notify_removed_do(struct dentry *dir, struct dentry *d);
 void notify_rename_do(struct dentry *odir, struct dentry *old, struct dentry *ndir,
 	struct dentry *new, bool exchange);
@@ -58,6 +59,12 @@ static inline void notify_gone(struct inode *i)
 {
 	if (kern->nwatches && i->watches)
 		notify_gone_do(i);
+}
+/* The inode's file system is mounted nowhere any more. */
+static inline void notify_unmounted(struct inode *i)
+{
+	if (kern->nwatches && i->watches)
+		notify_unmounted_do(i);
 }
 /* The name d was taken out of dir; the caller has a reference to d. */
 static inline void notify_removed(struct dentry *dir, struct dentry *d)

@@ -65,6 +65,10 @@ static int may_open(const struct path *p, u32 flags)
 	r = inode_permission(i, mask);
 	if (r)
 		return r;
+	if ((p->mnt->flags & MOUNT_NODEV) && (S_ISCHR(i->mode) || S_ISBLK(i->mode)))
+		return -EACCES;
+	if ((p->mnt->flags & MOUNT_NOEXEC) && (mask & MAY_EXEC))
+		return -EACCES;
 	if ((flags & O_NOATIME) && !inode_owned(i))
 		return -EPERM;
 	if ((mask & MAY_WRITE) && S_ISREG(i->mode))

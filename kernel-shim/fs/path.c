@@ -11,8 +11,8 @@ void path_get(const struct path *p)
 
 void path_put(struct path *p)
 {
-	p->mnt->refs--; /* mounts are never undone */
 	dentry_put(p->dentry);
+	mount_put(p->mnt);
 	p->mnt = NULL;
 	p->dentry = NULL;
 }

@@ -69,7 +69,7 @@ int inode_permission(struct inode *i, u32 mask)
 
 int mount_writable(const struct mount *m)
 {
-	if (m->super->remote)
+	if (m->super->remote && m->super->readonly)
 		return 0; /* the host refuses, and tells the user why */
 	return (m->flags & MOUNT_RO) || m->super->readonly ? -EROFS : 0;
 }

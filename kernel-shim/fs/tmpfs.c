@@ -117,7 +117,17 @@ static void tmpfs_destroy(struct super *s)
 	kfree(s->priv);
 }
 
+static void tmpfs_unmounted(struct super *s)
+{
+	struct inode *root = s->root;
+
+	s->root = NULL;
+	tmpfs_tree_free(root);
+	inode_put(root);
+}
+
 static const struct super_ops tmpfs_super_ops = {
+	.unmounted = tmpfs_unmounted,
 	.statfs = tmpfs_statfs,
 	.destroy = tmpfs_destroy,
 };
@@ -152,6 +162,17 @@ struct super *tmpfs_mount(u64 size_limit, u32 mode, u32 uid, u32 gid)
 	s->root->uid = uid;
 	s->root->gid = gid;
 	return s;
+}
+
+int tmpfs_resize(struct super *s, u64 size)
+{
+	struct tmpfs_super *t = tmpfs_super(s);
+	u64 pages = round_up(size, PAGE_SIZE) / PAGE_SIZE;
+
+	if (pages && pages < t->used_pages)
+		return -EINVAL;
+	t->max_pages = pages;
+	return 0;
 }
 
 /* -- files without a name -- */

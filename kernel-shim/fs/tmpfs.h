@@ -14,4 +14,12 @@ struct file *tmpfs_memfd(const char *name, bool sealable, bool noexec);
 long tmpfs_seals(const struct inode *i);
 long tmpfs_add_seals(struct file *f, u32 seals);
 
+struct tmpfs_options {
+	u64 size;
+	u32 mode, uid, gid;
+	bool has_size;
+};
+/* 0: as much as there is. -EINVAL: more is used already. */
+int tmpfs_resize(struct super *s, u64 size);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Directories in memory: the entries, and what changes them.
  */
+#include "fs/notify.h"
 #include "fs/tmpfs_internal.h"
 
 #define FIRST_COOKIE 2u /* 0 and 1 are "." and ".." */
@@ -115,6 +116,33 @@ void tmpfs_dir_free(struct tmpfs_dir *d)
 	while (!list_empty(&d->entries))
 		tmpfs_dir_remove(d, list_entry(d->entries.next, struct tmpfs_entry, link));
 	kfree(d->buckets);
+}
+
+/* Empties a whole tree that has lost its last mount. A loop: it may be as deep as memory allows. */
+void tmpfs_tree_free(struct inode *root)
+{
+	struct tmpfs_dir *d = &tmpfs_node(root)->dir;
+
+	kfree(d->buckets);
+	d->buckets = NULL;
+	d->hint = NULL;
+	while (!list_empty(&d->entries)) {
+		struct tmpfs_entry *e = list_entry(d->entries.next, struct tmpfs_entry, link);
+		struct list *below = &tmpfs_node(e->inode)->dir.entries;
+
+		while (S_ISDIR(e->inode->mode) && !list_empty(below)) {
+			struct list *moved = below->next;
+
+			list_del(moved);
+			list_add_tail(&d->entries, moved);
+		}
+		list_del(&e->link);
+		notify_unmounted(e->inode);
+		inode_put(e->inode);
+		kfree(e);
+	}
+	d->count = 0;
+	notify_unmounted(root);
 }
 
 /* The directory's contents changed. */

@@ -67,6 +67,7 @@ extern const struct inode_ops tmpfs_dir_inode_ops;
 extern const struct file_ops tmpfs_dir_ops;
 void tmpfs_dir_init(struct tmpfs_dir *d);
 void tmpfs_dir_free(struct tmpfs_dir *d);
+void tmpfs_tree_free(struct inode *root);
 struct tmpfs_entry *tmpfs_dir_find(struct tmpfs_dir *d, const char *name, u32 len);
 int tmpfs_dir_add(struct tmpfs_dir *d, const char *name, u32 len, struct inode *i);
 void tmpfs_dir_remove(struct tmpfs_dir *d, struct tmpfs_entry *e);

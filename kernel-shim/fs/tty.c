@@ -4,6 +4,7 @@
 #include <asm/errno.h>
 #include <asm/ioctls.h>
 
+#include "core/cred.h"
 #include "core/task.h"
 #include "fs/pty.h"
 #include "fs/tty.h"
@@ -38,6 +39,45 @@ static long get_mode(struct tty *t, struct file *f, u64 arg, bool two)
 	return copy_to_user(arg, &mode, two ? sizeof(mode.two) : sizeof(mode.one));
 }
 
+static void keep(u32 *new, u32 old, u32 locked)
+{
+	*new = (*new & ~locked) | (old & locked);
+}
+
+/* All modes are set through this: what is locked stays as it was. */
+static long change_mode(struct tty *t, struct file *f, struct termios *mode, u32 how)
+{
+	const struct termios *l = &t->locked;
+	struct termios old;
+	long r = t->ops->get_mode(t, f, &old);
+
+	if (r)
+		return r;
+	keep(&mode->c_iflag, old.c_iflag, l->c_iflag);
+	keep(&mode->c_oflag, old.c_oflag, l->c_oflag);
+	keep(&mode->c_cflag, old.c_cflag, l->c_cflag);
+	keep(&mode->c_lflag, old.c_lflag, l->c_lflag);
+	if (l->c_line)
+		mode->c_line = old.c_line;
+	for (u32 i = 0; i < NCCS; i++) {
+		if (l->c_cc[i])
+			mode->c_cc[i] = old.c_cc[i];
+	}
+	return t->ops->set_mode(t, f, mode, how);
+}
+
+static long set_locked(struct tty *t, u64 arg)
+{
+	struct termios locked;
+
+	if (!cred_has(&current->cred, CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&locked, arg, sizeof(locked)))
+		return -EFAULT;
+	t->locked = locked;
+	return 0;
+}
+
 static long set_mode(struct tty *t, struct file *f, u64 arg, u32 how, bool two)
 {
 	union {
@@ -50,7 +90,7 @@ static long set_mode(struct tty *t, struct file *f, u64 arg, u32 how, bool two)
 		return r;
 	if (copy_from_user(&mode, arg, two ? sizeof(mode.two) : sizeof(mode.one)))
 		return -EFAULT;
-	return t->ops->set_mode(t, f, &mode.one, how);
+	return change_mode(t, f, &mode.one, how);
 }
 
 /* System V's form: the lower half of each mode, and of the characters the first eight. */
@@ -100,7 +140,7 @@ static long set_termio(struct tty *t, struct file *f, u64 arg, u32 how)
 	mode.c_lflag = low_half(mode.c_lflag, new.lflag);
 	mode.c_line = new.line;
 	memcpy(mode.c_cc, new.cc, sizeof(new.cc));
-	return t->ops->set_mode(t, f, &mode, how);
+	return change_mode(t, f, &mode, how);
 }
 
 static long get_size(struct tty *t, struct file *f, u64 arg)
@@ -172,6 +212,10 @@ static long mode_ioctl(struct tty *t, struct file *f, u32 cmd, u64 arg)
 	case TCSETAW:
 	case TCSETAF:
 		return set_termio(t, f, arg, cmd - TCSETA);
+	case TIOCGLCKTRMIOS:
+		return copy_to_user(arg, &t->locked, sizeof(t->locked));
+	case TIOCSLCKTRMIOS:
+		return set_locked(t, arg);
 	case TIOCGWINSZ:
 		return get_size(t, f, arg);
 	case TIOCSWINSZ:

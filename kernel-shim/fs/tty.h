@@ -35,8 +35,9 @@ struct tty_ops {
 struct tty {
 	const struct tty_ops *ops;
 	u64 rdev;
-	s32 session; /* whose controlling terminal it is; 0: nobody's */
-	s32 pgrp;    /* in the foreground */
+	s32 session;	       /* whose controlling terminal it is; 0: nobody's */
+	s32 pgrp;	       /* in the foreground */
+	struct termios locked; /* bits of the modes that stay as they are (TIOCSLCKTRMIOS) */
 };
 
 /* -- fs/tty_host.c -- */

@@ -49,6 +49,7 @@ struct super { /* a mounted file system's own state */
 	u32 refs;
 	u64 dev; /* st_dev */
 	bool readonly;
+	u32 nmounts;
 	bool remote; /* the host refuses writes itself, and says which flag would allow them */
 	bool cache_negative; /* a name that was not found stays so until it is made through us */
 	struct inode *root;
@@ -57,6 +58,8 @@ struct super { /* a mounted file system's own state */
 struct super_ops {
 	int (*statfs)(struct super *s, struct inode *i, struct chan_statfs *out);
 	void (*destroy)(struct super *s);
+	/* It is mounted nowhere any more: lets go of all that its names hold. Optional. */
+	void (*unmounted)(struct super *s);
 };
 /* A super with one reference and a device number of its own. */
 struct super *super_new(const struct super_ops *ops, const char *type);
@@ -133,7 +136,7 @@ struct dentry {
 	struct inode *inode;   /* NULL: negative */
 	struct list hash_link, child_link, lru_link, alias_link;
 	struct list children;
-	struct mount *mounted; /* a mount covers this directory (single namespace) */
+	u32 mounted;	 /* mounts that cover this directory, wherever it is seen */
 	u64 valid_until; /* hostfs: monotonic ns until which attributes and name are believed */
 	u32 hash;
 	u32 len;
@@ -146,14 +149,30 @@ struct mount {
 	u32 refs;
 	struct super *super;
 	struct dentry *root;
-	struct mount *parent;
-	struct dentry *mountpoint;
+	struct mount *parent;	   /* not counted: a mount that goes lets its children go */
+	struct dentry *mountpoint; /* a reference */
+	struct list children, child_link;
 	struct list link; /* kernel.mounts */
-	u32 flags;	  /* MOUNT_RO… */
+	u32 flags;	  /* MOUNT_* */
 	s32 id;
+	bool attached; /* somewhere below the root */
+	bool expiring; /* MNT_EXPIRE found it unused, and it was not used since */
 	char *source;
+	struct mount *copy;	 /* while its tree is copied */
+	struct mount *next_gone; /* of those to be freed */
 };
-#define MOUNT_RO 1u
+/* What a mount allows: flags as MS_* of mount(2) where there are such. */
+#define MOUNT_RO	   0x1u
+#define MOUNT_NOSUID	   0x2u
+#define MOUNT_NODEV	   0x4u
+#define MOUNT_NOEXEC	   0x8u
+#define MOUNT_NOSYMFOLLOW  0x100u
+#define MOUNT_NOATIME	   0x400u
+#define MOUNT_NODIRATIME   0x800u
+#define MOUNT_RELATIME	   0x200000u
+#define MOUNT_OPTIONS	   0x200d0fu   /* all of these */
+#define MOUNT_LOCKED	   0x80000000u /* what it covers stays covered */
+#define MOUNT_LOCKED_FLAGS 0x40000000u /* granted so: no flag may be taken away */
 
 struct path {
 	struct mount *mnt;
@@ -228,6 +247,7 @@ struct file_ops {
 #define LOOKUP_NO_MAGICLINKS 128u
 #define LOOKUP_NO_XDEV	     256u
 #define LOOKUP_CACHED	     512u
+#define LOOKUP_NO_USE	     1024u /* no use of the mount, as MNT_EXPIRE sees it */
 struct last_component {
 	char name[256];
 	u32 len;
@@ -340,8 +360,8 @@ struct super *hostfs_mount(u32 handle, bool readonly);
 struct super *procfs_mount(void);
 struct super *sysfs_mount(void);
 struct super *devfs_mount(void);
-int vfs_mount(struct super *s, const struct path *at, u32 flags,
-	const char *source);	/* at NULL: the root */
+/* At boot; at NULL: the root. */
+int vfs_mount(struct super *s, const struct path *at, u32 flags, const char *source);
 int fs_init(void);		/* kern->fs_state; fs_boot calls it, tests may before */
 int fs_boot(struct task *init); /* mounts of the boot block, stdio descriptors, cwd */
 

@@ -170,6 +170,11 @@ static int check_file(struct file *f, u32 prot, u32 flags, u32 *maxprot)
 	}
 	if (!(mode & 1))
 		return -EACCES;
+	if (f->path.dentry && (f->path.mnt->flags & MOUNT_NOEXEC)) {
+		if (prot & PROT_EXEC)
+			return -EPERM;
+		*maxprot &= ~(u32)PROT_EXEC;
+	}
 	if (!f->ops->mmap && !(f->inode && f->inode->ops->map_page))
 		return -ENODEV;
 	if (flags & MAP_GROWSDOWN)

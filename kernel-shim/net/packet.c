@@ -123,6 +123,13 @@ int packet_copy(struct packet *p, struct uio *u, u32 n)
 	return 0;
 }
 
+u8 packet_last(struct packet *p)
+{
+	u32 rest;
+
+	return *packet_at(p, p->len - 1, &rest);
+}
+
 /* -- queues -- */
 
 void queue_init(struct packet_queue *q)

@@ -42,6 +42,7 @@ void packet_free(struct packet *p);
 int packet_fill(struct packet *p, struct uio *u, u32 n);
 /* Copies n bytes from `off` on to u: all of them, or -EFAULT. */
 int packet_copy(struct packet *p, struct uio *u, u32 n);
+u8 packet_last(struct packet *p); /* its last byte */
 
 static inline bool queue_empty(const struct packet_queue *q)
 {

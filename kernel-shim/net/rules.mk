@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # sockets: what all have in common
-CORE_SRCS += $(addprefix kernel-shim/net/,socket.c sockfile.c listen.c options.c packet.c transfer.c)
+CORE_SRCS += $(addprefix kernel-shim/net/,socket.c sockfile.c listen.c options.c packet.c transfer.c urgent.c)
 # local ones
 CORE_SRCS += $(addprefix kernel-shim/net/,scm.c rights.c unix.c unix_name.c unix_stream.c \
 	unix_dgram.c)

@@ -106,6 +106,13 @@ struct sock_opts {
 	u32 linger_s;
 };
 
+/* Of a stream: see urgent.c. */
+struct urgent {
+	enum { URGENT_NONE, URGENT_UNREAD, URGENT_READ } state;
+	u8 byte;
+	u64 ahead; /* bytes of the receive queue before it */
+};
+
 #define SHUT_RECV 1u
 #define SHUT_SEND 2u
 #define SHUT_BOTH 3u
@@ -122,6 +129,7 @@ struct socket {
 	struct file *file; /* not counted. NULL: not accepted yet, or closed */
 	struct waitq wait;
 	struct packet_queue rx;
+	struct urgent urgent;
 	u32 charged;		/* cost of what it sent and nobody took yet */
 	struct socket *peer;	/* a reference, or NULL */
 	struct sock_name *name; /* its own, a reference, or NULL */
@@ -188,6 +196,16 @@ s64 stream_sent(const struct sock_msg *m, s64 done, s64 r);
 s64 dgram_recv(struct socket *s, struct sock_msg *m);
 /* A packet with all of m's bytes, or err_ptr. */
 struct packet *dgram_packet(struct sock_msg *m);
+
+/* -- urgent.c: pos counts from the start of the receive queue -- */
+bool urgent_at(const struct socket *s, u64 pos);
+u32 urgent_in_way(const struct socket *s); /* 1: the next byte is it, and reads leave it out */
+u64 urgent_limit(const struct socket *s, u64 pos, u64 n); /* of n bytes, those before it */
+u64 urgent_inq(const struct socket *s);			  /* FIONREAD */
+void urgent_taken(struct socket *s, u64 n);
+void urgent_skip(struct socket *s); /* it is the next byte */
+void urgent_arrived(struct socket *s);
+s64 urgent_recv(struct socket *s, struct sock_msg *m); /* MSG_OOB */
 
 /* -- options.c -- */
 long socket_setopt(struct socket *s, s32 level, s32 name, u64 uval, s32 len);

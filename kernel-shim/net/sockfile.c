@@ -74,7 +74,7 @@ static long socket_ioctl(struct file *f, u32 cmd, u64 arg)
 	case SIOCGPGRP:
 		return put_user_u32(arg, (u32)fasync_owner_id(f));
 	case SIOCATMARK:
-		return put_user_u32(arg, 0);
+		return put_user_u32(arg, urgent_at(s, 0));
 	default:
 		r = s->ops->ioctl(s, cmd, arg);
 		return r == -ENOTTY ? netdev_ioctl(cmd, arg) : r;

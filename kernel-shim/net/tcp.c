@@ -170,6 +170,7 @@ static void undo(struct inet_sock *i)
 	socket_drop_peer(&i->s);
 	list_del(&i->tcp.wait_link);
 	queue_purge(&i->s.rx);
+	i->s.urgent.state = URGENT_NONE;
 	i->s.state = SK_CLOSED;
 	i->s.shutdown = 0;
 	i->tcp.link = LINK_NONE;

@@ -30,8 +30,10 @@ u32 tcp_poll(struct socket *s)
 		mask |= POLL_HUP;
 	if (s->shutdown & SHUT_RECV)
 		mask |= SOCK_READABLE | POLL_RDHUP;
-	if (s->rx.bytes && s->rx.bytes >= s->opt.rcvlowat)
+	if (s->rx.bytes && s->rx.bytes >= (u64)s->opt.rcvlowat + urgent_in_way(s))
 		mask |= SOCK_READABLE;
+	if (s->urgent.state == URGENT_UNREAD)
+		mask |= POLL_PRI;
 	if ((s->shutdown & SHUT_SEND) || tcp_writable(s))
 		mask |= POLL_OUT | POLL_WRNORM;
 	return mask;
@@ -107,6 +109,8 @@ static s64 send_all(struct socket *s, struct sock_msg *m, u64 deadline)
 			break;
 		done += r;
 	} while (m->u->left);
+	if (done && (m->flags & MSG_OOB) && !tcp_peer_gone(s))
+		urgent_arrived(s->peer);
 	return stream_sent(m, done, r);
 }
 
@@ -115,8 +119,6 @@ s64 tcp_send(struct socket *s, struct sock_msg *m)
 	u64 deadline = sock_deadline(s->opt.sndtimeo_ns, m->flags & MSG_DONTWAIT);
 	int r = 0;
 
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (s->state == SK_CONNECTING)
 		r = sock_wait(&s->wait, s->state != SK_CONNECTING, deadline);
 	if (r)
@@ -145,7 +147,7 @@ s64 tcp_recv(struct socket *s, struct sock_msg *m)
 	if (s->state == SK_LISTENING)
 		return -ENOTCONN;
 	if (m->flags & MSG_OOB)
-		return -EINVAL;
+		return urgent_recv(s, m);
 	if (is_idle(s)) {
 		r = sock_error(s);
 		return r ? r : -ENOTCONN;
@@ -160,7 +162,7 @@ long tcp_ioctl(struct socket *s, u32 cmd, u64 arg)
 	case FIONREAD:
 		if (s->state == SK_LISTENING)
 			return -EINVAL;
-		return put_user_u32(arg, (u32)s->rx.bytes);
+		return put_user_u32(arg, (u32)urgent_inq(s));
 	case TIOCOUTQ:
 		if (s->state == SK_LISTENING)
 			return -EINVAL;

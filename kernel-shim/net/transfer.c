@@ -17,17 +17,23 @@ static bool over(const struct socket *s)
 	return s->err || (s->shutdown & SHUT_RECV);
 }
 
-/* 1: there is something, if possible `need` bytes. 0: the end. Else why there is nothing. */
-static int wait_bytes(struct socket *s, u64 need, u64 deadline)
+/* Who only looks cannot take an urgent byte out of the way. */
+static u64 there(const struct socket *s, bool peek)
 {
-	while (s->rx.bytes < need) {
+	return s->rx.bytes - (peek ? urgent_in_way(s) : 0);
+}
+
+/* 1: there is something, if possible `need` bytes. 0: the end. Else why there is nothing. */
+static int wait_bytes(struct socket *s, u64 need, bool peek, u64 deadline)
+{
+	while (there(s, peek) < need) {
 		int r;
 
 		if (over(s))
-			return s->rx.bytes ? 1 : sock_error(s);
-		r = sock_wait(&s->wait, s->rx.bytes >= need || over(s), deadline);
+			return there(s, peek) ? 1 : sock_error(s);
+		r = sock_wait(&s->wait, there(s, peek) >= need || over(s), deadline);
 		if (r)
-			return s->rx.bytes ? 1 : r;
+			return there(s, peek) ? 1 : r;
 	}
 	return 1;
 }
@@ -53,29 +59,53 @@ static bool take_scm(struct sock_msg *m, struct packet *p, bool peek)
 	return true;
 }
 
-/* What is there, up to what was asked for. */
+/* n bytes of p after the first `skip` that are left. */
+static int copy_piece(struct sock_msg *m, struct packet *p, u32 skip, u32 n)
+{
+	int r = 0;
+
+	p->off += skip;
+	if (m->discard)
+		uio_advance(m->u, n);
+	else
+		r = packet_copy(p, m->u, n);
+	p->off -= skip;
+	return r;
+}
+
+/* What is there, up to what was asked for. An urgent byte in front is left out, one further on is
+ * where it ends. */
 static s64 take(struct socket *s, struct sock_msg *m, s64 done)
 {
 	bool peek = m->flags & MSG_PEEK, first = !done;
-	struct packet *p = queue_first(&s->rx);
+	u32 skip = first ? urgent_in_way(s) : 0;
+	struct packet *p;
+	u64 pos = skip; /* in the queue: moves only for who peeks */
 
-	while (p && (m->u->left || first)) {
-		u32 n = (u32)min_u64(p->len - p->off, m->u->left);
+	if (skip && !peek) {
+		urgent_skip(s);
+		pos = skip = 0;
+	}
+	for (p = queue_first(&s->rx); p && (m->u->left || first); skip = 0) {
+		u32 n = (u32)min_u64(p->len - p->off - skip, m->u->left);
 		bool last;
 
-		if (!first && !may_join(m, p))
+		if (!first && (urgent_at(s, pos) || !may_join(m, p)))
 			break;
-		if (m->discard)
-			uio_advance(m->u, n);
-		else if (packet_copy(p, m->u, n))
+		n = (u32)urgent_limit(s, pos, n);
+		if (copy_piece(m, p, skip, n))
 			return done ? done : -EFAULT;
 		if (first)
 			sock_name_show(p->from, m->name);
 		first = false;
 		last = take_scm(m, p, peek);
 		done += n;
-		if (!peek)
+		if (peek) {
+			pos += n;
+		} else {
 			queue_taken(&s->rx, n);
+			urgent_taken(s, n);
+		}
 		if (last)
 			break;
 		p = peek ? queue_next(&s->rx, p) : queue_first(&s->rx);
@@ -97,7 +127,8 @@ s64 stream_recv(struct socket *s, struct sock_msg *m)
 
 	want = want ? want : 1;
 	for (;;) {
-		s64 r = wait_bytes(s, m->flags & MSG_PEEK ? want : 1, deadline);
+		bool peek = m->flags & MSG_PEEK;
+		s64 r = wait_bytes(s, peek ? want : 1, peek, deadline);
 
 		if (r <= 0)
 			return done ? done : r;
@@ -105,7 +136,7 @@ s64 stream_recv(struct socket *s, struct sock_msg *m)
 		if (r < 0)
 			return r;
 		done = r;
-		if ((u64)done >= want || (m->flags & MSG_PEEK) || enough(s, m))
+		if ((u64)done >= want || peek || enough(s, m))
 			return done;
 	}
 }

@@ -7,9 +7,10 @@
 #include <asm/stat.h>
 #include <asm/statfs.h>
 
-#define ST_RDONLY   0x0001
-#define ST_VALID    0x0020
-#define ST_RELATIME 0x1000
+#define ST_RDONLY      0x0001
+#define ST_VALID       0x0020
+#define ST_RELATIME    0x1000
+#define ST_NOSYMFOLLOW 0x2000
 
 #ifndef STATX_MNT_ID
 #define STATX_MNT_ID 0x1000U
@@ -185,6 +186,18 @@ long sys_statx(struct task *t, const u64 *a)
 
 /* -- file systems -- */
 
+/* ST_*: RO, NOSUID, NODEV and NOEXEC are the bits of mount(2). */
+static long statfs_flags(u32 mount)
+{
+	const u32 same = MOUNT_RO | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC | MOUNT_NOATIME |
+			 MOUNT_NODIRATIME;
+	long flags = mount & same;
+
+	if (mount & MOUNT_RELATIME)
+		flags |= ST_RELATIME;
+	return mount & MOUNT_NOSYMFOLLOW ? flags | ST_NOSYMFOLLOW : flags;
+}
+
 static long put_statfs(const struct path *p, struct inode *i, u64 ubuf)
 {
 	struct super *s = i->super;
@@ -205,8 +218,8 @@ static long put_statfs(const struct path *p, struct inode *i, u64 ubuf)
 	out.f_namelen = (long)c.namelen;
 	out.f_frsize = (long)c.frsize;
 	out.f_fsid.val[0] = (int)s->dev;
-	out.f_flags = ST_VALID | ST_RELATIME;
-	if (s->readonly || (p->mnt && (p->mnt->flags & MOUNT_RO)))
+	out.f_flags = ST_VALID | (p->mnt ? statfs_flags(p->mnt->flags) : ST_RELATIME);
+	if (s->readonly)
 		out.f_flags |= ST_RDONLY;
 	return copy_to_user(ubuf, &out, sizeof(out));
 }
@@ -255,6 +268,8 @@ static int path_access(const struct path *p, u32 mode)
 		return r;
 	if ((mode & MAY_WRITE) && (type == S_IFREG || type == S_IFDIR || type == S_IFLNK))
 		r = mount_writable(p->mnt);
+	if (!r && (mode & MAY_EXEC) && S_ISREG(i->mode) && (p->mnt->flags & MOUNT_NOEXEC))
+		r = -EACCES;
 	if (!r && i->ops->access)
 		r = i->ops->access(i, mode);
 	return r;

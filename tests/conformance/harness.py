@@ -2,6 +2,7 @@
 """Runs one command natively and in the sandbox, and describes how the two differ."""
 
 import difflib
+import functools
 import os
 import resource
 import shlex
@@ -159,6 +160,14 @@ def available_memory():
     return int(values["MemAvailable"].split()[0]) * 1024
 
 
+@functools.cache
+def own_mounts():
+    """The words before a command that give it mounts of its own; None if there is no right to them."""
+    words = ["unshare", "--mount", "--propagation", "private"]
+    done = subprocess.run([*words, "/bin/true"], capture_output=True, timeout=TIMEOUT)
+    return None if done.returncode else words
+
+
 def difference(native, sandbox):
     """None, or a unified diff with what was expected."""
     if native == sandbox:
@@ -210,9 +219,10 @@ def same(
     timeout=TIMEOUT,
     options=(),
     change=None,
+    prefix=(),
 ):
-    """Runs command in both worlds in fresh directories; fails the test when they differ, by more than
-    what `change` takes out of their output."""
+    """Runs command (natively after `prefix`) in both worlds in fresh directories; fails the test when they differ,
+    by more than what `change` takes out of their output."""
     import pytest
 
     outcomes = []
@@ -222,7 +232,7 @@ def same(
         if setup:
             setup(directory)
         if world == "native":
-            outcomes.append(run_native(command, directory, env, stdin, timeout))
+            outcomes.append(run_native([*prefix, *command], directory, env, stdin, timeout))
         else:
             outcomes.append(
                 run_sandbox(command, directory, env, stdin, readonly, timeout, options)

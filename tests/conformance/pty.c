@@ -698,6 +698,33 @@ static void exclusive_use(void)
 	OK(open(ptsname(master), O_RDWR | O_NOCTTY));
 }
 
+static void locked_modes(void)
+{
+	/* the kernel's struct is the start of the library's */
+	struct termios locked;
+
+	open_pair();
+	memset(&locked, 0xff, sizeof(locked));
+	R(ioctl(slave, TIOCGLCKTRMIOS, &locked));
+	V(locked.c_lflag);
+	locked.c_lflag = ECHO | ICANON;
+	locked.c_cc[VINTR] = 1;
+	R(ioctl(master, TIOCSLCKTRMIOS, &locked));
+	R(ioctl(slave, TIOCGLCKTRMIOS, &locked));
+	V(locked.c_lflag);
+	mode.c_cc[VINTR] = 'x';
+	mode.c_cc[VQUIT] = 'y';
+	set(0, 0, ECHO | ICANON | ISIG, 0);
+	MUST(tcgetattr(slave, &mode) == 0);
+	V(mode.c_lflag);
+	V(mode.c_cc[VINTR]);
+	V(mode.c_cc[VQUIT]);
+	R(ioctl(slave, TIOCSLCKTRMIOS, (void *)8));
+	MUST(setgid(1234) == 0 && setuid(1234) == 0);
+	R(ioctl(slave, TIOCSLCKTRMIOS, (void *)8));
+	R(ioctl(slave, TIOCGLCKTRMIOS, (void *)8));
+}
+
 const struct behaviour behaviours[] = {BEHAVIOUR(first_modes), BEHAVIOUR(system_v_modes),
 	BEHAVIOUR(names), BEHAVIOUR(the_slave_is_locked_at_first),
 	BEHAVIOUR(permissions_of_the_name), BEHAVIOUR(lines), BEHAVIOUR(a_read_gets_one_line),
@@ -708,4 +735,4 @@ const struct behaviour behaviours[] = {BEHAVIOUR(first_modes), BEHAVIOUR(system_
 	BEHAVIOUR(closing_the_master), BEHAVIOUR(a_full_queue), BEHAVIOUR(keys_are_signals),
 	BEHAVIOUR(requests), BEHAVIOUR(from_the_master), BEHAVIOUR(opening_takes_it),
 	BEHAVIOUR(job_control), BEHAVIOUR(a_hangup_is_told), BEHAVIOUR(the_leader_ends),
-	BEHAVIOUR(exclusive_use), {0}};
+	BEHAVIOUR(exclusive_use), BEHAVIOUR(locked_modes), {0}};

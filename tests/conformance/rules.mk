@@ -7,7 +7,7 @@ CONF_OUT := $(B)/tests/conformance
 CONF_CFLAGS := -std=gnu17 -O2 -g $(WARN) -Wno-write-strings -Wno-conversion -Wno-sign-conversion -pthread -MMD -MP
 
 CONF_PROGRAMS := \
-	fs_open fs_path fs_dir fs_stat fs_rename_unlink fs_rw fs_lock fd_dup_fcntl pipe poll_select \
+	fs_open fs_path fs_dir fs_stat fs_rename_unlink fs_rw fs_lock fs_mount fd_dup_fcntl pipe poll_select \
 	epoll eventfd mm_mmap mm_brk_mprotect_mremap mm_fault \
 	proc_fork_wait fork_large proc_exec proc_script proc_exit proc_ids proc_caps proc_rlimit \
 	thread_futex thread_pthread thread_tls parallel \
@@ -16,7 +16,7 @@ CONF_PROGRAMS := \
 	ptrace_stop ptrace_call ptrace_event ptrace_seize ptrace_regs ptrace_memory ptrace_step \
 	pidfd pty time_clock time_sleep tty_ioctl procfs sysfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
-	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet \
+	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet sock_oob \
 	ipc_shm ipc_sem ipc_msg ipc_mq fs_inotify calls_rare futex_many
 
 CONF_VARIED := \

@@ -531,7 +531,8 @@ def test_git(base):
         "echo more >> fruit && git diff --stat && git commit -qam second && git checkout -qb topic HEAD~1 && "
         "echo t > topic && git add topic && git commit -qm third && git merge -q -m merged main && "
         "git log --graph --format='%H %an %ad %s' && git fsck 2>&1 && git gc -q && git status --short && "
-        "git clone -q . clone 2>&1 && git -C clone log --oneline && rm -rf clone .git"
+        "git clone -q . clone 2>&1 && git -C clone log --oneline && git worktree add -q tree main 2>&1 && ls tree && "
+        "git worktree list | wc -l && git worktree remove tree && git worktree prune -v && rm -rf clone .git"
     )
     run(["/bin/sh", "-c", script], base, env=GIT, setup=small_tree)
 
