@@ -82,7 +82,8 @@ conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES) $(DEBUGGED_BINARIES)
 # and with each other one that works here. PYTEST_ARGS adds to the command.
 .PHONY: conformance conformance-auto conformance-process conformance-kvm
 PYTEST_ARGS ?=
-CONFORMANCE := SANDBOX_BIN="$(abspath $(B))/sandbox" /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
+CONF_SANDBOX := $(abspath $(B))/sandbox
+CONFORMANCE = SANDBOX_BIN="$(CONF_SANDBOX)" /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
 	tests/conformance $(PYTEST_ARGS)
 
 conformance: $(B)/sandbox conformance-programs
