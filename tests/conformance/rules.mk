@@ -17,7 +17,8 @@ CONF_PROGRAMS := \
 	pidfd pty time_clock time_sleep tty_ioctl procfs sysfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
 	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet \
-	ipc_shm ipc_sem ipc_msg ipc_mq fs_inotify calls_rare futex_many
+	ipc_shm ipc_sem ipc_msg ipc_mq fs_inotify calls_rare calls_old futex_many futex_op \
+	mm_lock signalfd_info
 
 CONF_VARIED := \
 	fs_open mm_mmap mm_brk_mprotect_mremap mm_fault proc_exec proc_exit thread_tls \
