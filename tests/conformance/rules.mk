@@ -16,9 +16,9 @@ CONF_PROGRAMS := \
 	ptrace_stop ptrace_call ptrace_event ptrace_seize ptrace_regs ptrace_memory ptrace_step \
 	pidfd pty time_clock time_sleep tty_ioctl procfs sysfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
-	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet \
+	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet sock_control \
 	ipc_shm ipc_sem ipc_msg ipc_mq fs_inotify calls_rare calls_old futex_many futex_op \
-	mm_lock signalfd_info
+	mm_lock signalfd_info rseq
 
 CONF_VARIED := \
 	fs_open mm_mmap mm_brk_mprotect_mremap mm_fault proc_exec proc_exit thread_tls \
