@@ -14,7 +14,7 @@ CONF_PROGRAMS := \
 	sig_basic sig_context sig_io sig_restart sig_altstack \
 	cpu_step cpu_code cpu_vector cpu_clock hot_calls \
 	ptrace_stop ptrace_call ptrace_event ptrace_seize ptrace_regs ptrace_memory ptrace_step \
-	pidfd pty time_clock time_sleep tty_ioctl procfs sysfs devfs elf_auxv \
+	pidfd pty time_clock time_sleep tty_ioctl procfs procfs_task sysfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
 	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet sock_control \
 	ipc_shm ipc_sem ipc_msg ipc_mq fs_inotify calls_rare calls_old futex_many futex_op \
