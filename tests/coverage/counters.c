@@ -8,6 +8,7 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,7 +35,7 @@ static void dump(size_t size)
 
 __attribute__((constructor)) static void share_counters(void)
 {
-	size_t size = (size_t)(coverage_counters_end - coverage_counters_begin);
+	const size_t size = (uintptr_t)coverage_counters_end - (uintptr_t)coverage_counters_begin;
 	int fd = open(COVERAGE_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 
 	if (fd < 0 || ftruncate(fd, (off_t)size))
