@@ -20,6 +20,8 @@ OPT  ?= -O2 -g
 # Of a build of its own with sanitizers, under another $(B): see tests/security/asan.
 SAN      ?=
 SAN_SRCS ?=
+# Of another one that counts which lines of the core run: see tests/coverage.
+COV      ?=
 # Host side: launcher, service, backends.
 HOST_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -iquote kernel-shim/home/host -D_GNU_SOURCE -fvisibility=hidden -fstack-protector-strong \
 	-D_FORTIFY_SOURCE=2 -fPIE -pthread $(SAN)
@@ -31,7 +33,7 @@ CORE_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -iquote kernel-shim -I$(B) -ffreest
 # In ring 0 small is fast enough: no room between functions and before loops.
 GUEST_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/guest -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
 	-falign-functions=1 -falign-loops=1 $(if $(findstring clang,$(CC)),,-falign-jumps=1) -fcf-protection=none -U_FORTIFY_SOURCE
-HOSTHOME_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/host -fvisibility=hidden -fPIE $(SAN)
+HOSTHOME_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/host -fvisibility=hidden -fPIE $(SAN) $(COV)
 
 .PHONY: all clean install uninstall check conformance unit security check-emulated deps help
 all: $(B)/sandbox
@@ -80,6 +82,7 @@ help:
 	@echo "make lint       style and static checks; make check-clang: clang's warnings"
 	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
 	@echo "make bench      ratios against native and other sandboxes"
+	@echo "make coverage   which lines of the shim's core the tests reach"
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall"
 
 check: deps

@@ -40,11 +40,13 @@ int futex_make_key(u64 uaddr, u32 flags, struct futex_key *k)
 
 void futex_queue(struct futex_state *s, struct futex_waiter *w)
 {
+	assert_locked();
 	list_add_tail(futex_bucket(s, &w->key), &w->link);
 }
 
 void futex_wake_waiter(struct futex_waiter *w)
 {
+	assert_locked();
 	list_del(&w->link);
 	w->woken = true;
 	sched_wake(w->task);

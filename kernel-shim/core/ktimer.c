@@ -15,6 +15,7 @@ void ktimer_set(struct ktimer *t, u64 when)
 {
 	struct list *at = &kern->timers;
 
+	assert_locked();
 	ktimer_cancel(t);
 	t->when = when;
 	t->armed = true;
@@ -30,6 +31,7 @@ void ktimer_set(struct ktimer *t, u64 when)
 
 void ktimer_cancel(struct ktimer *t)
 {
+	assert_locked();
 	if (!t->armed)
 		return;
 	t->armed = false;

@@ -14,6 +14,7 @@
 
 void sched_make_runnable(struct task *t)
 {
+	assert_locked();
 	t->state = TASK_RUNNABLE;
 	if (kern->ncpus > 1)
 		t->queued_at = clock_mono_ns();
@@ -30,6 +31,7 @@ void sched_interrupt(struct task *t)
 
 void sched_wake(struct task *t)
 {
+	assert_locked();
 	t->wake_pending = true;
 	if (t->state == TASK_SLEEPING)
 		sched_make_runnable(t);
@@ -112,6 +114,7 @@ static void sched_switch(struct task *from)
 	struct cpu *c = plat_cpu();
 	struct task *next;
 
+	assert_locked();
 	if (from && !k->ended) /* due timers may make somebody runnable; events are for idle and
 				  for kicks */
 		sched_poll_events(false);

@@ -179,6 +179,7 @@ static long send(
 	struct sig_pending *q = t ? &t->pending : &p->pending;
 	int r;
 
+	assert_locked();
 	if (p->zombie || !process_task(p) || (t && t->exiting))
 		return 0;
 	if (!prepare(p, t, si->signo))
@@ -303,6 +304,7 @@ bool signal_dequeue(struct task *t, sigmask mask, struct sig_info *out)
 	struct process *p = t->proc;
 	s32 signo;
 
+	assert_locked();
 	if (t->pending.set & mask) {
 		pending_take(&t->pending, next_signal(t->pending.set & mask), out);
 		return true;

@@ -24,6 +24,7 @@
 
 struct task *task_find(s32 tid)
 {
+	assert_locked();
 	list_for_each(pos, &kern->tasks)
 	{
 		struct task *t = list_entry(pos, struct task, all_link);
@@ -63,6 +64,7 @@ static struct task *task_alloc(void)
 
 void task_free(struct task *t)
 {
+	assert_locked();
 	list_del(&t->all_link);
 	list_del(&t->thread_link);
 	sigpending_flush(&t->pending);

@@ -20,12 +20,14 @@ void wait_entry_init(struct wait_entry *e, struct task *t)
 
 void waitq_add(struct waitq *q, struct wait_entry *e)
 {
+	assert_locked();
 	e->q = q;
 	list_add_tail(&q->waiters, &e->link);
 }
 
 void waitq_remove(struct wait_entry *e)
 {
+	assert_locked();
 	if (!e->q)
 		return;
 	list_del(&e->link);
@@ -36,6 +38,7 @@ unsigned waitq_wake_n(struct waitq *q, u32 key, unsigned n)
 {
 	unsigned done = 0;
 
+	assert_locked();
 	list_for_each_safe(pos, tmp, &q->waiters)
 	{
 		struct wait_entry *e = list_entry(pos, struct wait_entry, link);

@@ -90,6 +90,7 @@ u32 dcache_shrink(u32 n)
 
 struct dentry *dentry_get(struct dentry *d)
 {
+	assert_locked();
 	if (d->refs++ == 0)
 		lru_remove(d);
 	return d;
@@ -97,6 +98,7 @@ struct dentry *dentry_get(struct dentry *d)
 
 void dentry_put(struct dentry *d)
 {
+	assert_locked();
 	dentry_drop(d);
 	if (fs_state()->nlru > DCACHE_MAX)
 		dcache_shrink(fs_state()->nlru - DCACHE_MAX);

@@ -40,11 +40,13 @@ struct file *file_from_path(const struct path *p, u32 flags)
 
 void file_get(struct file *f)
 {
+	assert_locked();
 	f->refs++;
 }
 
 void file_put(struct file *f)
 {
+	assert_locked();
 	if (--f->refs)
 		return;
 	f->refs = 1; /* whoever looks at it on its way out may get and put */

@@ -157,6 +157,7 @@ struct file *files_lookup(struct files *t, s32 fd)
 {
 	struct file *f = (u32)fd < t->cap ? t->slot[fd].file : NULL;
 
+	assert_locked();
 	if (f)
 		file_get(f);
 	return f;
@@ -207,6 +208,7 @@ static s32 fd_free(const struct files *t, s32 lowest)
 {
 	u32 fd = (u32)max_u64((u32)lowest, t->lowest);
 
+	assert_locked();
 	while (fd < t->cap && t->slot[fd].file)
 		fd++;
 	return fd < files_limit() ? (s32)fd : -EMFILE;

@@ -107,6 +107,7 @@ struct inode *inode_new(struct super *s, const struct inode_ops *ops, u32 mode)
 
 void inode_get(struct inode *i)
 {
+	assert_locked();
 	i->refs++;
 }
 
@@ -114,6 +115,7 @@ void inode_put(struct inode *i)
 {
 	struct super *s = i->super;
 
+	assert_locked();
 	if (--i->refs)
 		return;
 	if (i->locks)

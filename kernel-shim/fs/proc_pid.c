@@ -237,7 +237,7 @@ static int show_syscall(struct seqbuf *s, const struct pseudo_node *n)
 	if (!t)
 		return -ESRCH;
 	r = &t->regs;
-	if (t == current || t->state == TASK_RUNNABLE)
+	if (t != current && t->state == TASK_RUNNABLE)
 		seq_puts(s, "running\n");
 	else if (!t->in_syscall)
 		seq_printf(s, "-1 0x%llx 0x%llx\n", (ull)r->rsp, (ull)r->rip);

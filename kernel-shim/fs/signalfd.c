@@ -29,6 +29,22 @@ enum layout {
 	LAYOUT_SYS
 };
 
+/* What the kernel itself says of a signal: codes up to the last one. All others are a poll's, as
+ * F_SETSIG lets any signal tell of one. */
+static const struct {
+	s32 last;
+	enum layout layout;
+} kinds[] = {
+	[SIGILL] = {NSIGILL, LAYOUT_FAULT},
+	[SIGFPE] = {NSIGFPE, LAYOUT_FAULT},
+	[SIGSEGV] = {NSIGSEGV, LAYOUT_FAULT},
+	[SIGBUS] = {NSIGBUS, LAYOUT_FAULT},
+	[SIGTRAP] = {NSIGTRAP, LAYOUT_FAULT},
+	[SIGCHLD] = {NSIGCHLD, LAYOUT_CHLD},
+	[SIGPOLL] = {NSIGPOLL, LAYOUT_POLL},
+	[SIGSYS] = {NSIGSYS, LAYOUT_SYS},
+};
+
 static enum layout layout_of(const struct sig_info *si)
 {
 	if (si->code == SI_TIMER)
@@ -39,22 +55,9 @@ static enum layout layout_of(const struct sig_info *si)
 		return LAYOUT_RT;
 	if (si->code == SI_USER || si->code >= SI_KERNEL)
 		return LAYOUT_KILL;
-	switch (si->signo) {
-	case SIGILL:
-	case SIGFPE:
-	case SIGSEGV:
-	case SIGBUS:
-	case SIGTRAP:
-		return LAYOUT_FAULT;
-	case SIGCHLD:
-		return LAYOUT_CHLD;
-	case SIGPOLL:
-		return LAYOUT_POLL;
-	case SIGSYS:
-		return LAYOUT_SYS;
-	default:
-		return LAYOUT_KILL;
-	}
+	if ((u32)si->signo < ARRAY_SIZE(kinds) && si->code <= kinds[si->signo].last)
+		return kinds[si->signo].layout;
+	return si->code <= NSIGPOLL ? LAYOUT_POLL : LAYOUT_KILL;
 }
 
 static void info_convert(struct signalfd_siginfo *o, const struct sig_info *si)

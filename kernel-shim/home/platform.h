@@ -84,6 +84,15 @@ void plat_wake_cpu(struct cpu *c);
 /* Lets the others have the lock for a moment. */
 void plat_lock_pause(void);
 
+/* Builds that check their rules (-DSHIM_CHECKS: unit tests and sanitizers, home host) panic when
+ * this thread does not hold the kernel lock. Said where the core's state changes hands. */
+void plat_assert_locked(const char *where);
+#ifdef SHIM_CHECKS
+#define assert_locked() plat_assert_locked(__func__)
+#else
+#define assert_locked() ((void)0)
+#endif
+
 /* -- kernel contexts: each task has a kernel stack -- */
 struct kctx {
 	u64 rsp;	  /* everything else is saved on the stack */

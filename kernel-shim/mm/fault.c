@@ -392,6 +392,7 @@ int mm_fault(struct mm *mm, u64 va, enum mm_access access, s32 *si_code)
 	struct vma *v = fault_vma(mm, va);
 	int r;
 
+	assert_locked();
 	*si_code = SEGV_MAPERR;
 	if (!v)
 		return -EFAULT;

@@ -268,6 +268,7 @@ s64 mm_map(struct mm *mm, u64 addr, u64 len, u32 prot, u32 flags, struct file *f
 	s64 at;
 	int r;
 
+	assert_locked();
 	if (!len)
 		return -EINVAL;
 	len = round_up(len, PAGE_SIZE);
@@ -327,6 +328,7 @@ int mm_unmap(struct mm *mm, u64 addr, u64 len)
 	u64 end, floor, ceiling;
 	u32 i, n = 0;
 
+	assert_locked();
 	if ((addr & (PAGE_SIZE - 1)) || addr > USER_VA_END || len > USER_VA_END - addr)
 		return -EINVAL;
 	end = addr + round_up(len, PAGE_SIZE);

@@ -218,6 +218,7 @@ static u64 alloc_one(struct mm_state *s, struct page_zone *z, bool zero)
 
 u64 page_alloc_raw(void)
 {
+	assert_locked();
 	return alloc_one(mm_state(), &mm_state()->zone[0], false);
 }
 
@@ -228,6 +229,7 @@ u64 page_alloc(void)
 
 u64 page_alloc_user_raw(void)
 {
+	assert_locked();
 	return alloc_one(mm_state(), user_zone(mm_state()), false);
 }
 
@@ -262,6 +264,7 @@ u64 pages_alloc_contig(u32 order)
 
 u64 pages_alloc_contig_raw(u32 order)
 {
+	assert_locked();
 	return alloc_contig(order, false);
 }
 
@@ -282,6 +285,7 @@ void page_get(u64 pa)
 {
 	u32 *w = frame_word(mm_state(), pa);
 
+	assert_locked();
 	if (!w)
 		return;
 	if (*w == 0 || *w >= FRAME_BLOCK - 1)
@@ -295,6 +299,7 @@ void page_put(u64 pa)
 	struct page_zone *z;
 	u32 *w = frame_word(s, pa);
 
+	assert_locked();
 	if (!w)
 		return;
 	if (*w == 0 || *w >= FRAME_BLOCK)

@@ -24,6 +24,7 @@ u64 *pgtable_entry(u64 pgd_pa, u64 va, bool make)
 {
 	u64 *t = phys_ptr(pgd_pa);
 
+	assert_locked();
 	for (u32 level = LEVELS; level > 1; level--) {
 		u64 *e = &t[index_at(va, level)];
 
@@ -78,6 +79,7 @@ void pgtable_zap(struct mm *mm, u64 start, u64 end)
 {
 	u64 lo = 0, hi = 0;
 
+	assert_locked();
 	for (u64 va = start, n; va < end; va += n) {
 		u64 *e = pgtable_find(mm->pgd, va, &n);
 

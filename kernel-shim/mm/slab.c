@@ -130,6 +130,7 @@ static void *pages_kalloc(size_t n, bool zero)
 
 void *kalloc(size_t n)
 {
+	assert_locked();
 	return n <= SLAB_MAX ? slab_alloc(class_of(n)) : pages_kalloc(n, false);
 }
 
@@ -149,6 +150,7 @@ void kfree(void *p)
 {
 	u64 pa;
 
+	assert_locked();
 	if (!p)
 		return;
 	if ((u64)p & (PAGE_SIZE - 1)) {

@@ -50,6 +50,7 @@ void sys_dispatch(struct task *t)
 {
 	struct user_regs *r = &t->regs;
 
+	assert_locked();
 	kern->stats.syscalls++;
 	/* the ABI takes the low half: rax is an int to Linux */
 	r->orig_rax = (u32)r->rax;

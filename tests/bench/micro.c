@@ -8,9 +8,6 @@
  */
 #include <err.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,27 +15,16 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/bench/marks.h"
+#include "tests/bench/micro.h"
 
 #define MEMORY_SIZE (8u << 20)
 #define FILES_EACH  5000u
 #define FAULT_ROOM  (256u << 20)
 #define FAULT_STEP  (128u << 10)
-
-struct bench {
-	const char *dir; /* a directory of the host that may be changed */
-	const char *self;
-	bool marks;
-	char path[PATH_MAX];
-	int fd, out[2], back[2];
-	pid_t child;
-	uint8_t *memory;
-	uint32_t next;
-	volatile uint64_t sink;
-};
+#define LARGE	    (1u << 20)
 
 static void file_make(struct bench *b)
 {
@@ -233,6 +219,18 @@ static void op_fault(struct bench *b)
 	b->memory[b->next] = 1;
 }
 
+/* As an allocator does with what it hands back at once. */
+static void op_mmap_large(struct bench *b)
+{
+	char *p = mmap(NULL, LARGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	for (unsigned i = 0; i < LARGE; i += 4096)
+		((volatile char *)p)[i] = 1;
+	munmap(p, LARGE);
+}
+
 static void pages_free(struct bench *b)
 {
 	munmap(b->memory, FAULT_ROOM);
@@ -252,6 +250,21 @@ static void op_tmpfile(struct bench *b)
 	write_file("/tmp/micro-file");
 	if (unlink("/tmp/micro-file"))
 		err(1, "unlink");
+}
+
+/* A name that comes and goes, in memory natively as well. */
+static void shm_name(struct bench *b)
+{
+	snprintf(b->path, sizeof(b->path), "%s/micro-name",
+		access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+}
+
+static void op_create(struct bench *b)
+{
+	int fd = open(b->path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+	if (fd < 0 || close(fd) || unlink(b->path))
+		err(1, "%s", b->path);
 }
 
 /* Written, looked at, read and removed. */
@@ -311,13 +324,7 @@ static void memory_free(struct bench *b)
 	free(b->memory);
 }
 
-static const struct op {
-	const char *name;
-	unsigned count;
-	void (*before)(struct bench *);
-	void (*once)(struct bench *);
-	void (*after)(struct bench *);
-} ops[] = {
+static const struct op ops[] = {
 	{"getppid", 5000, NULL, op_getppid, NULL},
 	{"clock_gettime", 5000, NULL, op_clock, NULL},
 	{"write-null", 5000, null_open, op_null, self_close},
@@ -327,8 +334,10 @@ static const struct op {
 	{"stat", 2000, NULL, op_stat, NULL},
 	{"open-close", 2000, NULL, op_open, NULL},
 	{"tmp-file", 500, NULL, op_tmpfile, NULL},
+	{"tmpfs-create", 1000, shm_name, op_create, NULL},
 	{"pipe-ping-pong", 1000, echo_start, op_echo, echo_stop},
 	{"mmap-16k", 1000, NULL, op_mmap, NULL},
+	{"mmap-1m", 50, NULL, op_mmap_large, NULL},
 	{"page-fault", 2000, pages_make, op_fault, pages_free},
 	{"fork-wait", 100, NULL, op_fork, NULL},
 	{"fork-exec", 50, NULL, op_exec, NULL},
@@ -338,12 +347,17 @@ static const struct op {
 };
 #define NOPS (sizeof(ops) / sizeof(ops[0]))
 
-static double now_ns(void)
+double now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+static const struct op *op_at(size_t i)
+{
+	return i < NOPS ? &ops[i] : &wait_ops[i - NOPS];
 }
 
 static void mark(const struct bench *b, long which)
@@ -400,13 +414,13 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "hold"))
 		return hold();
 	if (argc == 2 && !strcmp(argv[1], "list")) {
-		for (size_t i = 0; i < NOPS; i++)
-			printf("%s %u\n", ops[i].name, ops[i].count);
+		for (size_t i = 0; i < NOPS + WAIT_OPS; i++)
+			printf("%s %u\n", op_at(i)->name, op_at(i)->count);
 		return 0;
 	}
-	for (size_t i = 0; argc == 3 && i < NOPS; i++) {
-		if (!strcmp(argv[1], ops[i].name)) {
-			run(&b, &ops[i], (unsigned)atoi(argv[2]));
+	for (size_t i = 0; argc == 3 && i < NOPS + WAIT_OPS; i++) {
+		if (!strcmp(argv[1], op_at(i)->name)) {
+			run(&b, op_at(i), (unsigned)atoi(argv[2]));
 			return 0;
 		}
 	}

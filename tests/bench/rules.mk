@@ -4,9 +4,15 @@
 
 BENCH_OUT := $(B)/bench
 
-$(BENCH_OUT)/micro: tests/bench/micro.c
+BENCH_CC := $(CC) -std=gnu11 -O2 $(WARN) -I. -D_GNU_SOURCE -pthread -static
+
+$(BENCH_OUT)/micro: tests/bench/micro.c tests/bench/micro_wait.c tests/bench/micro.h tests/bench/marks.h
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -I. -static -MMD -MP -o $@ $<
+	$(Q)$(BENCH_CC) -o $@ $(filter %.c,$^)
+
+$(BENCH_OUT)/scale: tests/bench/scale.c
+	@mkdir -p $(@D)
+	$(Q)$(BENCH_CC) -o $@ $<
 
 # The sandbox with a backend that counts, and without its command line.
 STEPS_OBJS := $(filter-out $(B)/runtime/cli/%,$(SANDBOX_OBJS)) $(BENCH_OUT)/steps.c.o \
@@ -24,7 +30,7 @@ $(BENCH_OUT)/hello: tests/programs/hello.c
 	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -static -MMD -MP -o $@ $<
 
 .PHONY: bench bench-programs check-counts
-bench-programs: $(BENCH_OUT)/micro $(BENCH_OUT)/hello $(BENCH_OUT)/steps
+bench-programs: $(BENCH_OUT)/micro $(BENCH_OUT)/scale $(BENCH_OUT)/hello $(BENCH_OUT)/steps
 	@mkdir -p $(BENCH_OUT)/scratch
 
 bench: bench-programs $(B)/sandbox

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("B", ROOT / "build")).resolve()
 BENCH = BUILD / "bench"
 MICRO = BENCH / "micro"
+SCALE = BENCH / "scale"
 HELLO = BENCH / "hello"
 STEPS = BENCH / "steps"
 SCRATCH = BENCH / "scratch"
@@ -33,6 +34,10 @@ class World:
 
     def words(self, command):
         return command
+
+    def with_cpus(self, count):
+        """Programs see to it themselves, as SCALE does."""
+        return self
 
     def run(self, command, timeout=90, **options):
         return subprocess.run(
@@ -66,6 +71,12 @@ class Sandbox(World):
         super().__init__(f"{backend}/{home}", SANDBOX)
         self.backend, self.home = backend, home
         self.options = ["--backend", backend, "--home", home]
+
+    def with_cpus(self, count):
+        """The same with that many processors."""
+        other = Sandbox(self.backend, self.home)
+        other.options = [*self.options, "--cpus", str(count)]
+        return other
 
     def words(self, command, *more):
         grants = ["--ro", str(BENCH), "--rw", str(SCRATCH)]

@@ -14,10 +14,11 @@ CONF_PROGRAMS := \
 	sig_basic sig_context sig_io sig_restart sig_altstack \
 	cpu_step cpu_code cpu_vector cpu_clock hot_calls \
 	ptrace_stop ptrace_call ptrace_event ptrace_seize ptrace_regs ptrace_memory ptrace_step \
-	pidfd pty time_clock time_sleep tty_ioctl procfs sysfs devfs elf_auxv \
+	pidfd pty time_clock time_sleep tty_ioctl procfs procfs_task sysfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
-	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet sock_oob \
-	ipc_shm ipc_sem ipc_msg ipc_mq fs_inotify calls_rare futex_many
+	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet sock_oob sock_control \
+	ipc_shm ipc_sem ipc_msg ipc_mq fs_inotify calls_rare calls_old futex_many futex_op \
+	mm_lock signalfd_info rseq
 
 CONF_VARIED := \
 	fs_open mm_mmap mm_brk_mprotect_mremap mm_fault proc_exec proc_exit thread_tls \
@@ -82,7 +83,8 @@ conformance-programs: $(CONF_BINARIES) $(HELLO_BINARIES) $(DEBUGGED_BINARIES)
 # and with each other one that works here. PYTEST_ARGS adds to the command.
 .PHONY: conformance conformance-auto conformance-process conformance-kvm
 PYTEST_ARGS ?=
-CONFORMANCE := SANDBOX_BIN="$(abspath $(B))/sandbox" /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
+CONF_SANDBOX := $(abspath $(B))/sandbox
+CONFORMANCE = SANDBOX_BIN="$(CONF_SANDBOX)" /usr/bin/python3 -m pytest -q -n 3 -p no:cacheprovider \
 	tests/conformance $(PYTEST_ARGS)
 
 conformance: $(B)/sandbox conformance-programs

@@ -29,6 +29,7 @@ struct host_cpu {
 static struct host_cpu cpus[CPUS_MAX];
 static u32 lock; /* enum lock_state */
 static _Thread_local u32 this_cpu;
+static _Thread_local bool locked; /* this thread holds it */
 
 static long futex(u32 *word, int op, u32 value, const struct timespec *limit)
 {
@@ -49,7 +50,7 @@ static bool lock_try(u32 *word)
 }
 
 /* It is held for some microseconds at a time: looking a little before sleeping pays. */
-static void lock_take(u32 *word)
+static void lock_await(u32 *word)
 {
 	for (u32 i = 0; i < LOCK_LOOKS; i++) {
 		if (!__atomic_load_n(word, __ATOMIC_RELAXED) && lock_try(word))
@@ -60,10 +61,29 @@ static void lock_take(u32 *word)
 		futex(word, FUTEX_WAIT, LOCK_WANTED, NULL);
 }
 
+static void lock_take(u32 *word)
+{
+	if (locked)
+		plat_panic("the kernel lock is taken by who holds it");
+	lock_await(word);
+	locked = true;
+}
+
 static void lock_drop(u32 *word)
 {
+	if (!locked)
+		plat_panic("the kernel lock is dropped by who does not hold it");
+	locked = false;
 	if (__atomic_exchange_n(word, LOCK_FREE, __ATOMIC_RELEASE) == LOCK_WANTED)
 		futex(word, FUTEX_WAKE, 1, NULL);
+}
+
+/* noinline, as plat_cpu: it is asked after switches too. Nothing else of the checks is here, so
+ * that this file is the same in all builds. */
+__attribute__((noinline)) void plat_assert_locked(const char *where)
+{
+	if (!locked)
+		plat_panic(where);
 }
 
 /* -- processors -- */
@@ -132,6 +152,7 @@ void host_user_wait(u32 cpu)
 
 void plat_kick_cpu(struct cpu *c)
 {
+	assert_locked();
 	if (host_user_runs(c->id, NULL))
 		host_home.c.engine->kick(host_home.c.engine_arg, c->id);
 }
@@ -140,6 +161,7 @@ void plat_cpus_leave(struct mm *mm)
 {
 	u64 kicked = 0;
 
+	assert_locked();
 	for (u32 i = 0; i < kern->ncpus; i++) {
 		if (!host_user_runs(i, mm))
 			continue;
@@ -168,6 +190,7 @@ void plat_wake_cpu(struct cpu *c)
 {
 	u32 *word = &cpus[c->id].wake;
 
+	assert_locked();
 	__atomic_fetch_add(word, 1, __ATOMIC_SEQ_CST);
 	futex(word, FUTEX_WAKE, 1, NULL);
 }

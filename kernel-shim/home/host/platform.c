@@ -50,6 +50,7 @@ void plat_pgd_destroy(struct mm *mm)
 
 int plat_mm_forked(struct mm *mm, struct mm *old)
 {
+	assert_locked();
 	if (!host_home.c.engine->mm_forked)
 		return 0;
 	return host_home.c.engine->mm_forked(host_home.c.engine_arg, mm, old);
@@ -63,18 +64,21 @@ void plat_code_restore(struct mm *mm, u64 va, u64 len)
 
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 {
+	assert_locked();
 	if (host_home.c.engine->tlb_flush)
 		host_home.c.engine->tlb_flush(host_home.c.engine_arg, mm, va, npages);
 }
 
 void plat_tables_freed(struct mm *mm)
 {
+	assert_locked();
 	if (host_home.c.engine->tables_freed)
 		host_home.c.engine->tables_freed(host_home.c.engine_arg, mm);
 }
 
 void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
 {
+	assert_locked();
 	if (host_home.c.engine->tlb_added)
 		host_home.c.engine->tlb_added(host_home.c.engine_arg, mm, va, npages);
 }
@@ -83,6 +87,7 @@ void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
 
 void plat_user_run(struct task *t)
 {
+	assert_locked();
 	host_home.c.engine->run(host_home.c.engine_arg, t);
 	if (t->trap.kind == TRAP_KICK && host_home.c.kicked)
 		host_home.c.kicked(host_home.c.channel_arg);
@@ -90,11 +95,13 @@ void plat_user_run(struct task *t)
 
 void plat_fpu_save(struct task *t)
 {
+	assert_locked();
 	host_home.c.engine->fpu_save(host_home.c.engine_arg, t);
 }
 
 void plat_fpu_load(struct task *t)
 {
+	assert_locked();
 	host_home.c.engine->fpu_load(host_home.c.engine_arg, t);
 }
 
@@ -121,6 +128,7 @@ void plat_fpu_init(struct task *t)
 
 void plat_set_kick(u64 when_ns)
 {
+	assert_locked();
 	host_home.c.engine->set_kick(host_home.c.engine_arg, when_ns);
 }
 
@@ -168,6 +176,7 @@ void plat_kctx_free(struct kctx *c)
 
 void plat_kctx_switch(struct kctx *from, struct kctx *to)
 {
+	assert_locked();
 	fiber_leave(from, to);
 	host_kctx_switch(&from->rsp, to->rsp);
 	fiber_arrive(from);
@@ -177,12 +186,14 @@ void plat_kctx_switch(struct kctx *from, struct kctx *to)
 
 void plat_channel(struct chan_msg *m)
 {
+	assert_locked();
 	kern->stats.channel_calls++;
 	host_home.c.channel(host_home.c.channel_arg, m);
 }
 
 u8 *plat_chan_data(void)
 {
+	assert_locked();
 	return host_home.c.ring->data;
 }
 

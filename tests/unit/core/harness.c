@@ -340,6 +340,7 @@ void run_program(u_fn fn, int wait_status)
 	assert_non_null(k);
 	host_begin();
 	boot_block_make((struct boot_block *)(ram + BOOT_GPA));
+	host_cpu_begin(0);
 	core_boot(k, host_home.c.boot);
 	host_stack(&k->cpus[0].sched.stack_lo, &k->cpus[0].sched.stack_size);
 	/* another beginning for the task that core_boot made */
@@ -348,6 +349,7 @@ void run_program(u_fn fn, int wait_status)
 	assert_int_equal(plat_kctx_init(&t->kctx, first_task, t), 0);
 	first_fn = fn;
 	core_run(k);
+	host_cpu_end();
 	host_end(k);
 	if (host.failed)
 		fail_msg("%s", host.why);

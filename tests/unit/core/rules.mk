@@ -14,7 +14,7 @@ UNIT_CORE_OWN := $(sort $(wildcard tests/unit/core/*.c)) \
 	$(addprefix kernel-shim/home/host/,platform.c cpu.c soft_copy.c)
 UNIT_CORE_OBJS := $(patsubst %,$(UNIT_CORE_DIR)/%.o,$(UNIT_CORE_SHIM) $(UNIT_CORE_OWN) \
 	kernel-shim/home/host/switch.S $(if $(UNIT_CORE_HAS_FS),$(CORE_ASM)))
-UNIT_CORE_SAN := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_CORE_SAN := -O1 -DSHIM_CHECKS -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all $(UNIT_COV)
 
 $(UNIT_CORE_DIR)/kernel-shim/home/%.c.o: kernel-shim/home/%.c
 	@mkdir -p $(@D)

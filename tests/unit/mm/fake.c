@@ -116,6 +116,11 @@ struct cpu *plat_cpu(void)
 	return &kern->cpus[0];
 }
 
+/* One thread, which has it always. */
+void plat_assert_locked(const char *where)
+{
+}
+
 int plat_mm_forked(struct mm *mm, struct mm *old)
 {
 	return 0;

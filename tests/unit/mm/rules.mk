@@ -7,7 +7,7 @@ UNIT_MM_CORE := $(addprefix kernel-shim/,$(addprefix mm/,page.c slab.c pgtable.c
 	$(addprefix core/,exec.c exec_script.c exec_stack.c elf.c format.c) vdso/vdso.c)
 UNIT_MM_OWN  := $(addprefix tests/unit/mm/,fake.c image.c main.c test_page.c test_map.c test_fault.c \
 	test_fork.c test_uaccess.c test_remap.c test_elf.c test_exec.c test_vdso.c test_format.c)
-UNIT_MM_SAN  := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_MM_SAN  := -O1 -DSHIM_CHECKS -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all $(UNIT_COV)
 UNIT_MM_OBJS := $(patsubst %,$(UNIT_MM_DIR)/%.o,$(UNIT_MM_CORE) $(UNIT_MM_OWN)) \
 	$(UNIT_MM_DIR)/string.o $(B)/host/kernel-shim/vdso/image.S.o
 # The guest home's string functions beside libc's: with other names, and without the sanitizers, which

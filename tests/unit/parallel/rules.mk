@@ -3,7 +3,7 @@
 UNIT_PARALLEL_BIN  := $(B)/tests/unit/parallel/unit-parallel
 UNIT_PARALLEL_OBJS := $(patsubst %.c,$(B)/tests/unit/parallel/%.o,$(sort $(wildcard tests/unit/parallel/*.c)) \
 	kernel-shim/home/host/cpu.c kernel-shim/home/guest/lock.c)
-UNIT_PARALLEL_SAN := -O1 -fno-omit-frame-pointer -fsanitize=thread
+UNIT_PARALLEL_SAN := -O1 -DSHIM_CHECKS -fno-omit-frame-pointer -fsanitize=thread
 
 $(B)/tests/unit/parallel/%.o: %.c
 	@mkdir -p $(@D)

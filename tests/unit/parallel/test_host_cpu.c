@@ -124,12 +124,58 @@ static void test_idle_deadline(void **state)
 	assert_true((u64)t.tv_sec * NSEC_PER_SEC + (u64)t.tv_nsec >= until);
 }
 
+/* -- slips -- */
+
+static jmp_buf *slip;
+
+_Noreturn void plat_panic(const char *why)
+{
+	if (!slip)
+		abort();
+	longjmp(*slip, 1);
+}
+
+static bool panics(void (*fn)(void))
+{
+	jmp_buf here;
+	volatile bool slipped = true;
+
+	slip = &here;
+	if (!setjmp(here)) {
+		fn();
+		slipped = false;
+	}
+	slip = NULL;
+	return slipped;
+}
+
+static void wake_a_cpu(void)
+{
+	plat_wake_cpu(&kern->cpus[1]);
+}
+
+static void take(void)
+{
+	host_cpu_begin(0);
+}
+
+static void test_slips(void **state)
+{
+	assert_true(panics(wake_a_cpu)); /* without the lock */
+	assert_true(panics(host_cpu_end));
+	assert_false(panics(take));
+	assert_false(panics(wake_a_cpu));
+	assert_true(panics(take)); /* once more */
+	assert_false(panics(host_cpu_end));
+}
+
 int tests_host_cpu(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_cpus_leave, begin),
 		cmocka_unit_test_setup(test_idle, begin),
 		cmocka_unit_test_setup(test_idle_deadline, begin),
+		cmocka_unit_test_setup(test_slips, begin),
 	};
 
 	return cmocka_run_group_tests_name("home host's processors", tests, NULL, NULL);
