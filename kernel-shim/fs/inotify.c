@@ -13,8 +13,7 @@
 
 struct event {
 	struct list link;
-	struct inotify_event e; /* e.len: with the padding */
-	char name[];
+	struct inotify_event e; /* with its name; e.len: with the padding */
 };
 struct inotify {
 	struct list watches; /* oldest first */
@@ -69,7 +68,7 @@ static bool repeats(const struct inotify *g, s32 wd, u32 mask, const char *name)
 	if (list_empty(&g->events) || last->e.wd != wd || last->e.mask != mask ||
 		(mask & IN_IGNORED))
 		return false;
-	return name ? last->e.len && !strcmp(last->name, name) : !last->e.len;
+	return name ? last->e.len && !strcmp(last->e.name, name) : !last->e.len;
 }
 
 static void say_overflow(struct inotify *g)
@@ -98,7 +97,7 @@ static void queue(struct inotify *g, s32 wd, u32 mask, u32 cookie, const char *n
 	}
 	ev->e = (struct inotify_event){.wd = wd, .mask = mask, .cookie = cookie, .len = len};
 	if (name)
-		memcpy(ev->name, name, strlen(name));
+		memcpy(ev->e.name, name, strlen(name));
 	append(g, ev);
 }
 
