@@ -84,8 +84,11 @@ static int populate_vma(struct mm *mm, struct vma *v, u64 from, u64 to)
 		u64 *e = pgtable_find(mm->pgd, va, &skip);
 		int r;
 
-		if (e && (*e & PTE_P) && (!write || (*e & PTE_W)))
+		if (e && (*e & PTE_P) && (!write || (*e & PTE_W))) {
+			/* filled ahead by the fault before: asked for now, as mincore(2) tells it */
+			__atomic_fetch_or(e, PTE_A, __ATOMIC_RELAXED);
 			continue;
+		}
 		r = mm_fault(mm, va, write ? MM_WRITE : MM_READ, &code);
 		if (r)
 			return r;

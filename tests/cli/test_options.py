@@ -137,7 +137,7 @@ def test_root(who):
     for path in ("/bin/busybox", "/usr/bin/busybox"):
         if os.path.exists(path):
             who.file("root/bin/busybox", open(path, "rb").read())
-    shows(who, "bin\ndev\nproc\ntmp\n", "--root", root, "/bin/busybox", "ls", "/")
+    shows(who, "bin\ndev\nproc\nsys\ntmp\n", "--root", root, "/bin/busybox", "ls", "/")
     assert sorted(os.listdir(root)) == ["bin"]
     got = who.run("--root", root, "/bin/busybox", "sh", "-c", "echo x >/x")
     assert got.code == 1 and "Read-only file system" in got.err

@@ -11,6 +11,7 @@ import known_gaps
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    config.addinivalue_line("markers", "large: takes minutes; `make check` runs it with one backend")
 
 
 def pytest_collection_modifyitems(items):

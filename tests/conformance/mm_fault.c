@@ -75,6 +75,13 @@ static void port_output(void)
 	__asm__ volatile("outb %%al, $0x80" ::"a"(0));
 }
 
+static void read_port(void)
+{
+	unsigned char value;
+
+	__asm__ volatile("inb $0x80, %0" : "=a"(value));
+}
+
 static void control_register_write(void)
 {
 	__asm__ volatile("mov %0, %%cr3" ::"r"(0ul));
@@ -197,6 +204,7 @@ static void fault_sigtrap_steps_on(void)
 static void fault_sigsegv_privileged_instructions(void)
 {
 	try_fault("hlt", privileged_instruction);
+	try_fault("in", read_port);
 	try_fault("out", port_output);
 	try_fault("mov to cr3", control_register_write);
 	try_fault("int 0x33", software_interrupt);

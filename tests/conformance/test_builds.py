@@ -87,6 +87,7 @@ def fetch(package):
 
 
 @pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.parametrize("name", PROJECTS)
 def test_build_of_debian_source(name, base):
     package, steps = PROJECTS[name]

@@ -24,21 +24,27 @@ GROUPS = {
     "time": "alarm clock itimer timer timerfd hrtimers vdso pidfd",
     "sockets": "sock sockabuse sockfd sockmany sockpair udp udp-flood",
     "calls": "cap enosys env full get key null personality prctl procfs pty rlimit rmap seal seccomp set sysinfo sysbadaddr",
-    "more-calls": "membarrier rseq remap sysfs tlb-shootdown urandom zero dekker peterson memcpy prefetch list numa",
+    "more-calls": "membarrier rseq remap tlb-shootdown urandom zero dekker peterson memcpy prefetch list numa",
 }
 OPS = 20
 
 # One after the other; a stressor that hangs is shown by its status and does not take the others with it.
+# 3: it found not enough of something at that moment (what else runs here takes memory too).
 SCRIPT = """
 for name; do
-	timeout -k 2 40 stress-ng --$name 1 --$name-ops OPS -t 3 --verify --temp-path . >log 2>&1 </dev/null
-	echo "$name $?"
+	for try in 1 2 3; do
+		timeout -k 2 40 stress-ng --$name 1 --$name-ops OPS -t 1 --verify --temp-path . >log 2>&1 </dev/null
+		status=$?
+		[ $status = 3 ] || break
+	done
+	echo "$name $status"
 done
 rm -f log
 """
 
 
 @pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.parametrize("group", GROUPS)
 def test_stressors(group, base):
     command = ["/bin/bash", "-c", SCRIPT.replace("OPS", str(OPS)), "bash", *GROUPS[group].split()]

@@ -361,6 +361,11 @@ static bool take_exit(struct trap_cpu *c, struct task *t, const struct vm_exit *
 		shadow_synced(c);
 		take_out(c, t, g, x->io.port);
 		return true;
+	case VM_EXIT_IO_IN: /* only the program: no stub reads a port */
+		shadow_synced(c);
+		take_gp(t, g);
+		c->ring0 = false;
+		return true;
 	case VM_EXIT_INTR:
 		return take_kick(c, t, g);
 	case VM_EXIT_MEMORY:
