@@ -64,7 +64,8 @@ JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # Main job on a real program, from nothing: what the README's first command runs.
 .PHONY: demo
-demo: deps
+demo:
+	@.ci/deps .ci/packages-build
 	@echo "== build"
 	@$(MAKE) --no-print-directory $(JOBS) all
 	$(B)/sandbox doctor
