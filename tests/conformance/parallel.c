@@ -595,7 +595,6 @@ static void affinity_moves_a_thread(void)
 	cpu_set_t all;
 
 	R(sched_getaffinity(0, sizeof(all), &all));
-	T(CPU_COUNT(&all) > 1);
 	T(sysconf(_SC_NPROCESSORS_ONLN) == CPU_COUNT(&all));
 	for (int i = 0; i < 100; i++) {
 		int want = cpu_of_mask(&all, i % 2);

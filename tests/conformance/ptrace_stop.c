@@ -384,8 +384,8 @@ static void a_tracer_that_is_not_the_parent(void)
 	R(waitpid(pid, &status, WNOHANG | WUNTRACED));
 	R(kill(pid, SIGTERM));
 	MUST(write(down[1], "g", 1) == 1);
+	reap("tracer", tracer); /* it hears first */
 	reap("parent", pid);
-	reap("tracer", tracer);
 }
 
 static void trace_and_leave(pid_t pid, long options, bool wait_for_it)
