@@ -197,6 +197,7 @@ static void over_exec(void)
 static void over_a_call_that_waits(void)
 {
 	pid_t pid = idle_child(NULL);
+	int status;
 
 	MUST(trace(PTRACE_ATTACH, pid, NULL, NULL) == 0);
 	next_stop("attached", pid);
@@ -204,8 +205,12 @@ static void over_a_call_that_waits(void)
 	sleep_ms(50);
 	R(waitpid(pid, NULL, __WALL | WNOHANG));
 	kill(pid, SIGUSR1);
-	next_stop("news", pid);
-	step_on("next", PTRACE_CONT, pid, 0);
+	/* the end of the step comes before, or, now and then on Linux, not at all */
+	MUST(waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status));
+	if (WSTOPSIG(status) == SIGTRAP)
+		step_on("after the step", PTRACE_CONT, pid, 0);
+	else
+		say_status("after the step", status);
 	kill_child(pid);
 }
 
