@@ -82,6 +82,24 @@ static void read_port(void)
 	__asm__ volatile("inb $0x80, %0" : "=a"(value));
 }
 
+static void read_port_often(void)
+{
+	static unsigned char bytes[64];
+	void *to = bytes;
+	unsigned long n = sizeof(bytes);
+
+	__asm__ volatile("rep insb" : "+D"(to), "+c"(n) : "d"(0x80) : "memory");
+}
+
+static void write_port_often(void)
+{
+	static const unsigned char bytes[64];
+	const void *from = bytes;
+	unsigned long n = sizeof(bytes);
+
+	__asm__ volatile("rep outsb" : "+S"(from), "+c"(n) : "d"(0x80) : "memory");
+}
+
 static void control_register_write(void)
 {
 	__asm__ volatile("mov %0, %%cr3" ::"r"(0ul));
@@ -205,6 +223,8 @@ static void fault_sigsegv_privileged_instructions(void)
 {
 	try_fault("hlt", privileged_instruction);
 	try_fault("in", read_port);
+	try_fault("rep ins", read_port_often);
+	try_fault("rep outs", write_port_often);
 	try_fault("out", port_output);
 	try_fault("mov to cr3", control_register_write);
 	try_fault("int 0x33", software_interrupt);

@@ -202,24 +202,27 @@ static void io_answer(struct vcpu *v, const struct vm_exit *answer)
  * that the caller set meanwhile. So, where it set some: an entry only for that, without the guest
  * running.
  */
-static void unfinished_finish(struct vcpu *v)
+static int unfinished_finish(struct vcpu *v)
 {
 	struct kvm_run *run = v->run;
+	bool more = v->unfinished && (v->regs_dirty || v->sregs_dirty);
 
-	if (!v->unfinished || !(v->regs_dirty || v->sregs_dirty))
-		return;
+	v->unfinished = false;
+	if (!more)
+		return 0;
 	run->kvm_valid_regs = run->kvm_dirty_regs = 0;
 	/* An access across two pages has two parts, of 16 bytes more; each is an exit. */
-	for (int part = 0; part < 16; part++) {
+	for (int part = 0; more && part < 16; part++) {
 		__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-		if (ioctl(v->fd, KVM_RUN, 0) < 0 || run->exit_reason != KVM_EXIT_MMIO)
-			break;
+		more = ioctl(v->fd, KVM_RUN, 0) == 0 &&
+		       (run->exit_reason == KVM_EXIT_MMIO || run->exit_reason == KVM_EXIT_IO);
 	}
 	/* A kick sets its flag before this one: either it comes after the clearing, or it is seen.
 	 */
 	__atomic_exchange_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 	if (atomic_load(&v->kicked))
 		__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	return more ? -EIO : 0;
 }
 
 static void exit_fail(struct vm_exit *out, uint32_t exit_reason, uint64_t detail)
@@ -232,9 +235,8 @@ static void exit_io(struct vcpu *v, struct vm_exit *out)
 {
 	const struct kvm_run *run = v->run;
 
-	/* `rep outs` and its like: nothing of ours executes them. */
-	if (run->io.count != 1 || run->io.size > sizeof(out->io.value)) {
-		exit_fail(out, KVM_EXIT_IO, run->io.count);
+	if (run->io.size > sizeof(out->io.value)) {
+		exit_fail(out, KVM_EXIT_IO, run->io.size);
 		return;
 	}
 	out->reason = run->io.direction == KVM_EXIT_IO_OUT ? VM_EXIT_IO_OUT : VM_EXIT_IO_IN;
@@ -244,7 +246,12 @@ static void exit_io(struct vcpu *v, struct vm_exit *out)
 	if (out->reason == VM_EXIT_IO_OUT)
 		memcpy(&out->io.value, io_data(v), run->io.size);
 	else
-		v->io_in = v->unfinished = true;
+		v->io_in = true;
+	/* String forms have several at once, and may go on: of `outs` the first is told, the answer
+	 * to `ins` is the first's, and the others read as on a bus without a device. */
+	if (v->io_in && run->io.count > 1)
+		memset(io_data(v), 0xff, (size_t)run->io.size * run->io.count);
+	v->unfinished = v->io_in || run->io.count > 1;
 }
 
 static void exit_mmio(struct vcpu *v, struct vm_exit *out)
@@ -357,8 +364,9 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *out)
 	if (result < 0)
 		return result;
 	io_answer(v, out);
-	unfinished_finish(v);
-	v->unfinished = false;
+	result = unfinished_finish(v);
+	if (result < 0)
+		return result;
 	atomic_store(&v->running, true);
 	result = run_until_exit(v);
 	atomic_store(&v->running, false);

@@ -55,6 +55,10 @@ __asm__(
 	"	movl $" STR(GUEST_PORT) ", %edx\n"
 	"	rep outsb\n"
 	"	ud2\n"
+	PIECE(guest_rep_in)
+	"	movl $" STR(GUEST_PORT_IN) ", %edx\n"
+	"	rep insb\n"
+	"	ud2\n"
 	PIECE(guest_hlt)
 	"	hlt\n"
 	"	outb %al, $" STR(GUEST_PORT) "\n"

@@ -24,6 +24,7 @@ extern const char guest_vectors[]; /* 16 bytes each */
 extern const char guest_outs[];	   /* outb, outw, outl of rax */
 extern const char guest_in[];	   /* inl, and out again */
 extern const char guest_rep_out[]; /* rep outsb: rcx bytes at rsi */
+extern const char guest_rep_in[];  /* rep insb: rcx bytes to rdi */
 extern const char guest_hlt[];	   /* hlt; out */
 extern const char guest_store[];   /* rax to (rdi), load it to rax; out */
 extern const char guest_load[];	   /* (rdi) to rax; out */
