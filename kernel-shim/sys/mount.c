@@ -73,15 +73,20 @@ static long graft(struct mount *m, const struct path *p)
 	return r;
 }
 
+/* The source as a path, for what takes one. */
+static long source_path(const struct mount_call *c, struct path *from)
+{
+	if (!c->source || !*c->source)
+		return -EINVAL;
+	return path_lookup(AT_FDCWD, c->source, LOOKUP_FOLLOW, from, NULL);
+}
+
 static long bind(const struct mount_call *c, struct path *p)
 {
 	struct path from;
 	struct mount *m;
-	long r;
+	long r = source_path(c, &from);
 
-	if (!c->source || !*c->source)
-		return -EINVAL;
-	r = path_lookup(AT_FDCWD, c->source, LOOKUP_FOLLOW, &from, NULL);
 	if (r)
 		return r;
 	to_top(p);
@@ -121,11 +126,8 @@ static long new_mount(const struct mount_call *c, struct path *p)
 static long move(const struct mount_call *c, struct path *p)
 {
 	struct path from;
-	long r;
+	long r = source_path(c, &from);
 
-	if (!c->source || !*c->source)
-		return -EINVAL;
-	r = path_lookup(AT_FDCWD, c->source, LOOKUP_FOLLOW, &from, NULL);
 	if (r)
 		return r;
 	to_top(p);
