@@ -82,6 +82,14 @@ static void read_port(void)
 	__asm__ volatile("inb $0x80, %0" : "=a"(value));
 }
 
+/* The last trap before it was another fault, not a system call. */
+static void port_output_after_a_fault(void)
+{
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	__asm__ volatile("movb $1, (%1)\n\toutb %%al, $0x80" ::"a"(0), "r"(page) : "memory");
+}
+
 static void read_port_often(void)
 {
 	static unsigned char bytes[64];
@@ -223,6 +231,7 @@ static void fault_sigsegv_privileged_instructions(void)
 {
 	try_fault("hlt", privileged_instruction);
 	try_fault("in", read_port);
+	try_fault("out after a fault", port_output_after_a_fault);
 	try_fault("rep ins", read_port_often);
 	try_fault("rep outs", write_port_often);
 	try_fault("out", port_output);

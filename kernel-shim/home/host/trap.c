@@ -259,8 +259,10 @@ static void take_syscall(struct trap_cpu *c, struct task *t, const struct vm_gpr
 	c->ring0 = c->e->syscall_ring0;
 }
 
-static void take_gp(struct task *t, const struct vm_gprs *g)
+/* Of the program, in ring 3: an access to the port that is open to it. */
+static void take_gp(struct trap_cpu *c, struct task *t, const struct vm_gprs *g)
 {
+	c->ring0 = false;
 	gprs_to_task(&t->regs, g);
 	t->trap = (struct trap){.kind = TRAP_FAULT, .vector = 13};
 }
@@ -325,7 +327,7 @@ static void take_out(struct trap_cpu *c, struct task *t, struct vm_gprs *g, u32 
 	else if (port < TRAP_VECTORS && in_stubs(g->rip))
 		take_exception(c, t, g, port);
 	else
-		take_gp(t, g); /* the program's own `out` to the open port */
+		take_gp(c, t, g);
 }
 
 /* A kick: true if t->trap is filled. */
@@ -363,8 +365,7 @@ static bool take_exit(struct trap_cpu *c, struct task *t, const struct vm_exit *
 		return true;
 	case VM_EXIT_IO_IN: /* only the program: no stub reads a port */
 		shadow_synced(c);
-		take_gp(t, g);
-		c->ring0 = false;
+		take_gp(c, t, g);
 		return true;
 	case VM_EXIT_INTR:
 		return take_kick(c, t, g);
