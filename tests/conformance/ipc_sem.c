@@ -526,20 +526,22 @@ static void threads_share_undo(void)
 
 static void *thread_down(void *arg)
 {
-	say("thread: %d", op1(0, -1, 0));
+	*(int *)arg = op1(0, -1, 0);
 	return arg;
 }
 
 static void thread_waits_while_another_ups(void)
 {
+	int down = -1;
 	pthread_t t;
 
 	array(1, 0600);
-	pthread_create(&t, NULL, thread_down, NULL);
+	pthread_create(&t, NULL, thread_down, &down);
 	sleep_ms(100);
 	say_counts(0);
 	R(op1(0, 1, 0));
 	pthread_join(t, NULL);
+	say("thread: %d", down);
 	say_values();
 }
 
