@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Extended page tables (SDM 28.3): from guest-physical to host-physical addresses, four levels. An
+ * entry appears at the violation that wants it and goes when the host takes the page. All memory is
+ * write-back, whatever the guest's tables and MTRRs say.
+ */
+#include "vcpu.h"
+
+#define EPT_READ       1ull
+#define EPT_WRITE      2ull
+#define EPT_EXECUTE    4ull
+#define EPT_PRESENT    7ull
+#define EPT_WRITE_BACK (6ull << 3)
+#define EPT_IGNORE_PAT (1ull << 6)
+#define EPT_LARGE      (1ull << 7)
+#define EPT_ADDRESS    0x000ffffffffff000ull
+
+#define EPTP_WALK_4 (3ull << 3)
+
+#define LEVELS 4
+
+static uint32_t index_at(uint64_t gpa, int level)
+{
+	return (uint32_t)(gpa >> (VMX_PAGE_SHIFT + 9 * (level - 1))) & 511;
+}
+
+static uint64_t size_at(int level)
+{
+	return VMX_PAGE_SIZE << 9 * (level - 1);
+}
+
+static bool is_leaf(uint64_t entry, int level)
+{
+	return level == 1 || (entry & EPT_LARGE);
+}
+
+/* The CPUs walk the tables meanwhile. */
+static void entry_set(uint64_t *entry, uint64_t value)
+{
+	__atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+static uint64_t *table_of(const struct vmx_vm *vm, uint64_t entry)
+{
+	return vm->host->page_va(entry & EPT_ADDRESS);
+}
+
+/* The entry for gpa at the lowest level that there is, down to `bottom`; its level in *level. */
+static uint64_t *entry_find(const struct vmx_vm *vm, uint64_t gpa, int bottom, int *level)
+{
+	uint64_t *table = vm->mmu_state;
+
+	for (int l = LEVELS;; l--) {
+		uint64_t *entry = &table[index_at(gpa, l)];
+
+		if (l == bottom || !(*entry & EPT_PRESENT) || is_leaf(*entry, l)) {
+			*level = l;
+			return entry;
+		}
+		table = table_of(vm, *entry);
+	}
+}
+
+/* --- the operations --- */
+
+static int ept_vm_init(struct vmx_vm *vm)
+{
+	vm->mmu_state = vm->host->page_alloc();
+	if (!vm->mmu_state)
+		return -ENOMEM;
+	vm->table_pages = 1;
+	vm->ept_root = vm->host->page_pa(vm->mmu_state) | EPTP_WALK_4 | 6; /* 6: write-back */
+	return 0;
+}
+
+static void free_tables(struct vmx_vm *vm, uint64_t *table, int level)
+{
+	for (int i = 0; level > 1 && i < 512; i++)
+		if ((table[i] & EPT_PRESENT) && !is_leaf(table[i], level))
+			free_tables(vm, table_of(vm, table[i]), level - 1);
+	vm->host->page_free(table);
+	vm->table_pages--;
+}
+
+static void ept_vm_destroy(struct vmx_vm *vm)
+{
+	if (vm->mmu_state)
+		free_tables(vm, vm->mmu_state, LEVELS);
+}
+
+static int ept_vcpu_init(struct vmx_vcpu *v)
+{
+	(void)v;
+	return 0;
+}
+
+static void ept_vcpu_destroy(struct vmx_vcpu *v)
+{
+	(void)v;
+}
+
+/* Tables down to the level, from the cache. A large entry in the way goes: true. */
+static bool tables_make(struct vmx_vcpu *v, uint64_t gpa, int bottom, uint64_t **out)
+{
+	bool removed = false;
+	int level;
+
+	for (;;) {
+		uint64_t *entry = entry_find(v->vm, gpa, bottom, &level);
+
+		*out = entry;
+		if (level == bottom)
+			return removed;
+		removed |= *entry & EPT_PRESENT;
+		entry_set(entry, v->vm->host->page_pa(vmx_cache_take(&v->cache)) | EPT_READ |
+					 EPT_WRITE | EPT_EXECUTE);
+		v->vm->table_pages++;
+	}
+}
+
+static int entry_level(const struct vmx_vm *vm, uint64_t gpa, const struct vmx_place *place,
+	const struct vmx_frame *frame)
+{
+	int level = place->level < frame->level ? place->level : frame->level, found;
+
+	if (level == 3 && !vmx_caps.ept_1g)
+		level = 2;
+	if (level == 2 && !vmx_caps.ept_2m)
+		level = 1;
+	/* Where smaller entries are, the next one is small, too. */
+	while (level > 1) {
+		uint64_t *entry = entry_find(vm, gpa, level, &found);
+
+		if (found > level || !(*entry & EPT_PRESENT) || is_leaf(*entry, level))
+			break;
+		level--;
+	}
+	return level;
+}
+
+static void entry_install(struct vmx_vcpu *v, uint64_t gpa, bool write,
+	const struct vmx_place *place, const struct vmx_frame *frame)
+{
+	int level = entry_level(v->vm, gpa, place, frame);
+	uint64_t pa = frame->pa & ~(size_at(level) - 1), old, rights = EPT_READ | EPT_EXECUTE;
+	uint64_t *entry;
+	bool flush = tables_make(v, gpa, level, &entry);
+
+	/* In a logged slot only a write makes it writable, and the page is then in the log. */
+	if (place->writable && frame->writable && (write || !place->logged)) {
+		rights |= EPT_WRITE;
+		if (place->logged)
+			vmx_mark_dirty(v->vm, gpa);
+	}
+	old = *entry;
+	entry_set(
+		entry, pa | rights | EPT_WRITE_BACK | EPT_IGNORE_PAT | (level > 1 ? EPT_LARGE : 0));
+	/* Another page than before, or fewer rights: not by a violation alone. */
+	if ((old & EPT_PRESENT) && ((old ^ pa) & EPT_ADDRESS || (old & ~rights & EPT_PRESENT)))
+		flush = true;
+	if (flush)
+		vmx_flush_tlbs(v->vm);
+}
+
+static bool place_same(const struct vmx_vm *vm, uint64_t gpa, const struct vmx_place *place)
+{
+	struct vmx_place now;
+
+	return vmx_place_find(vm, gpa, &now) && now.hva == place->hva &&
+	       now.writable == place->writable && now.logged == place->logged;
+}
+
+/* true: installed; false: the host or the slots changed meanwhile. */
+static bool try_install(struct vmx_vcpu *v, uint64_t gpa, bool write, uint64_t sequence,
+	const struct vmx_place *place, const struct vmx_frame *frame)
+{
+	const struct vmx_host_ops *host = v->vm->host;
+	bool good;
+
+	host->lock(v->vm->host_vm);
+	good = !host->frame_stale(v->vm->host_vm, sequence, place->hva) &&
+	       place_same(v->vm, gpa, place);
+	if (good)
+		entry_install(v, gpa, write, place, frame);
+	host->unlock(v->vm->host_vm);
+	return good;
+}
+
+static enum vmx_fault ept_fault(struct vmx_vcpu *v, struct vmx_fault_info *info)
+{
+	const struct vmx_host_ops *host = v->vm->host;
+	uint64_t gpa = info->gpa & VMX_PAGE_MASK;
+	bool write = info->error & VMX_ACCESS_WRITE, done = false;
+
+	while (!done) {
+		struct vmx_place place;
+		struct vmx_frame frame;
+		uint64_t sequence;
+		int result;
+
+		if (!vmx_place(v->vm, gpa, &place) || (write && !place.writable))
+			return VMX_FAULT_MMIO;
+		if (vmx_cache_fill(v->vm, &v->cache, LEVELS - 1))
+			return VMX_FAULT_ERROR;
+		sequence = host->frame_sequence(v->vm->host_vm);
+		result = host->frame_get(v->vm->host_vm, place.hva, write, &frame);
+		if (result == -EINTR)
+			return VMX_FAULT_RETRY_LATER;
+		if (result)
+			return VMX_FAULT_MEMORY;
+		done = try_install(v, gpa, write, sequence, &place, &frame);
+		host->frame_put(v->vm->host_vm, &frame);
+	}
+	return VMX_FAULT_RESUME;
+}
+
+/* Clears bits of the leaves in the range; true: there were any. */
+static bool leaves_clear(
+	struct vmx_vm *vm, uint64_t gpa, uint64_t size, uint64_t bits, uint64_t if_any)
+{
+	uint64_t end = gpa + size;
+	bool changed = false;
+
+	while (gpa < end) {
+		int level;
+		uint64_t *entry = entry_find(vm, gpa, 1, &level);
+
+		if (*entry & if_any) {
+			entry_set(entry, *entry & ~bits);
+			changed = true;
+		}
+		gpa = (gpa | (size_at(level) - 1)) + 1;
+	}
+	return changed;
+}
+
+static bool ept_zap(struct vmx_vm *vm, uint64_t gpa, uint64_t size)
+{
+	return leaves_clear(vm, gpa, size, UINT64_MAX, EPT_PRESENT);
+}
+
+static bool ept_protect(struct vmx_vm *vm, uint64_t gpa, uint64_t size)
+{
+	return leaves_clear(vm, gpa, size, EPT_WRITE, EPT_WRITE);
+}
+
+void vmx_ept_invalidate(const struct vmx_vcpu *v)
+{
+	struct {
+		uint64_t eptp, reserved;
+	} descriptor = {v->vm->ept_root, 0};
+
+	/* type 1: what comes from this root (SDM 31.3, INVEPT) */
+	__asm__ volatile("invept %0, %1" : : "m"(descriptor), "r"(1ull) : "cc", "memory");
+}
+
+const struct vmx_mmu_ops vmx_mmu_ept = {
+	.name = "ept",
+	.vm_init = ept_vm_init,
+	.vm_destroy = ept_vm_destroy,
+	.vcpu_init = ept_vcpu_init,
+	.vcpu_destroy = ept_vcpu_destroy,
+	.fault = ept_fault,
+	.zap = ept_zap,
+	.protect = ept_protect,
+};
