@@ -111,6 +111,9 @@ enum vmx_step vmx_exit_wrmsr(struct vmx_vcpu *v);
 void vmx_msrs_to_guest(struct vmx_vcpu *v);
 void vmx_msrs_to_host(struct vmx_vcpu *v);
 
+/* announce.c */
+enum vmx_step vmx_exit_vmcall(struct vmx_vcpu *v);
+
 /* cpuid.c */
 enum vmx_step vmx_exit_cpuid(struct vmx_vcpu *v);
 
