@@ -84,6 +84,8 @@ struct vm_caps {
 	uint64_t xcr0;	     /* components programs can use */
 	uint32_t xsave_size; /* bytes of the standard-format area for xcr0; 512 if FXSAVE only */
 	uint32_t phys_bits;
+	bool announce;	/* the guest's kernel does well to announce changes of its page tables
+			   (vmm/vmx/core/announce.h) */
 	bool fsgsbase;	/* RDFSBASE and friends work for programs */
 	char note[160]; /* why, in a sentence, for `sandbox doctor` */
 };

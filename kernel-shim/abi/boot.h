@@ -121,6 +121,23 @@ struct boot_block {
 #define BOOT_CPU_SMAP	  0x10u
 #define BOOT_CPU_SMEP	  0x20u
 #define BOOT_CPU_XSAVEOPT 0x40u
+#define BOOT_CPU_ANNOUNCE 0x80u /* changes of page tables are announced: BOOT_CALL_* */
+
+/*
+ * VMCALL in ring 0, where the host keeps a shadow of the page tables (vmm/vmx/core/announce.h says
+ *the same): rax = BOOT_CALL_ANNOUNCE_MODE, rbx = 1: changes are announced from now on rax =
+ *BOOT_CALL_ANNOUNCE, rbx = guest-physical address of struct boot_announcement[rcx]
+ */
+#define BOOT_CALL_ANNOUNCE_MODE 0x53420001u
+#define BOOT_CALL_ANNOUNCE	0x53420002u
+#define BOOT_ANNOUNCE_MAX	128u
+
+/* Entries that lead to [va, va + pages * 4096) in this root lost something; or all of it is gone.
+ */
+struct boot_announcement {
+	uint64_t root, va, pages;
+};
+#define BOOT_ANNOUNCE_ROOT_GONE UINT64_MAX
 
 /* Clocks without an exit: ns = base_ns + ((tsc - base_tsc) * mult >> shift), 128-bit product.
  * The host rewrites it; readers retry while seq is odd or changes (pairs with the host's release

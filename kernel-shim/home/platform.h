@@ -50,8 +50,9 @@ void plat_code_restore(struct mm *mm, u64 va, u64 len);
 /* Entries for [va, va + npages * 4096) of mm were removed or lost rights: no processor uses the old
  * ones after this. Cheap if mm is not loaded. */
 void plat_tlb_flush(struct mm *mm, u64 va, u64 npages);
-/* Page-table frames of mm are about to be freed or were just freed. */
-void plat_tables_freed(struct mm *mm);
+/* Page-table frames of mm that led to [va, va + npages * 4096) are about to be freed or were just
+ * freed. */
+void plat_tables_freed(struct mm *mm, u64 va, u64 npages);
 /* Entries were added or gained rights; the hardware homes need nothing. */
 void plat_tlb_added(struct mm *mm, u64 va, u64 npages);
 

@@ -130,7 +130,7 @@ void pgtable_prune(struct mm *mm, u64 start, u64 end, u64 floor, u64 ceiling)
 
 	prune(phys_ptr(mm->pgd), LEVELS, 0, start, end, floor, ceiling);
 	if (pages_free_count() != before)
-		plat_tables_freed(mm);
+		plat_tables_freed(mm, start, (end - start + PAGE_SIZE - 1) >> PAGE_SHIFT);
 }
 
 void pgtable_free(u64 pgd_pa)

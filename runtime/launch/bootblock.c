@@ -185,8 +185,9 @@ static int fill(struct launch *l, struct builder *b)
 	k->hwcap2 = 0;
 	k->xcr0 = c->caps.xcr0;
 	k->xsave_size = c->caps.xsave_size;
-	k->cpu_features =
-		(c->caps.sysret ? BOOT_CPU_SYSRET : 0) | (c->caps.xsave ? BOOT_CPU_XSAVE : 0);
+	k->cpu_features = (c->caps.sysret ? BOOT_CPU_SYSRET : 0) |
+			  (c->caps.xsave ? BOOT_CPU_XSAVE : 0) |
+			  (c->caps.announce ? BOOT_CPU_ANNOUNCE : 0);
 	if (getrandom(k->random, sizeof(k->random), 0) != (ssize_t)sizeof(k->random))
 		return -EIO;
 	uname(&uts);

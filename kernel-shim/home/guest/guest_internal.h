@@ -31,6 +31,13 @@ _Static_assert(offsetof(struct guest_cpu, kernel_rsp) == GUEST_CPU_KERNEL_RSP, "
 _Static_assert(offsetof(struct guest_cpu, user_rsp) == GUEST_CPU_USER_RSP, "entry.S");
 _Static_assert(offsetof(struct guest_cpu, trap_top) == GUEST_CPU_TRAP_TOP, "entry.S");
 
+/* What the host has still to be told, announce.c. With the kernel lock. */
+struct guest_announcements {
+	bool on;
+	u32 n;
+	struct boot_announcement list[BOOT_ANNOUNCE_MAX];
+};
+
 /* The root of all state: one shim to a VM. */
 struct guest_home {
 	struct kernel kernel;
@@ -38,6 +45,7 @@ struct guest_home {
 	bool xsave, sysret;
 	bool parallel; /* there are several processors: the lock is one */
 	struct guest_cpu cpu[CPUS_MAX];
+	struct guest_announcements announcements;
 };
 extern struct guest_home guest_home;
 
@@ -58,6 +66,14 @@ static inline void write_cr3(u64 v)
 {
 	__asm__ volatile("mov %0, %%cr3" ::"r"(v) : "memory");
 }
+
+/* announce.c */
+void guest_announce_begin(void);
+/* false: nobody wants to know, the caller flushes the TLB itself. */
+bool guest_announce(u64 root, u64 va, u64 pages);
+void guest_announce_root_gone(u64 root);
+/* Before user code runs. */
+void guest_announce_flush(void);
 
 /* cpu.c */
 /* The processor that runs this is number id from now on. */

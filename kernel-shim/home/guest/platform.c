@@ -139,6 +139,7 @@ void plat_pgd_destroy(struct mm *mm)
 {
 	struct guest_cpu *g = guest_cpu();
 
+	guest_announce_root_gone(mm->pgd);
 	if (g->cr3 == mm->pgd || !g->cr3) { /* its frames are about to be freed: off it */
 		g->cr3 = GUEST_PA_PML4;
 		write_cr3(g->cr3);
@@ -160,6 +161,8 @@ void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 
 	if (guest_home.parallel)
 		guest_shoot_down(mm);
+	if (guest_announce(mm->pgd, va, npages))
+		return;
 	if (g->cr3 != mm->pgd)
 		return; /* no PCID: loading CR3 flushes */
 	if (npages > FLUSH_PAGES_MAX) {
@@ -170,12 +173,14 @@ void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 		invlpg(va + i * PAGE_SIZE);
 }
 
-void plat_tables_freed(struct mm *mm)
+void plat_tables_freed(struct mm *mm, u64 va, u64 npages)
 {
 	struct guest_cpu *g = guest_cpu();
 
 	if (guest_home.parallel)
 		guest_shoot_down(mm);
+	if (guest_announce(mm->pgd, va, npages))
+		return;
 	if (g->cr3 == mm->pgd) /* the processor may have cached the upper entries */
 		write_cr3(g->cr3);
 }
@@ -272,6 +277,7 @@ static void load_task(struct guest_cpu *g, struct guest_trap *f, struct task *t)
 {
 	const struct user_regs *r = &t->regs;
 
+	guest_announce_flush();
 	if (g->cr3 != t->mm->pgd) {
 		g->cr3 = t->mm->pgd;
 		write_cr3(g->cr3);
@@ -515,6 +521,8 @@ void guest_main(const struct boot_block *boot)
 	guest_home.xsave = boot->cpu_features & BOOT_CPU_XSAVE;
 	guest_home.sysret = boot->cpu_features & BOOT_CPU_SYSRET;
 	guest_home.parallel = boot->ncpus > 1;
+	if (boot->cpu_features & BOOT_CPU_ANNOUNCE)
+		guest_announce_begin();
 	guest_cpu_begin(0);
 	if (guest_home.parallel)
 		guest_lock_take(0);

@@ -69,7 +69,7 @@ void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 		host_home.c.engine->tlb_flush(host_home.c.engine_arg, mm, va, npages);
 }
 
-void plat_tables_freed(struct mm *mm)
+void plat_tables_freed(struct mm *mm, u64 va, u64 npages)
 {
 	assert_locked();
 	if (host_home.c.engine->tables_freed)

@@ -180,7 +180,7 @@ void plat_tlb_flush(struct mm *mm, u64 va, u64 npages)
 	fake_tlb.last_pages = npages;
 }
 
-void plat_tables_freed(struct mm *mm)
+void plat_tables_freed(struct mm *mm, u64 va, u64 npages)
 {
 }
 
