@@ -46,6 +46,7 @@ struct vmx_fault_info {
 	uint64_t gpa;	/* EPT: of the violation; shadow: filled in for MMIO and MEMORY */
 	uint32_t error; /* shadow: #PF's error code; EPT: VMX_ACCESS_* */
 	uint32_t inject;
+	bool ac; /* shadow: RFLAGS.AC, for SMAP */
 };
 #define VMX_ACCESS_READ	 1u
 #define VMX_ACCESS_WRITE 2u
@@ -85,7 +86,7 @@ int vmx_guest_read_page(struct vmx_vm *vm, uint64_t gpa, void *page);
 void vmx_flush_tlbs(struct vmx_vm *vm);
 
 /* A few pages taken before the lock is, so that nothing need be allocated under it. */
-#define VMX_CACHE_PAGES 8
+#define VMX_CACHE_PAGES 12
 struct vmx_page_cache {
 	void *page[VMX_CACHE_PAGES];
 	uint32_t n;

@@ -25,9 +25,19 @@
 /* A vCPU's. */
 struct shadow_vcpu {
 	uint64_t guest_cr3; /* as the guest loaded it */
-	uint64_t root_pa;   /* for VMCS GUEST_CR3; 0: shadow_load is needed (may sleep) */
+	/* For VMCS GUEST_CR3; 0: shadow_load is needed (may sleep). Another vCPU may clear it,
+	 * under the lock and followed by vmx_flush_tlbs: read it after tlb_generation, before each
+	 * entry.
+	 */
+	uint64_t root_pa;
 	void *root;
 	struct vmx_page_cache cache;
+	uint64_t *scratch; /* a page: of a table, while it is compared */
+	uint32_t modes;
+	/* The last fault that nothing explained, and shadow_mmu.changes then. */
+	bool doubtful;
+	uint32_t doubtful_error;
+	uint64_t doubtful_gva, doubtful_changes;
 };
 
 /*
@@ -38,14 +48,22 @@ struct shadow_vcpu {
 int shadow_load(struct vmx_vcpu *v, uint64_t cr3);
 /* INVLPG: may sleep. */
 void shadow_invlpg(struct vmx_vcpu *v, uint64_t gva);
-/* The modes that change what the guest's entries mean: NXE (else bit 63 is reserved). All unsynced
- * tables are read anew. */
-void shadow_mode(struct vmx_vcpu *v, bool nxe);
-/* The guest's announcement that entries of [gva, gva + pages * 4096) under cr3 changed. */
+/* The modes that change what the guest's entries mean: without NXE bit 63 is reserved; SMEP and
+ * SMAP (with vmx_fault_info.ac) are only for the fault's verdict, as the CPU itself enforces them.
+ * All unsynced tables are read anew. May sleep. */
+#define SHADOW_NXE  1u
+#define SHADOW_SMEP 2u
+#define SHADOW_SMAP 4u
+void shadow_mode(struct vmx_vcpu *v, uint32_t modes);
+/* The guest's announcement that entries of [gva, gva + pages * 4096) under cr3 changed: also those
+ * of higher levels that lead there. Right in either mode, not needed in the other. May sleep. */
 void shadow_announce(struct vmx_vcpu *v, uint64_t cr3, uint64_t gva, uint64_t pages);
+/* When it changes, every vCPU needs shadow_load. */
 void shadow_announce_mode(struct vmx_vm *vm, bool on);
-/* Page tables of this root are gone: the guest is about to use the frames for something else. */
+/* Page tables of this root, and what only it led to, are gone: the guest is about to use the frames
+ * for something else. */
 void shadow_announce_root_gone(struct vmx_vcpu *v, uint64_t cr3);
+/* All that was made from the guest's tables; every vCPU needs shadow_load. */
 void shadow_forget(struct vmx_vm *vm);
 
 /* The shadow's part of struct vmx_vcpu and struct vmx_vm, wherever the core keeps it. */
