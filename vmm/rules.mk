@@ -6,3 +6,4 @@ VMM_SRCS := vmm/vm.c \
 	vmm/kvm/vcpu.c
 include vmm/process/rules.mk
 SANDBOX_SRCS += $(VMM_SRCS) $(PROCESS_SRCS)
+include vmm/vmx/linux/rules.mk

@@ -7,8 +7,11 @@
  */
 #ifdef __KERNEL__
 #include <linux/linkage.h>
+#include <linux/objtool.h>
 #else
 #define RET ret
+#define ANNOTATE_INTRA_FUNCTION_CALL
+#define ANNOTATE_NOENDBR
 #endif
 
 #define VMCS_HOST_RSP 0x6c14
@@ -69,6 +72,7 @@ vmx_guest_run:
 	.balign 16
 	.globl vmx_guest_exit
 vmx_guest_exit:
+	ANNOTATE_NOENDBR		/* the CPU comes here by no indirect branch */
 	push %rdi
 	mov 8(%rsp), %rdi
 	mov %rax, RAX(%rdi)
@@ -91,9 +95,11 @@ vmx_guest_exit:
 	/* Calls that the guest made are in the return stack buffer: without this, returns of ours could be
 	 * predicted to where it wants (as Linux' FILL_RETURN_BUFFER). */
 	mov $16, %eax
-4:	call 5f
+4:	ANNOTATE_INTRA_FUNCTION_CALL
+	call 5f
 	int3
-5:	call 6f
+5:	ANNOTATE_INTRA_FUNCTION_CALL
+	call 6f
 	int3
 6:	add $16, %rsp
 	dec %eax

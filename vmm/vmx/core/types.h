@@ -9,6 +9,12 @@
 #ifdef __KERNEL__
 #include <linux/string.h>
 #include <linux/types.h>
+#ifndef UINT64_MAX
+#define UINT64_MAX (~(uint64_t)0)
+#endif
+#ifndef UINT32_MAX
+#define UINT32_MAX (~(uint32_t)0)
+#endif
 #else
 #include <stdbool.h>
 #include <stddef.h>
