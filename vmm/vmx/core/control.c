@@ -121,6 +121,19 @@ void vmx_write_efer(struct vmx_vcpu *v, uint64_t efer)
 	}
 }
 
+/* For the shadow's reading of the guest's tables. */
+static uint32_t paging_modes(uint64_t cr4, uint64_t efer)
+{
+	return (efer & EFER_NXE ? SHADOW_NXE : 0) | (cr4 & CR4_SMEP ? SHADOW_SMEP : 0) |
+	       (cr4 & CR4_SMAP ? SHADOW_SMAP : 0);
+}
+
+void vmx_paging_modes_changed(struct vmx_vcpu *v)
+{
+	if (!vmx_caps.ept)
+		shadow_mode(v, paging_modes(v->cr4, v->efer));
+}
+
 /* --- exits --- */
 
 static enum vmx_step cr0_to(struct vmx_vcpu *v, uint64_t value)
@@ -137,15 +150,16 @@ static enum vmx_step cr0_to(struct vmx_vcpu *v, uint64_t value)
 static enum vmx_step cr4_to(struct vmx_vcpu *v, uint64_t value, bool may_sleep)
 {
 	uint64_t paging = CR4_PGE | CR4_PSE | CR4_SMEP | CR4_SMAP;
+	bool changes;
 
 	if (!vmx_cr4_valid(value))
 		return vmx_inject_gp(v);
-	if (!vmx_caps.ept && ((value ^ v->cr4) & paging)) {
-		if (!may_sleep)
-			return VMX_STEP_SLEEP;
-		shadow_mode(v, v->efer & EFER_NXE);
-	}
+	changes = !vmx_caps.ept && ((value ^ v->cr4) & paging);
+	if (changes && !may_sleep)
+		return VMX_STEP_SLEEP;
 	vmx_write_cr4(v, value);
+	if (changes)
+		vmx_paging_modes_changed(v);
 	vmx_skip(v);
 	return VMX_STEP_ENTER;
 }

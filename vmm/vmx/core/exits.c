@@ -86,6 +86,7 @@ static enum vmx_step page_fault(struct vmx_vcpu *v)
 	struct vmx_fault_info info = {
 		.gva = v->qualification,
 		.error = (uint32_t)vmcs_read(VMCS_EXIT_EVENT_ERROR),
+		.ac = v->regs.rflags & RFLAGS_AC,
 	};
 
 	return fault(v, &info);
@@ -142,7 +143,7 @@ static const struct row rows[] = {
 	[29] = {"MOV_DR", vmx_exit_dr, NULL},
 	[30] = {"IO", io, NULL},
 	[31] = {"RDMSR", vmx_exit_rdmsr, NULL},
-	[32] = {"WRMSR", vmx_exit_wrmsr, NULL},
+	[32] = {"WRMSR", vmx_exit_wrmsr, vmx_exit_wrmsr_sleep},
 	[36] = {"MWAIT", vmx_inject_ud, NULL},
 	[39] = {"MONITOR", vmx_inject_ud, NULL},
 	[40] = {"PAUSE", again, NULL},

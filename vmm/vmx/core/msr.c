@@ -177,14 +177,29 @@ enum vmx_step vmx_exit_rdmsr(struct vmx_vcpu *v)
 	return VMX_STEP_ENTER;
 }
 
-enum vmx_step vmx_exit_wrmsr(struct vmx_vcpu *v)
+static uint64_t written(const struct vmx_vcpu *v)
 {
-	uint64_t value = v->regs.rdx << 32 | (uint32_t)v->regs.rax;
+	return v->regs.rdx << 32 | (uint32_t)v->regs.rax;
+}
 
-	if (vmx_msr_write(v, (uint32_t)v->regs.rcx, value))
+enum vmx_step vmx_exit_wrmsr_sleep(struct vmx_vcpu *v)
+{
+	uint64_t efer = v->efer;
+
+	if (vmx_msr_write(v, (uint32_t)v->regs.rcx, written(v)))
 		return vmx_inject_gp(v);
+	if ((v->efer ^ efer) & EFER_NXE)
+		vmx_paging_modes_changed(v);
 	vmx_skip(v);
 	return VMX_STEP_ENTER;
+}
+
+/* NXE is how the shadow reads the guest's tables: that change may sleep. */
+enum vmx_step vmx_exit_wrmsr(struct vmx_vcpu *v)
+{
+	if ((uint32_t)v->regs.rcx == MSR_EFER_ && ((v->efer ^ written(v)) & EFER_NXE))
+		return VMX_STEP_SLEEP;
+	return vmx_exit_wrmsr_sleep(v);
 }
 
 int vmx_vcpu_set_msr(struct vmx_vcpu *v, uint32_t index, uint64_t value)

@@ -124,29 +124,6 @@ static void setup_rights(uint16_t cs)
 	vmcs_write(VMCS_GUEST_SS_BASE, 0);
 }
 
-void vmx_vmcs_setup(struct vmx_vcpu *v)
-{
-	setup_controls(v);
-	setup_msr_areas(v);
-	setup_guest();
-	setup_host();
-	v->pat = PAT_AFTER_RESET;
-	v->dr6 = DR6_FIXED;
-	v->dr7 = DR7_FIXED;
-	v->xcr0 = vmx_caps.xcr0 ? 1 : 0;
-	v->regs.rflags = RFLAGS_FIXED;
-	/* Something that passes the entry's checks, until the owner says what it wants. */
-	vmx_vcpu_set_sregs(v, &(struct sbv_sregs){
-				      .cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE,
-				      .cr4 = CR4_PAE,
-				      .efer = EFER_LME | EFER_LMA,
-				      .tss_limit = 0x67,
-				      .cs = 8,
-				      .ss = 16,
-				      .tr = 24,
-			      });
-}
-
 static bool sregs_valid(const struct sbv_sregs *s)
 {
 	uint16_t cpl = s->cs & 3;
@@ -159,10 +136,8 @@ static bool sregs_valid(const struct sbv_sregs *s)
 	       (s->cs & 0xfff8) && s->tr && !(s->tr & 7);
 }
 
-int vmx_vcpu_set_sregs(struct vmx_vcpu *v, const struct sbv_sregs *s)
+static void sregs_write(struct vmx_vcpu *v, const struct sbv_sregs *s)
 {
-	if (!sregs_valid(s))
-		return -EINVAL;
 	v->cr2 = s->cr2;
 	vmx_write_cr0(v, s->cr0);
 	vmx_write_cr4(v, s->cr4);
@@ -185,6 +160,37 @@ int vmx_vcpu_set_sregs(struct vmx_vcpu *v, const struct sbv_sregs *s)
 	vmcs_write(VMCS_GUEST_CS, s->cs);
 	vmcs_write(VMCS_GUEST_SS, s->ss);
 	setup_rights(s->cs);
+}
+
+void vmx_vmcs_setup(struct vmx_vcpu *v)
+{
+	setup_controls(v);
+	setup_msr_areas(v);
+	setup_guest();
+	setup_host();
+	v->pat = PAT_AFTER_RESET;
+	v->dr6 = DR6_FIXED;
+	v->dr7 = DR7_FIXED;
+	v->xcr0 = vmx_caps.xcr0 ? 1 : 0;
+	v->regs.rflags = RFLAGS_FIXED;
+	/* Something that passes the entry's checks, until the owner says what it wants. */
+	sregs_write(v, &(struct sbv_sregs){
+			       .cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE,
+			       .cr4 = CR4_PAE,
+			       .efer = EFER_LME | EFER_LMA,
+			       .tss_limit = 0x67,
+			       .cs = 8,
+			       .ss = 16,
+			       .tr = 24,
+		       });
+}
+
+int vmx_vcpu_set_sregs(struct vmx_vcpu *v, const struct sbv_sregs *s)
+{
+	if (!sregs_valid(s))
+		return -EINVAL;
+	sregs_write(v, s);
+	vmx_paging_modes_changed(v);
 	return 0;
 }
 

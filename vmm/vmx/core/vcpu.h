@@ -97,6 +97,7 @@ bool vmx_efer_valid(uint64_t efer);
 void vmx_write_cr0(struct vmx_vcpu *v, uint64_t cr0);
 void vmx_write_cr4(struct vmx_vcpu *v, uint64_t cr4);
 void vmx_write_efer(struct vmx_vcpu *v, uint64_t efer);
+void vmx_paging_modes_changed(struct vmx_vcpu *v); /* may sleep */
 enum vmx_step vmx_exit_cr(struct vmx_vcpu *v);
 enum vmx_step vmx_exit_cr_sleep(struct vmx_vcpu *v);
 enum vmx_step vmx_exit_dr(struct vmx_vcpu *v);
@@ -108,6 +109,7 @@ void vmx_msr_bitmap_init(uint8_t *bitmap);
 int vmx_msr_write(struct vmx_vcpu *v, uint32_t index, uint64_t value);
 enum vmx_step vmx_exit_rdmsr(struct vmx_vcpu *v);
 enum vmx_step vmx_exit_wrmsr(struct vmx_vcpu *v);
+enum vmx_step vmx_exit_wrmsr_sleep(struct vmx_vcpu *v);
 void vmx_msrs_to_guest(struct vmx_vcpu *v);
 void vmx_msrs_to_host(struct vmx_vcpu *v);
 

@@ -46,6 +46,7 @@
 #define RFLAGS_TF    (1ull << 8)
 #define RFLAGS_IF    (1ull << 9)
 #define RFLAGS_VM    (1ull << 17)
+#define RFLAGS_AC    (1ull << 18)
 #define RFLAGS_ALL   0x3f7fd5ull /* but for bit 1, those that are not always zero */
 
 #define DR6_FIXED    0xffff0ff0ull
