@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The backends and what they share. The unit tests are in tests/unit/vmm/rules.mk.
 
-VMM_SRCS := vmm/vm.c \
+VMM_SRCS := vmm/kick.c vmm/vm.c \
 	vmm/kvm/cpuid.c vmm/kvm/device.c vmm/kvm/ops.c vmm/kvm/probe.c vmm/kvm/run.c vmm/kvm/sregs.c \
 	vmm/kvm/vcpu.c
 include vmm/process/rules.mk

@@ -12,15 +12,6 @@
 
 #include "vmm/vm.h"
 
-/*
- * The signal that vcpu_kick sends to the thread inside vcpu_run, so that KVM_RUN ends; its handler
- * has nothing to do. vcpu_create installs an empty one (SA_RESTART) if the signal's action is
- * SIG_DFL then; a handler that is there already is kept. The first vcpu_run of a thread unblocks
- * the signal in that thread. A thread that kicks needs getpid and tgkill in its seccomp filter;
- * one that runs, at its first run, gettid and rt_sigprocmask.
- */
-int kvm_kick_signal(void);
-
 /* Does the guest read the host's TSC? False: it was only set close to it (MSR 10h). */
 bool kvm_vcpu_tsc_is_host(const struct vcpu *v);
 

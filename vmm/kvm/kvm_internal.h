@@ -3,10 +3,8 @@
 #define VMM_KVM_KVM_INTERNAL_H
 
 #include <linux/kvm.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/types.h>
 
+#include "vmm/kick.h"
 #include "vmm/kvm/kvm.h"
 
 #define KVM_SLOTS 32
@@ -51,11 +49,7 @@ struct vcpu {
 	void *xsave; /* bounce buffer, vm->xsave_size */
 	struct vm_stats stats;
 
-	/* For vcpu_kick: the thread, valid while `running`. */
-	pthread_t owner;
-	_Atomic pid_t owner_tid;
-	_Atomic bool running;
-	_Atomic bool kicked; /* immediate_exit is a kick's; may be stale, never missing */
+	struct vm_kick kick;
 };
 
 /* device.c */

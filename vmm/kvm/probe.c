@@ -224,7 +224,7 @@ static int watchdog_start(timer_t *timer)
 {
 	const struct itimerspec every = {
 		.it_value.tv_nsec = 100000000, .it_interval.tv_nsec = 100000000};
-	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = kvm_kick_signal()};
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = vm_kick_signal()};
 
 	event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	if (timer_create(CLOCK_MONOTONIC, &event, timer) < 0)

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * KVM_RUN: into the guest and out, interrupts, kicks.
- *
- * A kick is not lost because of two flags, each written by one side before it looks at the other's:
- *   kicker: immediate_exit = 1; if (running) signal      runner: running = 1; KVM_RUN reads
- * immediate_exit So either KVM sees the flag on its way in, or the kicker sees the runner and its
- * signal ends KVM_RUN.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "vmm/kvm/kvm_internal.h"
 
@@ -129,50 +121,9 @@ static int interrupt_in(struct vcpu *v)
 
 /* --- kicks --- */
 
-static void kick_set(struct vcpu *v)
-{
-	atomic_store(&v->kicked, true);
-	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-}
-
-/* A later kick sets the flag again. Its signal may still be on the way, then the next run ends
- * early once more. */
-static void kick_clear(struct vcpu *v)
-{
-	atomic_store(&v->kicked, false);
-	__atomic_exchange_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-}
-
 void kvm_vcpu_kick(struct vcpu *v)
 {
-	int saved = errno;
-
-	kick_set(v);
-	if (atomic_load(&v->running))
-		syscall(SYS_tgkill, getpid(), atomic_load(&v->owner_tid), kvm_kick_signal());
-	errno = saved;
-}
-
-/* The vCPU this thread ran last: a new thread may have an old one's pthread_t, not its variables.
- */
-static _Thread_local const struct vcpu *bound;
-
-static int thread_bind(struct vcpu *v)
-{
-	sigset_t set;
-	int result;
-
-	if (bound == v && v->owner_tid && pthread_equal(v->owner, pthread_self()))
-		return 0;
-	sigemptyset(&set);
-	sigaddset(&set, kvm_kick_signal());
-	result = pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	if (result != 0)
-		return -result;
-	v->owner = pthread_self();
-	atomic_store(&v->owner_tid, (pid_t)syscall(SYS_gettid));
-	bound = v;
-	return 0;
+	vm_kick(&v->kick);
 }
 
 /* The guest's interrupts are on, and still KVM is not ready for one: the signal kept it from
@@ -217,11 +168,7 @@ static int unfinished_finish(struct vcpu *v)
 		more = ioctl(v->fd, KVM_RUN, 0) == 0 &&
 		       (run->exit_reason == KVM_EXIT_MMIO || run->exit_reason == KVM_EXIT_IO);
 	}
-	/* A kick sets its flag before this one: either it comes after the clearing, or it is seen.
-	 */
-	__atomic_exchange_n(&run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-	if (atomic_load(&v->kicked))
-		__atomic_store_n(&run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	vm_kick_restore(&v->kick);
 	return more ? -EIO : 0;
 }
 
@@ -300,7 +247,7 @@ static int exit_error(struct vcpu *v, int error, struct vm_exit *out)
 {
 	switch (error) {
 	case EINTR:
-		kick_clear(v); /* before the caller looks at what it was kicked for */
+		vm_kick_clear(&v->kick); /* before the caller looks at what it was kicked for */
 		out->reason = VM_EXIT_INTR;
 		return 0;
 	case EFAULT:
@@ -345,11 +292,11 @@ static int run_until_exit(struct vcpu *v)
 		int result = run_once(v, kicked);
 
 		if (result == EINTR && exception_in_flight(v)) {
-			kick_clear(v);
+			vm_kick_clear(&v->kick);
 			kicked = true;
 		} else if (result != 0 || v->run->exit_reason != KVM_EXIT_IRQ_WINDOW_OPEN) {
 			if (kicked && result != EINTR)
-				kick_set(v); /* this exit first, then the kick's */
+				vm_kick_set(&v->kick); /* this exit first, then the kick's */
 			return result;
 		} else if (kicked) {
 			return EINTR;
@@ -359,7 +306,7 @@ static int run_until_exit(struct vcpu *v)
 
 int kvm_vcpu_run(struct vcpu *v, struct vm_exit *out)
 {
-	int result = thread_bind(v);
+	int result = vm_kick_bind(&v->kick);
 
 	if (result < 0)
 		return result;
@@ -367,9 +314,9 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *out)
 	result = unfinished_finish(v);
 	if (result < 0)
 		return result;
-	atomic_store(&v->running, true);
+	vm_kick_begin(&v->kick);
 	result = run_until_exit(v);
-	atomic_store(&v->running, false);
+	vm_kick_end(&v->kick);
 	if (result != 0)
 		result = exit_error(v, result, out);
 	else

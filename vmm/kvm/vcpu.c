@@ -3,7 +3,6 @@
  * A vCPU's making and its state beyond the registers: CPUID, XCR0, TSC, MSRs, the FPU.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,31 +12,6 @@
 #include "vmm/kvm/kvm_internal.h"
 
 #define MSR_TSC 0x10u
-
-static void kick_handler(int signal_number)
-{
-}
-
-int kvm_kick_signal(void)
-{
-	return SIGRTMIN;
-}
-
-static int kick_install(void)
-{
-	struct sigaction action;
-
-	if (sigaction(kvm_kick_signal(), NULL, &action) < 0)
-		return -errno;
-	if ((action.sa_flags & SA_SIGINFO) || action.sa_handler != SIG_DFL)
-		return 0;
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = kick_handler;
-	/* KVM_RUN is never restarted; what else the thread sleeps in shall not notice. */
-	action.sa_flags = SA_RESTART;
-	sigemptyset(&action.sa_mask);
-	return sigaction(kvm_kick_signal(), &action, NULL) < 0 ? -errno : 0;
-}
 
 static int vcpu_set_xcr0(const struct vcpu *v)
 {
@@ -122,12 +96,13 @@ int kvm_vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
 		goto fail;
 	}
 	v->run = run;
+	v->kick.immediate_exit = &v->run->immediate_exit;
 	v->xsave = calloc(1, vm->xsave_size);
 	if (!v->xsave) {
 		result = -ENOMEM;
 		goto fail;
 	}
-	result = kick_install();
+	result = vm_kick_install();
 	if (result < 0)
 		goto fail;
 	/* Before XCR0 and the sregs: KVM checks both against the guest's CPUID. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/unit/vmm/tests.h"
+#include "vmm/kick.h"
 #include "vmm/kvm/kvm.h"
 
 #define KICKS	  5000
@@ -258,7 +259,7 @@ static void test_kick_threads(void **state)
 	assert_int_equal(machine_begin(&m, true), 0);
 	assert_int_equal(machine_start(&m, guest_spin), 0);
 	sigemptyset(&set);
-	sigaddset(&set, kvm_kick_signal());
+	sigaddset(&set, vm_kick_signal());
 	pthread_sigmask(SIG_BLOCK, &set, &before);
 	for (int i = 0; i < 50; i++) {
 		pthread_t thread;
@@ -279,10 +280,10 @@ static void test_handler_kept(void **state)
 	struct machine m;
 
 	tests_need_kvm();
-	assert_int_equal(sigaction(kvm_kick_signal(), &mine, &before), 0);
+	assert_int_equal(sigaction(vm_kick_signal(), &mine, &before), 0);
 	assert_int_equal(machine_begin(&m, true), 0);
 	machine_end(&m);
-	assert_int_equal(sigaction(kvm_kick_signal(), &before, &now), 0);
+	assert_int_equal(sigaction(vm_kick_signal(), &before, &now), 0);
 	assert_ptr_equal(now.sa_handler, on_alarm);
 }
 

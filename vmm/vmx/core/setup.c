@@ -171,7 +171,7 @@ void vmx_vmcs_setup(struct vmx_vcpu *v)
 	v->pat = PAT_AFTER_RESET;
 	v->dr6 = DR6_FIXED;
 	v->dr7 = DR7_FIXED;
-	v->xcr0 = vmx_caps.xcr0 ? 1 : 0;
+	v->xcr0 = vmx_caps.xcr0; /* programs have all there is; no shim sets it */
 	v->regs.rflags = RFLAGS_FIXED;
 	/* Something that passes the entry's checks, until the owner says what it wants. */
 	sregs_write(v, &(struct sbv_sregs){
