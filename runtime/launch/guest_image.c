@@ -90,6 +90,16 @@ static int load_segments(uint8_t *ram, uint64_t *pt)
 	return 0;
 }
 
+/* image.lds: text first, constants next, each from a page of its own. */
+void guest_image_constant(uint64_t *start, uint64_t *end)
+{
+	const Elf64_Phdr *p;
+
+	*start = *end = GUEST_IMAGE_PA;
+	for (unsigned i = 0; (p = image_segment(i)) && !(p->p_flags & PF_W); i++)
+		*end = (p->p_paddr + p->p_memsz + PAGE - 1) & ~(PAGE - 1);
+}
+
 uint64_t guest_image_trap_top(uint32_t cpu)
 {
 	return cpu ? GUEST_PA_CPUS + cpu * PAGE : GUEST_PA_TRAP_TOP;

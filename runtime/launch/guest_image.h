@@ -15,6 +15,8 @@ int guest_image_load(uint8_t *ram, uint64_t ram_size, uint32_t ncpus);
  */
 uint64_t guest_image_trap_top(uint32_t cpu);
 uint64_t guest_image_tss(uint32_t cpu);
+/* The part of the image that is never written: whole pages, guest-physical. */
+void guest_image_constant(uint64_t *start, uint64_t *end);
 uint64_t guest_image_entry(void);
 /* Address of a symbol of the image, or 0. */
 uint64_t guest_image_symbol(const char *name);

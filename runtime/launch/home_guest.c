@@ -140,6 +140,7 @@ static void guest_destroy(struct launch *l)
 const struct launch_home_ops launch_home_guest = {
 	.name = "guest",
 	.ram_reserved = guest_ram_reserved,
+	.ram_constant = guest_image_constant,
 	.prepare = guest_prepare,
 	.run = guest_run,
 	.kick = guest_vcpus_kick,

@@ -227,16 +227,40 @@ static void block_signals(struct launch *l)
 	signal(SIGTTOU, SIG_IGN); /* the program's terminal modes are set from here */
 }
 
+/* RAM from `from` to `to`, if that is anything. */
+static int map_ram(struct launch *l, uint32_t slot, uint64_t from, uint64_t to, uint32_t flags)
+{
+	return from == to ? 0
+			  : l->c->backend->map_memory(
+				    l->vm, slot, from, l->mem.ram + from, to - from, flags);
+}
+
+/* Whatever a guest does to its page tables, the shim's text stays what it is. */
+static int map_memory(struct launch *l)
+{
+	uint64_t lo = 0, hi = 0;
+	int r;
+
+	if (l->home->ram_constant)
+		l->home->ram_constant(&lo, &hi);
+	r = map_ram(l, 0, 0, lo, 0);
+	if (!r)
+		r = map_ram(l, 1, lo, hi, VM_MEM_READONLY);
+	if (!r)
+		r = map_ram(l, 2, hi, l->mem.ram_size, 0);
+	if (!r)
+		r = l->c->backend->map_memory(
+			l->vm, 3, BOOT_WINDOW_GPA, l->mem.window, l->mem.window_size, 0);
+	return r;
+}
+
 static int make_vm(struct launch *l)
 {
 	const struct vm_ops *ops = l->c->backend;
 	int r = ops->create(&l->vm);
 
 	if (!r)
-		r = ops->map_memory(l->vm, 0, 0, l->mem.ram, l->mem.ram_size, 0);
-	if (!r)
-		r = ops->map_memory(
-			l->vm, 1, BOOT_WINDOW_GPA, l->mem.window, l->mem.window_size, 0);
+		r = map_memory(l);
 	for (uint32_t i = 0; i < l->c->cpus && !r; i++)
 		r = ops->vcpu_create(l->vm, i, &l->vcpu[i]);
 	if (r)

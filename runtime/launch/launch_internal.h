@@ -54,6 +54,9 @@ struct launch_home_ops {
 	/* Bytes of RAM from 0 that the home needs for itself: whole pages, or 0 if RAM is too
 	 * small. */
 	uint64_t (*ram_reserved)(struct launch *l);
+	/* RAM that no guest may ever write to, [*start, *end), whole pages: the shim's text and
+	 * constants. Absent: none. */
+	void (*ram_constant)(uint64_t *start, uint64_t *end);
 	/* Writes to RAM what must be there, sets the vCPUs' registers. */
 	int (*prepare)(struct launch *l);
 	/* Forks what must live in the jail but outside this process, while there is one thread.
