@@ -9,7 +9,7 @@
 
 static const struct vmx_slot *slot_at(const struct vmx_vm *vm, uint64_t gpa)
 {
-	for (uint32_t i = 0; i < VMX_SLOTS; i++) {
+	for (uint32_t i = 0; i < vm->slots_end; i++) {
 		const struct vmx_slot *s = &vm->slots[i];
 
 		if (gpa - s->gpa < s->size)
@@ -153,6 +153,8 @@ static void slot_replace(struct vmx_vm *vm, const struct sbv_memory *m, uint64_t
 	*s = (struct vmx_slot){0};
 	if (m->size)
 		*s = (struct vmx_slot){m->gpa, m->hva, m->size, m->flags, dirty};
+	if (m->slot >= vm->slots_end)
+		vm->slots_end = m->slot + 1;
 	if (flush)
 		vmx_flush_tlbs(vm);
 }
@@ -186,7 +188,7 @@ bool vmx_vm_zap_hva(struct vmx_vm *vm, uint64_t start, uint64_t end)
 {
 	bool flush = false;
 
-	for (uint32_t i = 0; i < VMX_SLOTS; i++) {
+	for (uint32_t i = 0; i < vm->slots_end; i++) {
 		const struct vmx_slot *s = &vm->slots[i];
 		uint64_t from = start > s->hva ? start : s->hva;
 		uint64_t to = end < s->hva + s->size ? end : s->hva + s->size;

@@ -69,6 +69,7 @@ struct vmx_vm {
 	const struct vmx_mmu_ops *mmu;
 	void *mmu_state;
 	struct vmx_slot slots[VMX_SLOTS]; /* by the host's lock */
+	uint32_t slots_end;		  /* beyond the highest that was ever used */
 	struct vmx_vcpu *vcpus[SBV_VCPUS_MAX];
 	uint64_t tlb_generation; /* advanced by vmx_flush_tlbs; read with acquire */
 	void *msr_bitmap;
