@@ -34,8 +34,8 @@ struct vm_sregs {
 /*
  * Registers that the caller writes after an exit are what the guest goes on with. At IO_OUT, IO_IN
  * and MMIO rip may be at the instruction or behind it; unless rip is written, it is not executed
- * again. At INTR, while the guest's interrupts are on, no exception of the guest's is in flight:
- * the registers may become another program's.
+ * again (but at MMIO by vmx, which has no decoder for it). At INTR, while the guest's interrupts
+ * are on, no exception of the guest's is in flight: the registers may become another program's.
  */
 enum vm_exit_reason {
 	VM_EXIT_IO_OUT, /* io.port, io.value, io.size */
@@ -75,6 +75,18 @@ struct vm_stats {
 
 #define VM_MEM_READONLY 1u
 
+/*
+ * An OUT to `port` that the service sees by itself, while it looks (`polling` is not 0): the
+ * backend advances `bells` and lets the vCPU go on when `served` has caught up, within wait_ns.
+ * Else the exit is told as usual, and the caller advances `bells` itself. The words are in one
+ * page.
+ */
+struct vm_doorbell {
+	uint16_t port;
+	uint32_t wait_ns;
+	_Atomic uint32_t *bells, *served, *polling;
+};
+
 /* What this host's backend can do, probed and not assumed. */
 struct vm_caps {
 	bool hardware; /* VMX or SVM (or nested) behind it; false: ring 0 is emulated in software */
@@ -109,6 +121,9 @@ struct vm_ops {
 	 * writes). */
 	int (*forget_translations)(struct vm *vm);
 	unsigned long forget_ioctl; /* the ioctl number that it needs */
+	/* Optional, NULL if there is none: doorbells that are answered below the launcher. d NULL:
+	 * no more. */
+	int (*set_doorbell)(struct vm *vm, const struct vm_doorbell *d);
 	int (*vcpu_create)(struct vm *vm, uint32_t index, struct vcpu **out);
 	int (*vcpu_set_sregs)(struct vcpu *v, const struct vm_sregs *s);
 	int (*vcpu_get_sregs)(struct vcpu *v, struct vm_sregs *s);
@@ -134,5 +149,6 @@ struct vm_ops {
 
 extern const struct vm_ops vm_kvm_ops;
 extern const struct vm_ops vm_process_ops;
+extern const struct vm_ops vm_vmx_ops;
 
 #endif

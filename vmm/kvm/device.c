@@ -4,14 +4,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/kvm/kvm_internal.h"
+#include "vmm/permission.h"
 
 static const struct {
 	int number;
@@ -35,31 +34,6 @@ int kvm_ioctl(int fd, unsigned long request, void *arg)
 	return result < 0 ? -errno : result;
 }
 
-/* What would help depends on who asks and on what the device's mode says. */
-static void explain_permission(const char *path, char *why, size_t why_size)
-{
-	struct stat st;
-	const struct group *g;
-
-	if (!geteuid() || stat(path, &st)) {
-		snprintf(why, why_size,
-			"%s: permission denied even to root: the container or the file system "
-			"forbids it",
-			path);
-		return;
-	}
-	g = getgrgid(st.st_gid);
-	/* nobody should join group root for it */
-	if ((st.st_mode & 0060) == 0060 && st.st_gid)
-		snprintf(why, why_size, "%s: permission denied: add yourself to group %s", path,
-			g ? g->gr_name : "kvm");
-	else
-		snprintf(why, why_size,
-			"%s: permission denied: its mode is %04o, its group %s; as root: chgrp kvm "
-			"%s && chmod 660 %s, then add yourself to group kvm",
-			path, st.st_mode & 07777, g ? g->gr_name : "has no name", path, path);
-}
-
 static int open_explained(const char *path, char *why, size_t why_size)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -76,7 +50,7 @@ static int open_explained(const char *path, char *why, size_t why_size)
 		break;
 	case EACCES:
 	case EPERM:
-		explain_permission(path, why, why_size);
+		vm_permission_explain(path, why, why_size);
 		break;
 	case ENXIO:
 	case ENODEV:

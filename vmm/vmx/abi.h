@@ -49,8 +49,8 @@ struct sbv_caps {
 #define SBV_MEM_READONLY 1u
 #define SBV_MEM_LOG	 2u /* the pages that the guest writes are logged: SBV_DIRTY_LOG */
 
-/* EINVAL: slot, alignment (4 KiB), flags, wrap-around or an overlap; EEXIST: the slot is in use and
- * size is not 0 (0 removes it), but for a change of flags alone; ENOMEM. */
+/* EINVAL: slot, alignment (4 KiB), flags or wrap-around; EEXIST: an overlap, or the slot is in use
+ * and size is not 0 (0 removes it), but for a change of flags alone; ENOMEM. */
 struct sbv_memory {
 	uint32_t slot;
 	uint32_t flags;
@@ -172,7 +172,9 @@ struct sbv_run {
 	_IO(SBV_IOCTL, 0x05) /* argument: index; a descriptor. EEXIST, EBUSY: VMX                  \
 				is somebody else's, ENODEV: see sbv_caps.state */
 /* On a vCPU's. */
-#define SBV_RUN	      _IO(SBV_IOCTL, 0x10) /* EBUSY: another thread runs it */
+/* EBUSY: another thread runs it; EAGAIN: the kernel wants the thread in user mode for a moment,
+ * call again; ESHUTDOWN: the machine restarts. */
+#define SBV_RUN	      _IO(SBV_IOCTL, 0x10)
 #define SBV_SET_SREGS _IOW(SBV_IOCTL, 0x11, struct sbv_sregs)
 #define SBV_GET_SREGS _IOR(SBV_IOCTL, 0x12, struct sbv_sregs)
 #define SBV_SET_MSR   _IOW(SBV_IOCTL, 0x13, struct sbv_msr)

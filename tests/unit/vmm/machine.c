@@ -11,7 +11,7 @@
 #define DS3 0x23
 #define CS3 0x2b
 
-static const struct vm_ops *const ops = &vm_kvm_ops;
+const struct vm_ops *machine_ops = &vm_kvm_ops;
 
 uint64_t *machine_words(struct machine *m, uint64_t gpa)
 {
@@ -94,11 +94,11 @@ static int memory_fill(struct machine *m)
 void machine_end(struct machine *m)
 {
 	if (m->other)
-		ops->vcpu_destroy(m->other);
+		machine_ops->vcpu_destroy(m->other);
 	if (m->vcpu)
-		ops->vcpu_destroy(m->vcpu);
+		machine_ops->vcpu_destroy(m->vcpu);
 	if (m->vm)
-		ops->destroy(m->vm);
+		machine_ops->destroy(m->vm);
 	if (m->memory)
 		munmap(m->memory, GUEST_MEMORY);
 	memset(m, 0, sizeof(*m));
@@ -111,13 +111,14 @@ int machine_begin(struct machine *m, bool sync_regs)
 	memset(m, 0, sizeof(*m));
 	result = memory_fill(m);
 	if (result == 0)
-		result = ops->create(&m->vm);
+		result = machine_ops->create(&m->vm);
 	if (result == 0) {
-		m->vm->sync_regs = m->vm->sync_regs && sync_regs;
-		result = ops->map_memory(m->vm, SLOT_MEMORY, 0, m->memory, GUEST_MEMORY, 0);
+		if (machine_ops == &vm_kvm_ops)
+			m->vm->sync_regs = m->vm->sync_regs && sync_regs;
+		result = machine_ops->map_memory(m->vm, SLOT_MEMORY, 0, m->memory, GUEST_MEMORY, 0);
 	}
 	if (result == 0)
-		result = ops->vcpu_create(m->vm, 0, &m->vcpu);
+		result = machine_ops->vcpu_create(m->vm, 0, &m->vcpu);
 	if (result < 0)
 		machine_end(m);
 	return result;
@@ -144,12 +145,12 @@ void machine_sregs(const struct machine *m, unsigned ring, struct vm_sregs *s)
 
 struct vm_gprs *machine_regs(struct machine *m)
 {
-	return ops->vcpu_gprs(m->vcpu);
+	return machine_ops->vcpu_gprs(m->vcpu);
 }
 
 void machine_set_regs(struct machine *m)
 {
-	ops->vcpu_gprs_dirty(m->vcpu);
+	machine_ops->vcpu_gprs_dirty(m->vcpu);
 }
 
 int machine_start(struct machine *m, const char *label)
@@ -159,7 +160,7 @@ int machine_start(struct machine *m, const char *label)
 	int result;
 
 	machine_sregs(m, ring, &s);
-	result = ops->vcpu_set_sregs(m->vcpu, &s);
+	result = machine_ops->vcpu_set_sregs(m->vcpu, &s);
 	if (result < 0)
 		return result;
 	*machine_regs(m) = (struct vm_gprs){
@@ -186,7 +187,7 @@ int machine_run(struct machine *m)
 	int result;
 
 	do
-		result = ops->vcpu_run(m->vcpu, &m->exit);
+		result = machine_ops->vcpu_run(m->vcpu, &m->exit);
 	while (result == 0 && m->exit.reason == VM_EXIT_INTR);
 	return result < 0 ? result : (int)m->exit.reason;
 }

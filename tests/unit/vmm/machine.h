@@ -45,11 +45,14 @@ struct machine {
 	struct vm_exit exit;
 };
 
+/* The backend under test: main.c chooses. */
+extern const struct vm_ops *machine_ops;
+
 struct machine_frame {
 	uint64_t error, rip, cs, rflags, rsp, ss;
 };
 
-/* 0 or -errno. `sync_regs` false: as on a KVM that lacks it. */
+/* 0 or -errno. `sync_regs` false: as on a KVM that lacks it; nothing to other backends. */
 int machine_begin(struct machine *m, bool sync_regs);
 void machine_end(struct machine *m);
 

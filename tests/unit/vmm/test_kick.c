@@ -45,7 +45,7 @@ static void *kicker(void *arg)
 		uint64_t end = now_ns() + LOST_NS;
 
 		atomic_store(&g->asked, i);
-		vm_kvm_ops.vcpu_kick(g->m.vcpu);
+		machine_ops->vcpu_kick(g->m.vcpu);
 		while (atomic_load(&g->answered) != i) {
 			if (now_ns() > end) {
 				g->lost = i;
@@ -58,7 +58,7 @@ static void *kicker(void *arg)
 	/* A lost one was lost once; the end must come. */
 	atomic_store(&g->over, true);
 	while (atomic_load(&g->answered) != UINT32_MAX) {
-		vm_kvm_ops.vcpu_kick(g->m.vcpu);
+		machine_ops->vcpu_kick(g->m.vcpu);
 		nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
 	}
 	return NULL;
@@ -67,7 +67,7 @@ static void *kicker(void *arg)
 static void game_play(struct game *g)
 {
 	while (!atomic_load(&g->over)) {
-		if (vm_kvm_ops.vcpu_run(g->m.vcpu, &g->m.exit) < 0) {
+		if (machine_ops->vcpu_run(g->m.vcpu, &g->m.exit) < 0) {
 			g->failed++;
 			break;
 		}
@@ -97,14 +97,14 @@ static void kicks_none_lost(const char *label)
 
 static void test_kicks_spin(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	kicks_none_lost(guest_spin);
 }
 
 /* The same with exits all the time, so that kicks meet entries. */
 static void test_kicks_exits(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	kicks_none_lost(guest_out_loop);
 }
 
@@ -112,20 +112,20 @@ static void test_kick_before(void **state)
 {
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	assert_int_equal(machine_begin(&m, true), 0);
 	assert_int_equal(machine_start(&m, guest_out_loop), 0);
 	for (int i = 0; i < 100; i++) {
 		uint64_t rip = machine_regs(&m)->rip;
 
-		vm_kvm_ops.vcpu_kick(m.vcpu);
-		vm_kvm_ops.vcpu_kick(m.vcpu);
-		assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
+		machine_ops->vcpu_kick(m.vcpu);
+		machine_ops->vcpu_kick(m.vcpu);
+		assert_int_equal(machine_ops->vcpu_run(m.vcpu, &m.exit), 0);
 		assert_int_equal(m.exit.reason, VM_EXIT_INTR);
 		if (i == 0)
 			assert_int_equal(machine_regs(&m)->rip, rip);
 		/* Cleared: the next one runs. */
-		assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
+		assert_int_equal(machine_ops->vcpu_run(m.vcpu, &m.exit), 0);
 		assert_int_equal(m.exit.reason, VM_EXIT_IO_OUT);
 	}
 	machine_end(&m);
@@ -135,7 +135,7 @@ static struct vcpu *alarmed;
 
 static void on_alarm(int number)
 {
-	vm_kvm_ops.vcpu_kick(alarmed);
+	machine_ops->vcpu_kick(alarmed);
 }
 
 struct alarm {
@@ -172,13 +172,13 @@ static void test_kick_from_handler(void **state)
 	struct machine m;
 	struct alarm a;
 
-	tests_need_kvm();
+	tests_need_vm();
 	assert_int_equal(machine_begin(&m, true), 0);
 	assert_int_equal(machine_start(&m, guest_spin), 0);
 	alarm_start(&a, m.vcpu);
 	alarm_set(&a, 1000000, 1000000);
 	for (int i = 0; i < 100; i++) {
-		assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
+		assert_int_equal(machine_ops->vcpu_run(m.vcpu, &m.exit), 0);
 		assert_int_equal(m.exit.reason, VM_EXIT_INTR);
 	}
 	alarm_stop(&a);
@@ -194,7 +194,7 @@ static bool run_to_kick(struct machine *m, struct alarm *a, long after_ns, uint6
 				return false;
 			alarm_set(a, after_ns, 0);
 		}
-		assert_int_equal(vm_kvm_ops.vcpu_run(m->vcpu, &m->exit), 0);
+		assert_int_equal(machine_ops->vcpu_run(m->vcpu, &m->exit), 0);
 	} while (m->exit.reason != VM_EXIT_INTR || machine_regs(m)->rip < GUEST_CODE3);
 	return true;
 }
@@ -219,7 +219,7 @@ static void exceptions_stay(const char *label)
 			break;
 		assert_int_equal(machine_start(&m, guest_spin), 0);
 		alarm_set(&a, 100000, 0);
-		assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
+		assert_int_equal(machine_ops->vcpu_run(m.vcpu, &m.exit), 0);
 		if (m.exit.reason != VM_EXIT_INTR)
 			fail_msg("round %d: exit %s, port %u", i, vm_exit_name(m.exit.reason),
 				m.exit.io.port);
@@ -232,7 +232,7 @@ static void exceptions_stay(const char *label)
 
 static void test_kick_exception(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	exceptions_stay(guest_read);
 	exceptions_stay(guest_ud2_loop);
 }
@@ -241,7 +241,7 @@ static void *run_once(void *arg)
 {
 	struct machine *m = arg;
 
-	if (vm_kvm_ops.vcpu_run(m->vcpu, &m->exit) < 0)
+	if (machine_ops->vcpu_run(m->vcpu, &m->exit) < 0)
 		m->exit.reason = VM_EXIT_FAIL;
 	return NULL;
 }
@@ -255,7 +255,7 @@ static void test_kick_threads(void **state)
 	sigset_t set, before;
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	assert_int_equal(machine_begin(&m, true), 0);
 	assert_int_equal(machine_start(&m, guest_spin), 0);
 	sigemptyset(&set);
@@ -266,7 +266,7 @@ static void test_kick_threads(void **state)
 
 		assert_int_equal(pthread_create(&thread, NULL, run_once, &m), 0);
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-		vm_kvm_ops.vcpu_kick(m.vcpu);
+		machine_ops->vcpu_kick(m.vcpu);
 		assert_int_equal(pthread_join(thread, NULL), 0);
 		assert_int_equal(m.exit.reason, VM_EXIT_INTR);
 	}
@@ -279,7 +279,7 @@ static void test_handler_kept(void **state)
 	struct sigaction mine = {.sa_handler = on_alarm}, before, now;
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	assert_int_equal(sigaction(vm_kick_signal(), &mine, &before), 0);
 	assert_int_equal(machine_begin(&m, true), 0);
 	machine_end(&m);
@@ -297,12 +297,12 @@ static void interrupts_taken(bool sync_regs)
 	assert_int_equal(machine_start(&m, guest_spin), 0);
 	for (int i = 0; i < 500; i++) {
 		if (i % 2) { /* also from the middle of ring 3 */
-			vm_kvm_ops.vcpu_kick(m.vcpu);
-			assert_int_equal(vm_kvm_ops.vcpu_run(m.vcpu, &m.exit), 0);
+			machine_ops->vcpu_kick(m.vcpu);
+			assert_int_equal(machine_ops->vcpu_run(m.vcpu, &m.exit), 0);
 			assert_int_equal(m.exit.reason, VM_EXIT_INTR);
 		}
-		assert_int_equal(vm_kvm_ops.vcpu_interrupt(m.vcpu, GUEST_IRQ), 0);
-		assert_int_equal(vm_kvm_ops.vcpu_interrupt(m.vcpu, GUEST_IRQ + 1), -EBUSY);
+		assert_int_equal(machine_ops->vcpu_interrupt(m.vcpu, GUEST_IRQ), 0);
+		assert_int_equal(machine_ops->vcpu_interrupt(m.vcpu, GUEST_IRQ + 1), -EBUSY);
 		frame = machine_trap(&m, GUEST_IRQ);
 		assert_non_null(frame);
 		assert_int_equal(frame->cs & 3, 3);
@@ -310,7 +310,7 @@ static void interrupts_taken(bool sync_regs)
 		/* The handler runs with interrupts off: the gate is one that clears IF. */
 		assert_false(machine_regs(&m)->rflags & RFLAGS_IF);
 	}
-	vm_kvm_ops.stats(m.vcpu, &stats);
+	machine_ops->stats(m.vcpu, &stats);
 	assert_int_equal(stats.interrupts, 500);
 	assert_int_equal(stats.exits[VM_EXIT_IRQ_WINDOW], 0);
 	machine_end(&m);
@@ -318,7 +318,7 @@ static void interrupts_taken(bool sync_regs)
 
 static void test_interrupt_ring3(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	interrupts_taken(true);
 	interrupts_taken(false);
 }
@@ -329,13 +329,13 @@ static void test_interrupt_window(void **state)
 	struct machine_frame *frame;
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	for (int i = 0; i < 50; i++) {
 		assert_int_equal(machine_begin(&m, i % 2), 0);
 		assert_int_equal(machine_start(&m, guest_sti), 0);
 		assert_int_equal(machine_run(&m), VM_EXIT_IO_OUT);
 		assert_int_equal(m.exit.io.port, GUEST_PORT);
-		assert_int_equal(vm_kvm_ops.vcpu_interrupt(m.vcpu, GUEST_IRQ), 0);
+		assert_int_equal(machine_ops->vcpu_interrupt(m.vcpu, GUEST_IRQ), 0);
 		frame = machine_trap(&m, GUEST_IRQ);
 		assert_non_null(frame);
 		assert_true(frame->rip >= machine_at(guest_sti_spin) - 1);
@@ -349,13 +349,13 @@ static void test_interrupt_if_cleared(void **state)
 	struct machine_frame *frame;
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	assert_int_equal(machine_begin(&m, true), 0);
 	assert_int_equal(machine_start(&m, guest_spin), 0);
-	assert_int_equal(vm_kvm_ops.vcpu_interrupt(m.vcpu, GUEST_IRQ), 0);
+	assert_int_equal(machine_ops->vcpu_interrupt(m.vcpu, GUEST_IRQ), 0);
 	assert_non_null(machine_trap(&m, GUEST_IRQ));
 	assert_int_equal(machine_start(&m, guest_sti), 0);
-	assert_int_equal(vm_kvm_ops.vcpu_interrupt(m.vcpu, GUEST_IRQ), 0);
+	assert_int_equal(machine_ops->vcpu_interrupt(m.vcpu, GUEST_IRQ), 0);
 	assert_int_equal(machine_run(&m), VM_EXIT_IO_OUT);
 	assert_int_equal(m.exit.io.port, GUEST_PORT);
 	frame = machine_trap(&m, GUEST_IRQ);

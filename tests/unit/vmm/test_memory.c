@@ -14,8 +14,6 @@
 
 #define WINDOW 0x200000ull
 
-static const struct vm_ops *const ops = &vm_kvm_ops;
-
 struct window {
 	struct machine m;
 	char *base;
@@ -28,7 +26,7 @@ static void window_begin(struct window *w)
 	w->base = mmap(NULL, WINDOW, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert_ptr_not_equal(w->base, MAP_FAILED);
 	assert_int_equal(
-		ops->map_memory(w->m.vm, SLOT_WINDOW, GUEST_WINDOW, w->base, WINDOW, 0), 0);
+		machine_ops->map_memory(w->m.vm, SLOT_WINDOW, GUEST_WINDOW, w->base, WINDOW, 0), 0);
 }
 
 static void window_end(struct window *w)
@@ -74,7 +72,7 @@ static void assert_memory_exit(struct machine *m, const char *label, uint64_t va
 	assert_int_equal(machine_regs(m)->rdi, va);
 	assert_int_equal(machine_regs(m)->rax, 0x99);
 	assert_int_equal(machine_regs(m)->rbp, 0x1234);
-	assert_int_equal(ops->vcpu_get_sregs(m->vcpu, &s), 0);
+	assert_int_equal(machine_ops->vcpu_get_sregs(m->vcpu, &s), 0);
 	assert_int_equal(s.cs & 3, 3);
 	assert_int_equal(s.cr2, 0); /* it is no fault of the guest's */
 	assert_true(m->exit.gpa == UINT64_MAX || (m->exit.gpa & ~0xfffull) == (va & ~0xfffull));
@@ -87,7 +85,7 @@ static void test_past_end(void **state)
 	struct window w;
 	int fd;
 
-	tests_need_kvm();
+	tests_need_vm();
 	window_begin(&w);
 	fd = file_make(0, 0);
 	window_map(&w, 0x3000, fd, PROT_READ | PROT_WRITE);
@@ -112,7 +110,7 @@ static void test_prot_none(void **state)
 	struct window w;
 	uint64_t va = GUEST_WINDOW + 0x5000;
 
-	tests_need_kvm();
+	tests_need_vm();
 	window_begin(&w);
 	read_start(&w.m, guest_write, va);
 	assert_memory_exit(&w.m, guest_write, va);
@@ -138,7 +136,7 @@ static void test_memory_to_fault(void **state)
 	struct vm_sregs s;
 	struct window w;
 
-	tests_need_kvm();
+	tests_need_vm();
 	window_begin(&w);
 	for (int i = 0; i < 20; i++) {
 		*machine_pte(&w.m, va) = va | PTE_P | PTE_W | PTE_U;
@@ -148,7 +146,7 @@ static void test_memory_to_fault(void **state)
 		frame = machine_trap(&w.m, 14);
 		assert_non_null(frame);
 		assert_int_equal(frame->rip, machine_at(guest_read));
-		assert_int_equal(vm_kvm_ops.vcpu_get_sregs(w.m.vcpu, &s), 0);
+		assert_int_equal(machine_ops->vcpu_get_sregs(w.m.vcpu, &s), 0);
 		assert_int_equal(s.cr2, va);
 	}
 	window_end(&w);
@@ -160,7 +158,7 @@ static void test_prot_none_ring0(void **state)
 	struct window w;
 	int reason;
 
-	tests_need_kvm();
+	tests_need_vm();
 	window_begin(&w);
 	assert_int_equal(machine_start(&w.m, guest_load), 0);
 	machine_regs(&w.m)->rdi = GUEST_WINDOW;
@@ -181,7 +179,7 @@ static void test_read_only_mapping(void **state)
 	uint64_t va = GUEST_WINDOW;
 	int fd;
 
-	tests_need_kvm();
+	tests_need_vm();
 	window_begin(&w);
 	fd = file_make(7, 0x1000);
 	window_map(&w, 0, fd, PROT_READ);
@@ -200,11 +198,12 @@ static void test_read_only_slot(void **state)
 	struct machine m;
 	char *page = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	tests_need_kvm();
+	tests_need_vm();
 	assert_int_equal(machine_begin(&m, true), 0);
 	memcpy(page, "ABCDEFGH", 8);
-	assert_int_equal(
-		ops->map_memory(m.vm, SLOT_WINDOW, GUEST_WINDOW, page, 0x1000, VM_MEM_READONLY), 0);
+	assert_int_equal(machine_ops->map_memory(
+				 m.vm, SLOT_WINDOW, GUEST_WINDOW, page, 0x1000, VM_MEM_READONLY),
+		0);
 	read_start(&m, guest_read, GUEST_WINDOW);
 	assert_non_null(machine_trap(&m, 6));
 	assert_true(machine_regs(&m)->rax == 0x4847464544434241);
@@ -223,7 +222,7 @@ static void test_remap(void **state)
 	struct window w;
 	int a, b;
 
-	tests_need_kvm();
+	tests_need_vm();
 	window_begin(&w);
 	a = file_make(0xa, 0x1000);
 	b = file_make(0xb, 0x1000);
@@ -272,7 +271,7 @@ static void test_remap_running(void **state)
 	struct window w;
 	int fds[2];
 
-	tests_need_kvm();
+	tests_need_vm();
 	window_begin(&w);
 	fds[0] = file_make(1, 0x1000);
 	fds[1] = file_make(2, 0x1000);
@@ -296,13 +295,17 @@ static void test_map_errors(void **state)
 {
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	assert_int_equal(machine_begin(&m, true), 0);
-	assert_int_equal(ops->map_memory(m.vm, 32, GUEST_WINDOW, m.memory, 0x1000, 0), -EINVAL);
-	assert_int_equal(ops->map_memory(m.vm, 1, GUEST_WINDOW, m.memory, 0x1000, 8), -EINVAL);
-	assert_int_equal(ops->map_memory(m.vm, 1, GUEST_WINDOW + 1, m.memory, 0x1000, 0), -EINVAL);
-	assert_int_equal(ops->map_memory(m.vm, 1, GUEST_WINDOW, m.memory, 0x123, 0), -EINVAL);
-	assert_int_equal(ops->map_memory(m.vm, 1, 0x1000, m.memory, 0x1000, 0), -EEXIST);
+	assert_int_equal(
+		machine_ops->map_memory(m.vm, 32, GUEST_WINDOW, m.memory, 0x1000, 0), -EINVAL);
+	assert_int_equal(
+		machine_ops->map_memory(m.vm, 1, GUEST_WINDOW, m.memory, 0x1000, 8), -EINVAL);
+	assert_int_equal(
+		machine_ops->map_memory(m.vm, 1, GUEST_WINDOW + 1, m.memory, 0x1000, 0), -EINVAL);
+	assert_int_equal(
+		machine_ops->map_memory(m.vm, 1, GUEST_WINDOW, m.memory, 0x123, 0), -EINVAL);
+	assert_int_equal(machine_ops->map_memory(m.vm, 1, 0x1000, m.memory, 0x1000, 0), -EEXIST);
 	machine_end(&m);
 }
 

@@ -15,8 +15,6 @@
 
 #define SAVE 0x80000ull /* where ring 3 puts its vector registers */
 
-static const struct vm_ops *const ops = &vm_kvm_ops;
-
 static void begin(struct machine *m, const char *label)
 {
 	assert_int_equal(machine_begin(m, true), 0);
@@ -28,15 +26,15 @@ static void test_sregs(void **state)
 	struct vm_sregs set, got;
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	for (int sync = 0; sync < 2; sync++) {
 		assert_int_equal(machine_begin(&m, sync), 0);
 		machine_sregs(&m, 3, &set);
 		set.fs_base = 0x7f1234567000;
 		set.gs_base = 0x7f7654321000;
 		set.cr2 = 0x1234;
-		assert_int_equal(ops->vcpu_set_sregs(m.vcpu, &set), 0);
-		assert_int_equal(ops->vcpu_get_sregs(m.vcpu, &got), 0);
+		assert_int_equal(machine_ops->vcpu_set_sregs(m.vcpu, &set), 0);
+		assert_int_equal(machine_ops->vcpu_get_sregs(m.vcpu, &got), 0);
 		set.cr4 = got.cr4; /* OSXSAVE is the backend's */
 		/* Up to the last selector: padding follows. */
 		assert_memory_equal(&set, &got, offsetof(struct vm_sregs, tr) + sizeof(set.tr));
@@ -50,22 +48,22 @@ static void test_sregs_bad(void **state)
 	struct vm_sregs s;
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	begin(&m, guest_read);
 	machine_regs(&m)->rdi = GUEST_DATA;
 	machine_sregs(&m, 3, &s);
 	s.cr3 = 1ull << 60;
-	assert_int_equal(ops->vcpu_set_sregs(m.vcpu, &s), -EINVAL);
+	assert_int_equal(machine_ops->vcpu_set_sregs(m.vcpu, &s), -EINVAL);
 	machine_sregs(&m, 3, &s);
 	s.cr4 |= 1ull << 31;
-	assert_int_equal(ops->vcpu_set_sregs(m.vcpu, &s), -EINVAL);
+	assert_int_equal(machine_ops->vcpu_set_sregs(m.vcpu, &s), -EINVAL);
 	/* Also what waits for the next run. */
 	machine_sregs(&m, 3, &s);
 	s.fs_base = 0x5000;
-	assert_int_equal(ops->vcpu_set_sregs(m.vcpu, &s), 0);
+	assert_int_equal(machine_ops->vcpu_set_sregs(m.vcpu, &s), 0);
 	s.cr4 |= 1ull << 31;
-	assert_int_equal(ops->vcpu_set_sregs(m.vcpu, &s), -EINVAL);
-	assert_int_equal(ops->vcpu_get_sregs(m.vcpu, &s), 0);
+	assert_int_equal(machine_ops->vcpu_set_sregs(m.vcpu, &s), -EINVAL);
+	assert_int_equal(machine_ops->vcpu_get_sregs(m.vcpu, &s), 0);
 	assert_int_equal(s.fs_base, 0x5000);
 	assert_non_null(machine_trap(&m, 6));
 	machine_end(&m);
@@ -83,16 +81,16 @@ static void fs_gs(bool sync_regs)
 	machine_sregs(&m, 3, &s);
 	s.fs_base = GUEST_DATA;
 	s.gs_base = GUEST_DATA + 0x1000;
-	assert_int_equal(ops->vcpu_set_sregs(m.vcpu, &s), 0);
+	assert_int_equal(machine_ops->vcpu_set_sregs(m.vcpu, &s), 0);
 	assert_non_null(machine_trap(&m, 6));
 	assert_int_equal(machine_regs(&m)->rax, 111);
 	assert_int_equal(machine_regs(&m)->rbx, 222);
 
 	/* An MSR set after sregs that still wait is the later word. */
 	assert_int_equal(machine_start(&m, guest_fs_gs), 0);
-	assert_int_equal(ops->vcpu_set_sregs(m.vcpu, &s), 0);
-	assert_int_equal(ops->vcpu_set_msr(m.vcpu, 0xc0000100, GUEST_DATA + 0x1000), 0);
-	assert_int_equal(ops->vcpu_get_sregs(m.vcpu, &s), 0);
+	assert_int_equal(machine_ops->vcpu_set_sregs(m.vcpu, &s), 0);
+	assert_int_equal(machine_ops->vcpu_set_msr(m.vcpu, 0xc0000100, GUEST_DATA + 0x1000), 0);
+	assert_int_equal(machine_ops->vcpu_get_sregs(m.vcpu, &s), 0);
 	assert_int_equal(s.fs_base, GUEST_DATA + 0x1000);
 	assert_non_null(machine_trap(&m, 6));
 	assert_int_equal(machine_regs(&m)->rax, 222);
@@ -101,7 +99,7 @@ static void fs_gs(bool sync_regs)
 
 static void test_fs_gs(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	fs_gs(true);
 	fs_gs(false);
 }
@@ -110,13 +108,13 @@ static void test_msr(void **state)
 {
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	begin(&m, guest_rdmsr);
-	assert_int_equal(ops->vcpu_set_msr(m.vcpu, 0xc0000102, 0xffff812345678000), 0);
+	assert_int_equal(machine_ops->vcpu_set_msr(m.vcpu, 0xc0000102, 0xffff812345678000), 0);
 	machine_regs(&m)->rcx = 0xc0000102;
 	assert_int_equal(machine_run(&m), VM_EXIT_IO_OUT);
 	assert_true(machine_regs(&m)->rax == 0xffff812345678000);
-	assert_int_equal(ops->vcpu_set_msr(m.vcpu, 0xdead0000, 1), -EINVAL);
+	assert_int_equal(machine_ops->vcpu_set_msr(m.vcpu, 0xdead0000, 1), -EINVAL);
 	machine_end(&m);
 }
 
@@ -125,7 +123,7 @@ static void test_gprs_dirty(void **state)
 {
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	for (int sync = 0; sync < 2; sync++) {
 		assert_int_equal(machine_begin(&m, sync), 0);
 		assert_int_equal(machine_start(&m, guest_out_loop), 0);
@@ -188,7 +186,7 @@ static void vectors_round(const struct vectors *v)
 	machine_regs(&m)->rbx = 0x5aa5;
 	assert_non_null(machine_trap(&m, 6));
 
-	assert_int_equal(ops->vcpu_get_fpu(m.vcpu, area, size), 0);
+	assert_int_equal(machine_ops->vcpu_get_fpu(m.vcpu, area, size), 0);
 	for (size_t at = 0; at < v->width; at += 16) {
 		assert_memory_equal(piece(area, 0, at), data + at, 16);
 		assert_memory_equal(piece(area, v->last, at), data + 64 + at, 16);
@@ -202,7 +200,7 @@ static void vectors_round(const struct vectors *v)
 		memcpy(piece(area, 0, at), data + at, 16);
 		memcpy(piece(area, v->last, at), data + 64 + at, 16);
 	}
-	assert_int_equal(ops->vcpu_set_fpu(m.vcpu, area, size), 0);
+	assert_int_equal(machine_ops->vcpu_set_fpu(m.vcpu, area, size), 0);
 	machine_frame(&m)->rip += 2;
 	assert_non_null(machine_trap(&m, 6));
 	assert_memory_equal(save, data, v->width);
@@ -221,7 +219,7 @@ static void test_fpu(void **state)
 	};
 	unsigned ran = 0;
 
-	tests_need_kvm();
+	tests_need_vm();
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if ((tests_caps()->xcr0 & kinds[i].xcr0) != kinds[i].xcr0)
 			continue;
@@ -238,16 +236,21 @@ static void test_fpu_sizes(void **state)
 	static char area[16384], again[16384];
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	begin(&m, guest_out_loop);
 	assert_int_equal(machine_run(&m), VM_EXIT_IO_OUT);
-	assert_int_equal(ops->vcpu_get_fpu(m.vcpu, area, 512), 0);
+	assert_int_equal(machine_ops->vcpu_get_fpu(m.vcpu, area, 512), 0);
 	memset(area + 160, 0x77, 256);
-	assert_int_equal(ops->vcpu_set_fpu(m.vcpu, area, 512), 0);
-	assert_int_equal(ops->vcpu_get_fpu(m.vcpu, again, sizeof(again)), 0);
+	assert_int_equal(machine_ops->vcpu_set_fpu(m.vcpu, area, 512), 0);
+	assert_int_equal(machine_ops->vcpu_get_fpu(m.vcpu, again, sizeof(again)), 0);
 	assert_memory_equal(area + 160, again + 160, 256);
-	assert_int_equal(ops->vcpu_set_fpu(m.vcpu, again, 1 << 20), -EINVAL);
+	assert_int_equal(machine_ops->vcpu_set_fpu(m.vcpu, again, 1 << 20), -EINVAL);
 	machine_end(&m);
+}
+
+static bool tsc_is_host(const struct machine *m)
+{
+	return machine_ops != &vm_kvm_ops || kvm_vcpu_tsc_is_host(m->vcpu);
 }
 
 static void test_tsc(void **state)
@@ -255,16 +258,16 @@ static void test_tsc(void **state)
 	uint64_t before, after, guest;
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	begin(&m, guest_tsc);
-	if (!kvm_vcpu_tsc_is_host(m.vcpu))
+	if (!tsc_is_host(&m))
 		print_message("the guest's TSC could only be set close to the host's\n");
 	for (int i = 0; i < 20; i++) {
 		before = __rdtsc();
 		assert_non_null(machine_trap(&m, 6));
 		after = __rdtsc();
 		guest = machine_regs(&m)->rax;
-		if (kvm_vcpu_tsc_is_host(m.vcpu))
+		if (tsc_is_host(&m))
 			assert_true(before <= guest && guest <= after);
 		machine_redirect(&m, guest_tsc);
 	}
@@ -276,7 +279,7 @@ static void test_cpuid(void **state)
 {
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	begin(&m, guest_cpuid);
 	machine_regs(&m)->rax = 0x40000000;
 	assert_non_null(machine_trap(&m, 6));
@@ -316,7 +319,7 @@ static void test_two_vms(void **state)
 	struct machine m[2];
 	pthread_t threads[2];
 
-	tests_need_kvm();
+	tests_need_vm();
 	for (int i = 0; i < 2; i++) {
 		begin(&m[i], guest_out_loop);
 		machine_regs(&m[i])->rbp = 0;
@@ -340,22 +343,23 @@ static void test_two_vcpus(void **state)
 	struct vcpu *second;
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	begin(&m, guest_out_loop);
-	assert_int_equal(ops->vcpu_create(m.vm, 0, &second), -EEXIST);
-	assert_int_equal(ops->vcpu_create(m.vm, 1, &second), 0);
+	assert_int_equal(machine_ops->vcpu_create(m.vm, 0, &second), -EEXIST);
+	assert_int_equal(machine_ops->vcpu_create(m.vm, 1, &second), 0);
 	machine_sregs(&m, 3, &s);
-	assert_int_equal(ops->vcpu_set_sregs(second, &s), 0);
-	*ops->vcpu_gprs(second) = (struct vm_gprs){.rip = machine_at(guest_tsc), .rflags = 0x202};
-	ops->vcpu_gprs_dirty(second);
+	assert_int_equal(machine_ops->vcpu_set_sregs(second, &s), 0);
+	*machine_ops->vcpu_gprs(second) =
+		(struct vm_gprs){.rip = machine_at(guest_tsc), .rflags = 0x202};
+	machine_ops->vcpu_gprs_dirty(second);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(machine_run(&m), VM_EXIT_IO_OUT);
 	do
-		assert_int_equal(ops->vcpu_run(second, &e), 0);
+		assert_int_equal(machine_ops->vcpu_run(second, &e), 0);
 	while (e.reason == VM_EXIT_INTR);
 	assert_int_equal(e.reason, VM_EXIT_IO_OUT);
 	assert_int_equal(e.io.port, 6);
-	ops->vcpu_destroy(second);
+	machine_ops->vcpu_destroy(second);
 	assert_int_equal(machine_run(&m), VM_EXIT_IO_OUT);
 	machine_end(&m);
 }
@@ -372,7 +376,7 @@ static unsigned count_fds(void)
 	return count;
 }
 
-static unsigned count_kvm_maps(void)
+static unsigned count_run_maps(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	unsigned count = 0;
@@ -380,7 +384,7 @@ static unsigned count_kvm_maps(void)
 
 	assert_non_null(maps);
 	while (fgets(line, sizeof(line), maps))
-		count += strstr(line, "kvm-vcpu") != NULL;
+		count += strstr(line, "kvm-vcpu") || strstr(line, "sandbox-vmx-vcpu");
 	fclose(maps);
 	return count;
 }
@@ -390,23 +394,23 @@ static void test_destroy(void **state)
 	unsigned before;
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	before = count_fds();
 	for (int i = 0; i < 10; i++) {
 		struct vcpu *second;
 
 		begin(&m, guest_out_loop);
 		assert_int_equal(machine_run(&m), VM_EXIT_IO_OUT);
-		assert_int_equal(ops->vcpu_create(m.vm, 1, &second), 0);
+		assert_int_equal(machine_ops->vcpu_create(m.vm, 1, &second), 0);
 		/* The VM's and two vCPUs': the device is not kept open. */
 		assert_int_equal(count_fds(), before + 3);
-		ops->vcpu_destroy(second);
+		machine_ops->vcpu_destroy(second);
 		machine_end(&m);
 	}
 	assert_int_equal(count_fds(), before);
-	assert_int_equal(count_kvm_maps(), 0);
-	ops->destroy(NULL);
-	ops->vcpu_destroy(NULL);
+	assert_int_equal(count_run_maps(), 0);
+	machine_ops->destroy(NULL);
+	machine_ops->vcpu_destroy(NULL);
 }
 
 int tests_state(void)

@@ -27,7 +27,7 @@ static void expect_seen(enum tlb_change change, enum tlb_flush flush)
 /* What grants needs no flush: the fault that the CPU takes is one for KVM to look again. */
 static void test_grants(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	expect_seen(TLB_ADD, TLB_FLUSH_NONE);
 	/* By the architecture a CPU may fault once for the old entry; then a guest retries. */
 	expect_seen(TLB_GRANT_WRITE, TLB_FLUSH_NONE);
@@ -41,26 +41,26 @@ static void every_change(enum tlb_flush flush)
 
 static void test_madvise(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	every_change(TLB_FLUSH_MADVISE);
 }
 
 static void test_mprotect(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	every_change(TLB_FLUSH_MPROTECT);
 }
 
 static void test_slot(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	every_change(TLB_FLUSH_SLOT);
 }
 
 /* Ring 0's own means: on the CPU what the architecture says, in an interpreter the write. */
 static void test_guest(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	if (tests_caps()->hardware) {
 		every_change(TLB_FLUSH_GUEST_CR3);
 		every_change(TLB_FLUSH_GUEST_INVLPG);
@@ -83,7 +83,7 @@ static void expect_host(tlb_try_fn *try, enum tlb_flush flush)
 /* Without any trap: stopped by a kick, or not stopped at all (another vCPU's change). */
 static void test_no_trap(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	expect_host(tlb_try_kick, TLB_FLUSH_MADVISE);
 	expect_host(tlb_try_live, TLB_FLUSH_MADVISE);
 	expect_host(tlb_try_live, TLB_FLUSH_SLOT);
@@ -92,7 +92,7 @@ static void test_no_trap(void **state)
 /* What home host counts on: ring 0 of one vCPU writes for all of them. */
 static void test_other_vcpu(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	if (tests_caps()->hardware)
 		skip();
 	expect_host(tlb_try_live, TLB_FLUSH_OTHER_PTE);
@@ -100,7 +100,7 @@ static void test_other_vcpu(void **state)
 
 static void test_table_reuse(void **state)
 {
-	tests_need_kvm();
+	tests_need_vm();
 	expect_host(tlb_try_reuse, TLB_FLUSH_MADVISE);
 	expect_host(tlb_try_reuse, TLB_FLUSH_SLOT);
 }
@@ -111,7 +111,7 @@ static void test_cr3_switch(void **state)
 	const uint64_t tables = GUEST_TABLES2, va = 0x90000, frames[2] = {0xa0000, 0xb0000};
 	struct machine m;
 
-	tests_need_kvm();
+	tests_need_vm();
 	assert_int_equal(machine_begin(&m, true), 0);
 	for (uint64_t i = 0; i < 512; i++)
 		machine_words(&m, tables + 0x3000)[i] = machine_words(&m, GUEST_PT)[i];
@@ -129,10 +129,10 @@ static void test_cr3_switch(void **state)
 		machine_regs(&m)->rdi = va;
 		machine_sregs(&m, 3, &s);
 		s.cr3 = i % 2 ? tables : GUEST_PML4;
-		assert_int_equal(vm_kvm_ops.vcpu_set_sregs(m.vcpu, &s), 0);
+		assert_int_equal(machine_ops->vcpu_set_sregs(m.vcpu, &s), 0);
 		assert_non_null(machine_trap(&m, 6));
 		assert_int_equal(machine_regs(&m)->rax, 1000 + i % 2);
-		assert_int_equal(vm_kvm_ops.vcpu_get_sregs(m.vcpu, &s), 0);
+		assert_int_equal(machine_ops->vcpu_get_sregs(m.vcpu, &s), 0);
 		assert_int_equal(s.cr3, i % 2 ? tables : GUEST_PML4);
 	}
 	machine_end(&m);

@@ -11,8 +11,9 @@
 
 #include "tests/unit/vmm/machine.h"
 
-/* First line of a test that makes a VM: without a usable /dev/kvm it is skipped, and says so. */
-void tests_need_kvm(void);
+/* First line of a test that makes a VM: where the backend cannot be used it is skipped, and says
+ * so. */
+void tests_need_vm(void);
 /* What the host can do, probed once. */
 const struct vm_caps *tests_caps(void);
 

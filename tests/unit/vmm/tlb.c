@@ -59,11 +59,11 @@ static int flush_sregs(struct machine *m, bool toggle)
 {
 	struct vm_sregs s;
 
-	if (vm_kvm_ops.vcpu_get_sregs(m->vcpu, &s) < 0)
+	if (machine_ops->vcpu_get_sregs(m->vcpu, &s) < 0)
 		return -1;
 	if (toggle)
 		s.cr3 ^= CR3_PWT;
-	return vm_kvm_ops.vcpu_set_sregs(m->vcpu, &s);
+	return machine_ops->vcpu_set_sregs(m->vcpu, &s);
 }
 
 /* Shared memory: what it holds stays, the host's mapping of it goes, and with that KVM's. */
@@ -80,31 +80,32 @@ static int flush_frame(struct machine *m, bool protect)
 
 static int flush_slot(struct machine *m)
 {
-	if (vm_kvm_ops.map_memory(m->vm, SLOT_DUMMY, DUMMY_GPA, m->memory, 0x1000, 0) < 0)
+	if (machine_ops != &vm_kvm_ops)
+		return machine_ops->forget_translations(m->vm);
+	if (machine_ops->map_memory(m->vm, SLOT_DUMMY, DUMMY_GPA, m->memory, 0x1000, 0) < 0)
 		return -1;
-	return vm_kvm_ops.map_memory(m->vm, SLOT_DUMMY, DUMMY_GPA, m->memory, 0, 0);
+	return machine_ops->map_memory(m->vm, SLOT_DUMMY, DUMMY_GPA, m->memory, 0, 0);
 }
 
 /* Any thread, also while the first vCPU runs. */
 static int flush_other_vcpu(struct machine *m)
 {
-	const struct vm_ops *ops = &vm_kvm_ops;
 	struct vm_sregs s;
 	struct vm_exit x;
-	int r = m->other ? 0 : ops->vcpu_create(m->vm, 1, &m->other);
+	int r = m->other ? 0 : machine_ops->vcpu_create(m->vm, 1, &m->other);
 
 	machine_sregs(m, 0, &s);
 	if (r == 0)
-		r = ops->vcpu_set_sregs(m->other, &s);
+		r = machine_ops->vcpu_set_sregs(m->other, &s);
 	if (r < 0)
 		return r;
-	*ops->vcpu_gprs(m->other) = (struct vm_gprs){
+	*machine_ops->vcpu_gprs(m->other) = (struct vm_gprs){
 		.rip = machine_at(guest_touch),
 		.rdi = GUEST_PT + (VA >> 12) * 8,
 		.rflags = RFLAGS_FIXED,
 	};
-	ops->vcpu_gprs_dirty(m->other);
-	r = ops->vcpu_run(m->other, &x);
+	machine_ops->vcpu_gprs_dirty(m->other);
+	r = machine_ops->vcpu_run(m->other, &x);
 	return r < 0 || x.reason != VM_EXIT_IO_OUT ? -1 : 0;
 }
 
@@ -229,7 +230,7 @@ static void *kicker_run(void *arg)
 	for (unsigned ms = 0; ms < k->patience_ms && !atomic_load(&k->ended); ms += 2)
 		sleep_ms(2);
 	atomic_store(&k->kicked, true);
-	vm_kvm_ops.vcpu_kick(k->m->vcpu);
+	machine_ops->vcpu_kick(k->m->vcpu);
 	return NULL;
 }
 
@@ -244,7 +245,7 @@ static int run_kicked(struct machine *m, struct kicker *k)
 		return -1;
 	/* An earlier try's kick may come first. */
 	do
-		result = vm_kvm_ops.vcpu_run(m->vcpu, &m->exit);
+		result = machine_ops->vcpu_run(m->vcpu, &m->exit);
 	while (result == 0 && m->exit.reason == VM_EXIT_INTR && !atomic_load(&k->kicked));
 	atomic_store(&k->ended, true);
 	pthread_join(thread, NULL);

@@ -138,7 +138,7 @@ static int slot_change_allowed(const struct vmx_vm *vm, const struct sbv_memory 
 	const struct vmx_slot *s = &vm->slots[m->slot];
 
 	if (slot_overlaps(vm, m))
-		return -EINVAL;
+		return -EEXIST;
 	if (s->size && m->size && (s->size != m->size || s->gpa != m->gpa || s->hva != m->hva))
 		return -EEXIST;
 	return 0;
