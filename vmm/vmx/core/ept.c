@@ -18,6 +18,7 @@
 #define EPTP_WALK_4 (3ull << 3)
 
 #define LEVELS 4
+#define AROUND 16 /* pages: 64 KiB, as the host's own fault-around */
 
 static uint32_t index_at(uint64_t gpa, int level)
 {
@@ -167,23 +168,70 @@ static bool place_same(const struct vmx_vm *vm, uint64_t gpa, const struct vmx_p
 	struct vmx_place now;
 
 	return vmx_place_find(vm, gpa, &now) && now.hva == place->hva &&
-	       now.writable == place->writable && now.logged == place->logged;
+	       now.pages == place->pages && now.writable == place->writable &&
+	       now.logged == place->logged;
+}
+
+/* What one violation brings: the page that it wants, and the next ones as far as the host has them
+ * at hand. Programs walk through memory, and an entry costs far less than an exit. */
+struct harvest {
+	struct vmx_place place;
+	struct vmx_frame frame[AROUND];
+	uint32_t n;
+};
+
+/* Lock held. */
+static void harvest_install(struct vmx_vcpu *v, uint64_t gpa, bool write, const struct harvest *h)
+{
+	entry_install(v, gpa, write, &h->place, &h->frame[0]);
+	for (uint32_t i = 1; i < h->n; i++) {
+		uint64_t at = gpa + i * VMX_PAGE_SIZE;
+		int level;
+
+		if (!(*entry_find(v->vm, at, 1, &level) & EPT_PRESENT))
+			entry_install(v, at, write, &h->place, &h->frame[i]);
+	}
 }
 
 /* true: installed; false: the host or the slots changed meanwhile. */
-static bool try_install(struct vmx_vcpu *v, uint64_t gpa, bool write, uint64_t sequence,
-	const struct vmx_place *place, const struct vmx_frame *frame)
+static bool try_install(
+	struct vmx_vcpu *v, uint64_t gpa, bool write, uint64_t sequence, const struct harvest *h)
 {
 	const struct vmx_host_ops *host = v->vm->host;
-	bool good;
+	bool good = true;
 
 	host->lock(v->vm->host_vm);
-	good = !host->frame_stale(v->vm->host_vm, sequence, place->hva) &&
-	       place_same(v->vm, gpa, place);
+	for (uint32_t i = 0; i < h->n; i++)
+		good &= !host->frame_stale(
+			v->vm->host_vm, sequence, h->place.hva + i * VMX_PAGE_SIZE);
+	good = good && place_same(v->vm, gpa, &h->place);
 	if (good)
-		entry_install(v, gpa, write, place, frame);
+		harvest_install(v, gpa, write, h);
 	host->unlock(v->vm->host_vm);
 	return good;
+}
+
+/* The rest of the aligned piece that gpa is in, and of the slot. */
+static uint32_t pages_behind(uint64_t gpa, const struct vmx_place *place)
+{
+	uint64_t n = AROUND - 1 - (gpa / VMX_PAGE_SIZE) % AROUND;
+
+	return (uint32_t)(n < place->pages - 1 ? n : place->pages - 1);
+}
+
+static void harvest_more(struct vmx_vcpu *v, uint64_t gpa, bool write, struct harvest *h)
+{
+	const struct vmx_host_ops *host = v->vm->host;
+	uint64_t hva = h->place.hva + VMX_PAGE_SIZE;
+	uint32_t n = pages_behind(gpa, &h->place), got = 0;
+
+	if (h->place.logged || (h->frame[0].level > 1 && h->place.level > 1) || !n)
+		return;
+	if (h->place.writable)
+		got = host->frames_at_hand(v->vm->host_vm, hva, true, n, &h->frame[1]);
+	if (!got && !write)
+		got = host->frames_at_hand(v->vm->host_vm, hva, false, n, &h->frame[1]);
+	h->n += got;
 }
 
 static enum vmx_fault ept_fault(struct vmx_vcpu *v, struct vmx_fault_info *info)
@@ -193,23 +241,24 @@ static enum vmx_fault ept_fault(struct vmx_vcpu *v, struct vmx_fault_info *info)
 	bool write = info->error & VMX_ACCESS_WRITE, done = false;
 
 	while (!done) {
-		struct vmx_place place;
-		struct vmx_frame frame;
+		struct harvest h = {.n = 1};
 		uint64_t sequence;
 		int result;
 
-		if (!vmx_place(v->vm, gpa, &place) || (write && !place.writable))
+		if (!vmx_place(v->vm, gpa, &h.place) || (write && !h.place.writable))
 			return VMX_FAULT_MMIO;
 		if (vmx_cache_fill(v->vm, &v->cache, LEVELS - 1))
 			return VMX_FAULT_ERROR;
 		sequence = host->frame_sequence(v->vm->host_vm);
-		result = host->frame_get(v->vm->host_vm, place.hva, write, &frame);
+		result = host->frame_get(v->vm->host_vm, h.place.hva, write, &h.frame[0]);
 		if (result == -EINTR)
 			return VMX_FAULT_RETRY_LATER;
 		if (result)
 			return VMX_FAULT_MEMORY;
-		done = try_install(v, gpa, write, sequence, &place, &frame);
-		host->frame_put(v->vm->host_vm, &frame);
+		harvest_more(v, gpa, write, &h);
+		done = try_install(v, gpa, write, sequence, &h);
+		for (uint32_t i = 0; i < h.n; i++)
+			host->frame_put(v->vm->host_vm, &h.frame[i]);
 	}
 	return VMX_FAULT_RESUME;
 }

@@ -50,6 +50,10 @@ struct vmx_host_ops {
 	 */
 	uint64_t (*frame_sequence)(void *host_vm);
 	int (*frame_get)(void *host_vm, uint64_t hva, bool write, struct vmx_frame *out);
+	/* The pages from hva on, at most n, that the host has at hand with this right: nothing is
+	 * read or copied for it, and level is 1. How many. */
+	uint32_t (*frames_at_hand)(
+		void *host_vm, uint64_t hva, bool write, uint32_t n, struct vmx_frame *out);
 	bool (*frame_stale)(void *host_vm, uint64_t sequence, uint64_t hva); /* atomic */
 	void (*frame_put)(void *host_vm, struct vmx_frame *frame);
 

@@ -43,6 +43,7 @@ bool vmx_place_find(const struct vmx_vm *vm, uint64_t gpa, struct vmx_place *out
 		return false;
 	out->slot = (uint32_t)(s - vm->slots);
 	out->hva = s->hva + (gpa - s->gpa);
+	out->pages = (s->gpa + s->size - gpa + VMX_PAGE_SIZE - 1) / VMX_PAGE_SIZE;
 	out->writable = !(s->flags & VMX_SLOT_READONLY);
 	out->logged = s->flags & VMX_SLOT_LOG;
 	out->level = out->logged ? 1 : slot_level(s, gpa);

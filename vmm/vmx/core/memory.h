@@ -24,6 +24,7 @@ struct vmx_slot {
 /* Where a guest-physical page is. */
 struct vmx_place {
 	uint64_t hva;
+	uint64_t pages; /* from here to the end of the slot */
 	uint32_t slot;
 	bool writable;
 	bool logged;

@@ -125,6 +125,24 @@ int sbv_frame_get(void *host_vm, uint64_t hva, bool write, struct vmx_frame *out
 	return 0;
 }
 
+uint32_t sbv_frames_at_hand(
+	void *host_vm, uint64_t hva, bool write, uint32_t n, struct vmx_frame *out)
+{
+	struct page *pages[16];
+	int got;
+
+	n = min_t(u32, n, ARRAY_SIZE(pages));
+	got = get_user_pages_fast_only(hva & PAGE_MASK, n, write ? FOLL_WRITE : 0, pages);
+	for (int i = 0; i < got; i++)
+		out[i] = (struct vmx_frame){
+			.pa = page_to_phys(pages[i]),
+			.writable = write,
+			.level = 1,
+			.cookie = pages[i],
+		};
+	return max(got, 0);
+}
+
 /*
  * The guest's writes leave no mark in the host's tables. So a page that it may write counts as
  * written from here on: whoever cleans it protects it first, which zaps our entry (notify.c), and

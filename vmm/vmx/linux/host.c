@@ -153,6 +153,7 @@ const struct vmx_host_ops sbv_host_ops = {
 	.unlock = host_unlock,
 	.frame_sequence = host_frame_sequence,
 	.frame_get = sbv_frame_get,
+	.frames_at_hand = sbv_frames_at_hand,
 	.frame_stale = host_frame_stale,
 	.frame_put = sbv_frame_put,
 	.user_read = sbv_user_read,

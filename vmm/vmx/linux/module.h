@@ -149,6 +149,8 @@ bool sbv_notify_stale(struct sbv_vm *vm, u64 sequence, unsigned long hva);
 
 /* frame.c: the owner's pages. */
 int sbv_frame_get(void *host_vm, uint64_t hva, bool write, struct vmx_frame *out);
+uint32_t sbv_frames_at_hand(
+	void *host_vm, uint64_t hva, bool write, uint32_t n, struct vmx_frame *out);
 void sbv_frame_put(void *host_vm, struct vmx_frame *frame);
 int sbv_user_read(void *host_vm, uint64_t hva, void *to, size_t n);
 int sbv_user_cmpxchg64(void *host_vm, uint64_t hva, uint64_t old, uint64_t new_value);
