@@ -157,15 +157,17 @@ static void print_choice(const char *name, const struct policy_choice *c)
 /* One line for each, or for several homes that lack the same. */
 static void print_choices(const struct doctor *d)
 {
-	const struct policy_choice *kvm_guest = &d->choices[0], *kvm_host = &d->choices[1];
+	const struct policy_choice *kvm_guest = &d->choices[POLICY_KVM_GUEST];
+	const struct policy_choice *kvm_host = &d->choices[POLICY_KVM_HOST];
 
+	print_choice("vmx", &d->choices[POLICY_VMX]);
 	if (kvm_guest->usable || kvm_host->usable) {
 		print_choice("kvm, guest", kvm_guest);
 		print_choice("kvm, host", kvm_host);
 	} else {
 		print_choice("kvm", kvm_host);
 	}
-	print_choice("process", &d->choices[2]);
+	print_choice("process", &d->choices[POLICY_PROCESS]);
 }
 
 /* How to get a better one than what was picked; NULL: there is none. */
@@ -173,11 +175,13 @@ static const char *better(const struct doctor *d)
 {
 	if (d->machine.backend && d->machine.caps.hardware)
 		return NULL;
+	if (!d->kvm_exists && d->vmx)
+		return "for a VM around each program: load sandbox-vmx, the sandbox's own module, "
+		       "or kvm_intel";
 	if (!d->kvm_exists)
-		return d->vmx || d->svm
-			       ? "for a VM around each program: modprobe kvm_intel or kvm_amd"
-			       : "for a VM around each program: give this machine (nested) "
-				 "virtualization, or pass --device /dev/kvm to its container";
+		return d->svm ? "for a VM around each program: modprobe kvm_amd"
+			      : "for a VM around each program: give this machine (nested) "
+				"virtualization, or pass --device /dev/kvm to its container";
 	if (!d->kvm_opens)
 		return "for a VM around each program: let this user open /dev/kvm, as said above";
 	return "for a fast VM around each program: give this machine (nested) virtualization, VMX "

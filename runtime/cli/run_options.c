@@ -57,7 +57,7 @@ static const struct argp_option options[] = {
 	{"cpus", KEY_CPUS, "N", 0, "CPUs that run the program's threads; by default 1", 0},
 
 	{0, 0, 0, 0, "How it is run:", 4},
-	{"backend", KEY_BACKEND, "auto|kvm|process", 0, "Which virtualization (SANDBOX_BACKEND)",
+	{"backend", KEY_BACKEND, "auto|vmx|kvm|process", 0, "Which virtualization (SANDBOX_BACKEND)",
 		0},
 	{"home", KEY_HOME, "auto|guest|host", 0,
 		"For testing: where the shim kernel runs (SANDBOX_HOME_KIND)", 0},

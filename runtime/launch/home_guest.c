@@ -33,6 +33,7 @@ static bool poll_ring(struct launch *l, struct home_guest *h)
 	if (!h->may_poll)
 		return false;
 	until = launch_now_ns() + h->poll_ns;
+	atomic_store(&h->polling, 1);
 	__atomic_store_n(&l->ring->host_polling, 1, __ATOMIC_SEQ_CST);
 	for (unsigned i = 1; !found; i++) {
 		found = service_serve_ring(l->service, l->ring) > 0;
@@ -44,6 +45,7 @@ static bool poll_ring(struct launch *l, struct home_guest *h)
 	/* sequentially consistent: pairs with plat_channel, which stores the tail and then reads
 	 * this */
 	__atomic_store_n(&l->ring->host_polling, 0, __ATOMIC_SEQ_CST);
+	atomic_store(&h->polling, 0);
 	if (!found)
 		found = service_serve_ring(l->service, l->ring) > 0;
 	h->poll_ns = found ? POLL_NS_MAX : h->poll_ns / 2;
@@ -82,6 +84,23 @@ static uint64_t guest_ram_reserved(struct launch *l)
 	return guest_image_ram(l->mem.ram_size);
 }
 
+/* Doorbells of a guest that did not see the service looking, in time: answered below us where the
+ * backend can. It is an optimization, and goes with the VM. */
+static void guest_doorbell(struct launch *l)
+{
+	struct home_guest *h = l->home_state;
+	const struct vm_doorbell d = {
+		.port = CHAN_PORT_DOORBELL,
+		.wait_ns = POLL_NS_MAX,
+		.bells = &h->bells,
+		.served = &h->served,
+		.polling = &h->polling,
+	};
+
+	if (h->may_poll && l->c->backend->set_doorbell)
+		(void)l->c->backend->set_doorbell(l->vm, &d);
+}
+
 static int guest_prepare(struct launch *l)
 {
 	struct home_guest *h = calloc(1, sizeof(*h) + l->c->cpus * sizeof(h->vcpu[0]));
@@ -94,6 +113,7 @@ static int guest_prepare(struct launch *l)
 		h->vcpu[i] = (struct guest_vcpu){.l = l, .id = i};
 	h->may_poll = sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	h->poll_ns = POLL_NS_MAX;
+	guest_doorbell(l);
 	l->boot->cr3 = GUEST_PA_PML4;
 	r = guest_image_load(l->mem.ram, l->mem.ram_size, l->c->cpus);
 	if (r)

@@ -23,7 +23,10 @@ struct guest_vcpu {
 };
 
 struct home_guest {
-	_Atomic uint32_t bells, served, stop;
+	/* Also the backend's, if it answers doorbells (vm.h): then polling says that the service
+	 * looks at the ring. 16 bytes so aligned are in one page. */
+	_Alignas(16) _Atomic uint32_t bells;
+	_Atomic uint32_t served, polling, stop;
 	uint64_t poll_ns; /* how long looking pays, learned */
 	bool may_poll;	  /* more than one processor */
 	/* Accesses of the shim's that may find no memory, and where they go on then. */

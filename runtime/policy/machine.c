@@ -2,6 +2,7 @@
  *
  * Which backend and which home: what was asked for, or the best that this host has.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #define HAVE_GUEST 0
 #endif
 
-static const struct vm_ops *const backends[] = {&vm_kvm_ops, &vm_process_ops};
+static const struct vm_ops *const backends[] = {&vm_vmx_ops, &vm_kvm_ops, &vm_process_ops};
 #define NBACKENDS (sizeof backends / sizeof *backends)
 #define WHY_MAX	  256
 #define NO_RING0  "system calls of a VM cannot be taken in its ring 0 here"
@@ -26,11 +27,7 @@ static int check_backend_name(const char *name, struct policy_error *e)
 	for (size_t i = 0; i < NBACKENDS; i++)
 		if (!strcmp(name, backends[i]->name))
 			return 0;
-	if (!strcmp(name, "vmx"))
-		return policy_fail(e, POLICY_FAILED,
-			"--backend vmx: the sandbox's own VMX module is not in this version; use "
-			"auto, kvm or process");
-	return policy_fail(e, POLICY_FAILED, "--backend %s: want auto, kvm or process", name);
+	return policy_fail(e, POLICY_FAILED, "--backend %s: want auto, vmx, kvm or process", name);
 }
 
 __attribute__((format(printf, 2, 3))) static void say_why(
@@ -53,7 +50,7 @@ static int try_backend(const struct vm_ops *ops, struct vm_caps *caps, char *why
 	r = ops->probe(caps);
 	if (r)
 		snprintf(why, why_size, "%s failed when it was tried: %s",
-			ops->processes ? "trapping a process" : "/dev/kvm opened, but a VM",
+			ops->processes ? "trapping a process" : "the device opened, but a VM",
 			strerror(-r));
 	return r;
 }
@@ -72,42 +69,82 @@ static int use_named(const struct vm_ops *ops, struct policy_machine *m, struct 
 	return 0;
 }
 
-/* Virtualization hardware first. Where /dev/kvm has none behind it, processes are several times
- * faster (docs/benchmarks.md), and VMs are what is left for who wants one. */
-static int use_best(bool require_vm, struct policy_machine *m, struct policy_error *e)
+static void pick(struct policy_machine *m, const struct vm_ops *ops, const struct vm_caps *caps)
 {
-	char kvm_why[WHY_MAX] = "", why[WHY_MAX] = "";
-	struct vm_caps kvm, process;
-	bool have_kvm = !try_backend(&vm_kvm_ops, &kvm, kvm_why, sizeof kvm_why);
+	m->backend = ops;
+	m->caps = *caps;
+}
 
-	if (have_kvm && (kvm.hardware || require_vm)) {
-		m->backend = &vm_kvm_ops;
-		m->caps = kvm;
-		say_why(m, "%s",
-			kvm.hardware ? "/dev/kvm, with hardware virtualization"
-				     : "--require-vm, and /dev/kvm works here, without VMX or SVM");
-		return 0;
-	}
-	if (require_vm) {
-		say_why(m, "--require-vm, and %s", kvm_why);
-		return policy_fail(e, POLICY_FAILED,
-			"--require-vm: no virtual machine can be had here: %s", kvm_why);
-	}
+/* The sandbox's own hypervisor, where its module is loaded. `why` keeps what is wrong with a module
+ * that is there; one that is not there is nothing to tell of. */
+static bool use_vmx(struct policy_machine *m, char *why, size_t why_size)
+{
+	struct vm_caps caps;
+	int r = try_backend(&vm_vmx_ops, &caps, why, why_size);
+
+	if (r == -ENOENT)
+		*why = 0;
+	if (r)
+		return false;
+	pick(m, &vm_vmx_ops, &caps);
+	say_why(m, "%s", "the sandbox's own module, with hardware virtualization");
+	return true;
+}
+
+/* Why there is no VM: KVM's reason, behind that of our own module. */
+static void join_why(char *out, size_t size, const char *vmx_why, const char *kvm_why)
+{
+	snprintf(out, size, "%s%s%s", vmx_why, *vmx_why ? "; " : "", kvm_why);
+}
+
+/* No hardware virtualization, and no VM is insisted upon. */
+static int use_process(
+	bool have_kvm, const char *no_vm, struct policy_machine *m, struct policy_error *e)
+{
+	struct vm_caps process;
+	char why[WHY_MAX] = "";
+
 	if (try_backend(&vm_process_ops, &process, why, sizeof why)) {
 		say_why(m, "%s", why);
 		return policy_fail(e, POLICY_FAILED,
 			"no backend can be used here: kvm: %s; process: %s",
-			have_kvm ? "no VMX or SVM (--backend kvm all the same)" : kvm_why, why);
+			have_kvm ? "no VMX or SVM (--backend kvm all the same)" : no_vm, why);
 	}
-	m->backend = &vm_process_ops;
-	m->caps = process;
+	pick(m, &vm_process_ops, &process);
 	m->fallback = !have_kvm;
 	if (have_kvm)
 		say_why(m, "%s",
 			"/dev/kvm has no VMX or SVM behind it, where processes are faster");
 	else
-		say_why(m, "no virtual machine here: %s", kvm_why);
+		say_why(m, "no virtual machine here: %s", no_vm);
 	return 0;
+}
+
+/* Virtualization hardware first, by our own module before KVM. Where /dev/kvm has none behind it,
+ * processes are several times faster (docs/benchmarks.md), and VMs are what is left for who wants
+ * one. */
+static int use_best(bool require_vm, struct policy_machine *m, struct policy_error *e)
+{
+	char vmx_why[WHY_MAX] = "", kvm_why[WHY_MAX] = "", no_vm[2 * WHY_MAX];
+	struct vm_caps kvm;
+	bool have_kvm;
+
+	if (use_vmx(m, vmx_why, sizeof vmx_why))
+		return 0;
+	have_kvm = !try_backend(&vm_kvm_ops, &kvm, kvm_why, sizeof kvm_why);
+	if (have_kvm && (kvm.hardware || require_vm)) {
+		pick(m, &vm_kvm_ops, &kvm);
+		say_why(m, "%s",
+			kvm.hardware ? "/dev/kvm, with hardware virtualization"
+				     : "--require-vm, and /dev/kvm works here, without VMX or SVM");
+		return 0;
+	}
+	join_why(no_vm, sizeof no_vm, vmx_why, kvm_why);
+	if (!require_vm)
+		return use_process(have_kvm, no_vm, m, e);
+	say_why(m, "--require-vm, and %s", no_vm);
+	return policy_fail(
+		e, POLICY_FAILED, "--require-vm: no virtual machine can be had here: %s", no_vm);
 }
 
 static int choose_backend(
@@ -159,6 +196,10 @@ static int choose_home(const char *name, struct policy_machine *m, struct policy
 	m->home = best_home(m);
 	if (!strcmp(name, "auto"))
 		return 0;
+	if (m->backend == &vm_vmx_ops && !strcmp(name, "host"))
+		return policy_fail(e, POLICY_FAILED,
+			"--home host is for the backends kvm and process; with vmx the shim is in "
+			"the VM");
 	if (m->backend->processes && !strcmp(name, "guest"))
 		return policy_fail(e, POLICY_FAILED,
 			"--home guest needs a virtual machine, and the backend is process");
@@ -201,7 +242,8 @@ static void list_one(struct policy_choice *c, const struct vm_ops *ops, enum lau
 
 void policy_machine_list(struct policy_choice out[POLICY_CHOICES])
 {
-	list_one(&out[0], &vm_kvm_ops, LAUNCH_HOME_GUEST);
-	list_one(&out[1], &vm_kvm_ops, LAUNCH_HOME_HOST);
-	list_one(&out[2], &vm_process_ops, LAUNCH_HOME_HOST);
+	list_one(&out[POLICY_VMX], &vm_vmx_ops, LAUNCH_HOME_GUEST);
+	list_one(&out[POLICY_KVM_GUEST], &vm_kvm_ops, LAUNCH_HOME_GUEST);
+	list_one(&out[POLICY_KVM_HOST], &vm_kvm_ops, LAUNCH_HOME_HOST);
+	list_one(&out[POLICY_PROCESS], &vm_process_ops, LAUNCH_HOME_HOST);
 }

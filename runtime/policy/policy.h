@@ -49,7 +49,7 @@ struct policy_request {
 	const char *hostname;
 	uint32_t cpus, pids;
 	uint64_t mem, timeout_ns;
-	const char *backend; /* "auto", "kvm", "process" */
+	const char *backend; /* "auto", "vmx", "kvm", "process" */
 	const char *home;    /* "auto", "guest", "host" */
 	bool require_vm, strict;
 };
@@ -59,7 +59,7 @@ struct policy_machine {
 	const struct vm_ops *backend; /* NULL: none is usable, and backend_why says why */
 	struct vm_caps caps;
 	enum launch_home home;
-	char backend_why[320];
+	char backend_why[448];
 	char home_why[160];
 	bool fallback; /* `auto` took processes because no VM is good here: say so */
 };
@@ -80,15 +80,14 @@ void policy_free(struct policy *p);
 int policy_machine_choose(const char *backend, const char *home, bool require_vm,
 	struct policy_machine *out, struct policy_error *e);
 
-/* All that there is to choose from, and what trying it showed: kvm with home guest, with home host,
- * process. */
+/* All that there is to choose from, and what trying it showed. */
+enum { POLICY_VMX, POLICY_KVM_GUEST, POLICY_KVM_HOST, POLICY_PROCESS, POLICY_CHOICES };
 struct policy_choice {
 	const char *backend;
 	enum launch_home home;
 	bool usable;
 	char why[256]; /* why not, or a remark */
 };
-#define POLICY_CHOICES 3
 void policy_machine_list(struct policy_choice out[POLICY_CHOICES]);
 
 /* -- words of the command line: 0, -EINVAL (not one) or -ERANGE (too large) -- */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a command on a machine that differs from this one: another /dev/kvm, another user, small file systems.
 
-    elsewhere.py [--kvm 600|660|666|missing|nodev|file] [--kvm-group N] [--bind FROM:TO]... [--tmpfs DIR[:SIZE]]...
+    elsewhere.py [--kvm 600|660|666|missing|nodev|file] [--kvm-group N] [--device NAME] [--bind FROM:TO]... [--tmpfs DIR[:SIZE]]...
         [--own-pids] [--uid N] COMMAND...
 
 All of it is in private namespaces and gone when the command ends. Only root may."""
@@ -84,6 +84,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--kvm", choices=("600", "660", "666", "missing", "nodev", "file"))
     p.add_argument("--kvm-group", type=int, default=0)
+    p.add_argument("--device", help="a plain file of this name in /dev (with --kvm missing)")
     p.add_argument("--bind", action="append", default=[])
     p.add_argument("--tmpfs", action="append", default=[])
     p.add_argument("--own-pids", action="store_true")
@@ -94,6 +95,8 @@ def main():
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     if options.kvm:
         other_kvm(options.kvm, options.kvm_group)
+    if options.device:
+        open(f"/dev/{options.device}", "w").close()
     for spec in options.bind:
         mount(*spec.split(":"), None, MS_BIND)
     for spec in options.tmpfs:

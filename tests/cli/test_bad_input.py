@@ -333,6 +333,29 @@ def test_kvm_is_something_else(root):
     without_kvm(root.elsewhere("--kvm", "file"), "/dev/kvm is not KVM")
 
 
+# --- no /dev/sandbox-vmx
+
+
+def test_vmx_missing(root):
+    """Who asks for it hears what would help; `auto` has nothing to say of a module that is not there."""
+    user = root.elsewhere("--kvm", "missing", "--uid", str(launcher.ORDINARY))
+    for who in (root.elsewhere("--kvm", "missing"), user):
+        assert "--backend vmx cannot be used here: /dev/sandbox-vmx does not exist" in who.refused(
+            125, "--backend", "vmx", "/bin/true"
+        )
+        assert "sandbox-vmx" not in who.run("--backend", "auto", "/bin/true").err
+    doctor = user.call("doctor")
+    assert "--  vmx          not usable: /dev/sandbox-vmx does not exist" in doctor.out
+
+
+def test_vmx_is_something_else(root):
+    odd = root.elsewhere("--kvm", "missing", "--device", "sandbox-vmx")
+    why = "/dev/sandbox-vmx is not the sandbox's module"
+    assert why in odd.refused(125, "--backend", "vmx", "/bin/true")
+    assert why in odd.refused(125, "--require-vm", "/bin/true")
+    assert why in odd.run("--backend", "auto", "/bin/echo", "hi").err  # what is there and broken is told
+
+
 def test_what_is_wrong_with_the_program_is_said_first(root):
     """A missing program is that, whatever the machine lacks."""
     assert "not found" in root.elsewhere("--kvm", "missing").refused(127, "./missing")

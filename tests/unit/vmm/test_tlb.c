@@ -3,6 +3,8 @@
  * Page tables that the host changes: what vmm/kvm/README.md promises to work does. What does
  * without a flush is measured by vmm-measure and promised to nobody.
  */
+#include <string.h>
+
 #include "tests/unit/vmm/tests.h"
 #include "tests/unit/vmm/tlb.h"
 
@@ -39,6 +41,17 @@ static void every_change(enum tlb_flush flush)
 		expect_seen(change, flush);
 }
 
+/* A shadow of the tables follows the guest's writes: the one that leads to another table here is
+ * the host's, which says so by forget_translations (vm.h). */
+static void every_change_shown(enum tlb_flush flush)
+{
+	bool shadow = strstr(tests_caps()->note, "shadow paging");
+
+	for (enum tlb_change change = 0; change < TLB_CHANGES; change++)
+		if (!shadow || change != TLB_REMAP_TABLE)
+			expect_seen(change, flush);
+}
+
 static void test_madvise(void **state)
 {
 	tests_need_vm();
@@ -62,9 +75,9 @@ static void test_guest(void **state)
 {
 	tests_need_vm();
 	if (tests_caps()->hardware) {
-		every_change(TLB_FLUSH_GUEST_CR3);
-		every_change(TLB_FLUSH_GUEST_INVLPG);
-		every_change(TLB_FLUSH_SREGS_TOGGLE);
+		every_change_shown(TLB_FLUSH_GUEST_CR3);
+		every_change_shown(TLB_FLUSH_GUEST_INVLPG);
+		every_change_shown(TLB_FLUSH_SREGS_TOGGLE);
 	} else {
 		every_change(TLB_FLUSH_GUEST_PTE);
 	}

@@ -32,6 +32,7 @@ SAME_PLACE(rflags);
 _Static_assert(sizeof(struct vm_gprs) == sizeof(struct sbv_regs), "sbv_regs");
 
 #define FXSAVE_SIZE 512u
+#define CR4_OSXSAVE (1ull << 18)
 
 void vmx_vcpu_destroy(struct vcpu *v)
 {
@@ -79,7 +80,8 @@ int vmx_vcpu_set_sregs(struct vcpu *v, const struct vm_sregs *s)
 		.cr0 = s->cr0,
 		.cr2 = s->cr2,
 		.cr3 = s->cr3,
-		.cr4 = s->cr4,
+		/* Where there is XSAVE programs may use it; with kvm, too. */
+		.cr4 = s->cr4 | (v->vm->caps.xcr0 ? CR4_OSXSAVE : 0),
 		.efer = s->efer,
 		.gdt_base = s->gdt_base,
 		.idt_base = s->idt_base,
