@@ -29,6 +29,12 @@ $(BENCH_OUT)/hello: tests/programs/hello.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 $(WARN) -static -MMD -MP -o $@ $<
 
+# Where instructions can be counted, the backends' own paths: tests/emulated/rules.mk.
+EXIT_PATHS_OBJS := $(BENCH_OUT)/exit_paths.c.o $(patsubst %,$(B)/%.o,$(VMM_SRCS))
+$(BENCH_OUT)/exit_paths.c.o: HOST_CFLAGS += '-DEXIT_PATHS_BACKENDS=&vm_kvm_ops, &vm_vmx_ops'
+$(BENCH_OUT)/exit_paths: $(EXIT_PATHS_OBJS)
+	$(Q)$(CC) -pie -pthread $^ -o $@
+
 .PHONY: bench bench-programs check-counts
 bench-programs: $(BENCH_OUT)/micro $(BENCH_OUT)/scale $(BENCH_OUT)/hello $(BENCH_OUT)/steps
 	@mkdir -p $(BENCH_OUT)/scratch

@@ -23,9 +23,9 @@
 #include "tests/security/hostile/hostile.h"
 
 #define EXITS_MAX  400 /* of one guest in one life */
-#define LIVES	   6   /* it starts anew after a triple fault */
-#define KICK_NS	   2000000
-#define RUN_NS_MAX 400000000ull
+#define LIVES	   4   /* it starts anew after a triple fault */
+#define KICK_NS	   1000000
+#define RUN_NS_MAX 60000000ull
 
 uint64_t hostile_random(uint64_t *state)
 {
@@ -112,7 +112,25 @@ struct pest {
 	struct hostile_vm *m;
 	uint64_t random;
 	atomic_bool stop;
+	pthread_mutex_t mutex; /* held while it, or the other side, has its hands in the memory */
 };
+
+static void pest_bite(struct pest *p)
+{
+	uint64_t r = hostile_random(&p->random);
+	unsigned char *page = p->m->memory + (r >> 8) % (HOSTILE_SIZE / 4096) * 4096;
+
+	pthread_mutex_lock(&p->mutex);
+	if (r % 8 == 0)
+		madvise(page, 4096, MADV_REMOVE);
+	else if (r % 8 == 1)
+		mprotect(page, 4096, PROT_READ);
+	else if (r % 8 == 2)
+		mprotect(page, 4096, PROT_READ | PROT_WRITE);
+	else if (r % 8 == 3)
+		mprotect(page, 4096, PROT_NONE);
+	pthread_mutex_unlock(&p->mutex);
+}
 
 static void *pest_main(void *arg)
 {
@@ -120,19 +138,9 @@ static void *pest_main(void *arg)
 	const struct timespec pause = {.tv_nsec = KICK_NS};
 
 	while (!atomic_load(&p->stop)) {
-		uint64_t r = hostile_random(&p->random);
-		size_t page = (r >> 8) % (HOSTILE_SIZE / 4096) * 4096;
-
 		nanosleep(&pause, NULL);
 		p->ops->vcpu_kick(p->m->vcpu);
-		if (r % 8 == 0)
-			madvise(p->m->memory + page, 4096, MADV_REMOVE);
-		else if (r % 8 == 1)
-			mprotect(p->m->memory + page, 4096, PROT_READ);
-		else if (r % 8 == 2)
-			mprotect(p->m->memory + page, 4096, PROT_READ | PROT_WRITE);
-		else if (r % 8 == 3)
-			mprotect(p->m->memory + page, 4096, PROT_NONE);
+		pest_bite(p);
 	}
 	return NULL;
 }
@@ -192,15 +200,18 @@ static const char *live(const struct vm_ops *ops, struct hostile_vm *m, uint64_t
 
 static const char *hostile_run(const struct vm_ops *ops, struct hostile_vm *m, uint64_t seed)
 {
-	struct pest pest = {.ops = ops, .m = m, .random = ~seed};
+	struct pest pest = {
+		.ops = ops, .m = m, .random = ~seed, .mutex = PTHREAD_MUTEX_INITIALIZER};
 	const char *wrong = NULL;
 	pthread_t thread;
 
 	if (pthread_create(&thread, NULL, pest_main, &pest))
 		return "no thread";
 	for (int i = 0; i < LIVES && !wrong; i++) {
+		pthread_mutex_lock(&pest.mutex);
 		mprotect(m->memory, HOSTILE_SIZE, PROT_READ | PROT_WRITE);
 		hostile_fill(m->memory, &seed);
+		pthread_mutex_unlock(&pest.mutex);
 		registers_set(ops, m);
 		if (m->error)
 			wrong = "the first registers are refused";

@@ -94,6 +94,8 @@ vmx_guest_exit:
 
 	/* Calls that the guest made are in the return stack buffer: without this, returns of ours could be
 	 * predicted to where it wants (as Linux' FILL_RETURN_BUFFER). */
+	cmpb $0, vmx_fill_return_buffer(%rip)
+	je 7f
 	mov $16, %eax
 4:	ANNOTATE_INTRA_FUNCTION_CALL
 	call 5f
@@ -106,7 +108,8 @@ vmx_guest_exit:
 	jnz 4b
 	lfence
 
-	/* Nothing of the guest's is left for a mispredicted path; callee-saved ones are popped. */
+7:	/* Nothing of the guest's is left for a mispredicted path; callee-saved ones are popped. */
+	xor %eax, %eax			/* there was an exit */
 	xor %ecx, %ecx
 	xor %edx, %edx
 	xor %esi, %esi

@@ -4,6 +4,8 @@
  */
 #include "vcpu.h"
 
+bool vmx_fill_return_buffer = true; /* read by entry.S */
+
 /* --- VPIDs: the TLB's tags, one for each vCPU of the machine; 0 is the host's --- */
 
 static uint64_t vpids[65536 / 64] = {1};

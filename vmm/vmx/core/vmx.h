@@ -61,6 +61,10 @@ bool vmx_same_cpu(void);
 int vmx_cpu_on(const struct vmx_host_ops *host, void *region);
 void vmx_cpu_off(void);
 
+/* Is the return predictor filled anew after each exit? It is, unless a host that knows its CPU says
+ * before the first entry that there is no need. */
+extern bool vmx_fill_return_buffer;
+
 /* --- virtual machines --- */
 
 struct vmx_vm {

@@ -8,6 +8,7 @@
  *   vCPU of another VM than it had last. Guests have no SPEC_CTRL: they run with the host's.
  * - Predictors trained by the guest, used by its launcher (VMSCAPE): the kernel's own flag has
  *   them flushed on the way to user mode.
+ * - Return predictor: filled after each exit where the kernel does so for KVM (core/entry.S).
  * - Fill, store and load buffers (MDS, TAA, RFDS, MMIO stale data): VERW before each entry. The few
  *   stores after it are of the core's own bookkeeping.
  * - L1 data cache (L1TF): with EPT a guest can read by a not-present entry of its own what is in
@@ -64,6 +65,9 @@ static bool l1d_leaks(void)
 
 void sbv_spec_init(void)
 {
+#ifdef X86_FEATURE_RSB_VMEXIT
+	vmx_fill_return_buffer = boot_cpu_has(X86_FEATURE_RSB_VMEXIT);
+#endif
 	if (boot_cpu_has(X86_FEATURE_USE_IBPB))
 		static_branch_enable(&barrier_between_vms);
 	if (buffers_leak())
