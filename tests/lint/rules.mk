@@ -22,7 +22,7 @@ lint-cppcheck:
 		--enable=warning,performance,portability -I. -Ikernel-shim --suppress=missingIncludeSystem $(LINT_CPP)
 
 lint-shell:
-	$(Q)find $(LINT_DIRS) -type f -exec awk 'FNR == 1 && /^#!.*sh$$/ { print FILENAME }' {} + | xargs shellcheck
+	$(Q)find $(LINT_DIRS) -type f -exec awk 'FNR == 1 && /^#!.*sh$$/ { print FILENAME }' {} + | xargs shellcheck -x
 
 lint-python:
 	$(Q)find $(LINT_DIRS) -type f \( -name '*.py' -o -exec sh -c 'head -n1 "$$1" | grep -q "^#!.*python"' sh {} \; \) \

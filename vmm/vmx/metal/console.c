@@ -35,7 +35,7 @@ static void put_string(const char *s)
 		put(*s++);
 }
 
-static void put_format(const char *format, va_list ap)
+__attribute__((format(printf, 1, 0))) static void put_format(const char *format, va_list ap)
 {
 	char text[512];
 

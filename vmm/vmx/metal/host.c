@@ -59,6 +59,19 @@ static int frame_get(void *host_vm, uint64_t hva, bool write, struct vmx_frame *
 	return 0;
 }
 
+static uint32_t frames_at_hand(
+	void *host_vm, uint64_t hva, bool write, uint32_t n, struct vmx_frame *out)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		if (frame_get(host_vm, hva + i * VMX_PAGE_SIZE, write, &out[i]))
+			break;
+		out[i].level = 1;
+	}
+	return i;
+}
+
 static bool frame_stale(void *host_vm, uint64_t sequence, uint64_t hva)
 {
 	return false;
@@ -120,6 +133,7 @@ const struct vmx_host_ops metal_host = {
 	.unlock = unlock,
 	.frame_sequence = frame_sequence,
 	.frame_get = frame_get,
+	.frames_at_hand = frames_at_hand,
 	.frame_stale = frame_stale,
 	.frame_put = frame_put,
 	.user_read = user_read,
@@ -139,11 +153,25 @@ static void set_cr4(uint64_t cr4)
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4) : "memory");
 }
 
+/* A function that the core has asked for since, and that is not here, would be address 0: memory.
+ */
+static void check_host(void)
+{
+	void *ops[sizeof(metal_host) / sizeof(void *)];
+
+	memcpy(ops, &metal_host, sizeof(ops));
+	for (size_t i = 0; i < VMX_ARRAY_SIZE(ops); i++)
+		if (!ops[i])
+			metal_die("host.c lacks function %lu of struct vmx_host_ops", i);
+}
+
 enum sbv_state metal_vmx_on(bool want_ept)
 {
 	char why[128];
-	enum sbv_state state = vmx_discover(want_ept, why);
+	enum sbv_state state;
 
+	check_host();
+	state = vmx_discover(want_ept, why);
 	if (state != SBV_STATE_READY) {
 		metal_print("vmx: %s\n", why);
 		return state;

@@ -11,7 +11,9 @@ metal_trap_entries:			/* 16 bytes each */
 	.set	vector, 0
 	.rept	256
 	.balign 16
-	.if	vector > 31 || !(HAS_ERROR_CODE >> vector & 1)
+	.if	vector > 31
+	push	$0
+	.elseif	!(HAS_ERROR_CODE >> vector & 1)
 	push	$0
 	.endif
 	push	$vector
