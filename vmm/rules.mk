@@ -7,3 +7,4 @@ VMM_SRCS := vmm/kick.c vmm/permission.c vmm/vm.c \
 include vmm/process/rules.mk
 SANDBOX_SRCS += $(VMM_SRCS) $(PROCESS_SRCS)
 include vmm/vmx/linux/rules.mk
+include vmm/vmx/metal/rules.mk

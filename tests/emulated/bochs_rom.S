@@ -8,7 +8,6 @@
  */
 #define HEADER 0x100000
 #define BLOCK 0x20000
-#define MSR_MISC_ENABLE 0x1a0	/* bit 0: fast strings */
 #define MSR_MTRR_DEF_TYPE 0x2ff /* 0x806: on, write-back */
 #define SHUTDOWN_PORT 0x8900
 
@@ -35,10 +34,6 @@ flat:
 1:	mov	(%esi), %eax
 	add	$BLOCK, %esi
 	loop	1b
-	mov	$MSR_MISC_ENABLE, %ecx
-	rdmsr
-	or	$1, %eax
-	wrmsr
 	mov	$MSR_MTRR_DEF_TYPE, %ecx
 	mov	$0x806, %eax
 	xor	%edx, %edx

@@ -36,3 +36,8 @@ counts-emulated: $(B)/sandbox bench-programs
 			python3 /suite/tests/bench/test_counts.py --write - kvm/guest' | \
 		tee /dev/stderr | sed -n '/^{$$/,$$p' >"$(B)/counts.json"
 	@test -s $(B)/counts.json
+
+# The VMX core's own tests, without an operating system, in Bochs. METAL_ARGS adds to the command line.
+.PHONY: check-metal
+check-metal: $(METAL_BIN)
+	$(Q)EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/metal --image $< $(METAL_ARGS)

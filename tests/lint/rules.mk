@@ -22,7 +22,7 @@ lint-cppcheck:
 		--enable=warning,performance,portability -I. -Ikernel-shim --suppress=missingIncludeSystem $(LINT_CPP)
 
 lint-shell:
-	$(Q)find $(LINT_DIRS) -type f -exec awk 'FNR == 1 && /^#!.*sh$$/ { print FILENAME }' {} + | xargs shellcheck
+	$(Q)find $(LINT_DIRS) -type f -exec awk 'FNR == 1 && /^#!.*sh$$/ { print FILENAME }' {} + | xargs shellcheck -x
 
 lint-python:
 	$(Q)find $(LINT_DIRS) -type f \( -name '*.py' -o -exec sh -c 'head -n1 "$$1" | grep -q "^#!.*python"' sh {} \; \) \
@@ -33,7 +33,7 @@ lint-includes:
 
 # All that is compiled but the conformance programs, whose variants have compilers of their own.
 .PHONY: compile check-clang
-compile: all $(UNIT_BINS) $(VMM_MEASURE_BIN) $(KVM_PROBE_BIN) bench-programs
+compile: all $(UNIT_BINS) $(VMM_MEASURE_BIN) $(KVM_PROBE_BIN) $(METAL_BIN) bench-programs
 
 check-clang:
 	@$(MAKE) --no-print-directory CC=clang B=$(B)/clang compile
