@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/vmx/tests.h"
+
+int main(void)
+{
+	int failed = 0;
+
+	failed += tests_random();
+	return failed != 0;
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_UNIT_VMX_TESTS_H
+#define TESTS_UNIT_VMX_TESTS_H
+
+int tests_random(void);
+
+#endif
