@@ -196,7 +196,8 @@ static uint64_t entry_any(struct guest *g, struct vmx_vcpu *v, uint64_t old, uin
 	struct machine *m = g->m;
 	uint64_t table;
 
-	if (old && machine_chance(m, 40))
+	/* What an honest guest's absent entry led to has been released. */
+	if (((old & PT_PRESENT) || !g->honest || level == 1) && old && machine_chance(m, 40))
 		return (old & (PT_ADDRESS | PT_LARGE)) | flags_any(m);
 	if (machine_chance(m, 15))
 		return 0;

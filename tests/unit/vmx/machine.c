@@ -93,8 +93,14 @@ static void bits_are_set(struct machine *m, const struct vmx_vcpu *v, uint64_t g
 	}
 }
 
-/* What has no memory is told before the CPU had the chance to refuse for SMEP or SMAP, if the core
- * was not told of them or cannot tell a fetch from a read. */
+/* Not so if the core was not told of SMEP and SMAP, or cannot tell a fetch from a read: then the
+ * CPU refuses once there is something to refuse. */
+static bool judged_at_once(const struct vmx_vcpu *v)
+{
+	return v->modes == v->shadow.modes && (v->modes & (SHADOW_NXE | SHADOW_SMEP));
+}
+
+/* What has no memory is told before the CPU had the chance to. */
 static bool explained(struct machine *m, const struct vmx_vcpu *v, uint64_t gva, uint32_t access,
 	const struct outcome *out, uint64_t began)
 {
@@ -102,7 +108,7 @@ static bool explained(struct machine *m, const struct vmx_vcpu *v, uint64_t gva,
 
 	if (reference_explains(m, v, gva, access, out, began))
 		return true;
-	if (v->modes == v->shadow.modes && (v->modes & (SHADOW_NXE | SHADOW_SMEP)))
+	if (judged_at_once(v))
 		return false;
 	less.modes &= SHADOW_NXE;
 	return out->kind == OUT_MMIO && reference_explains(m, &less, gva, access, out, began);
@@ -129,7 +135,7 @@ struct outcome checked_access(struct vmx_vcpu *v, uint64_t gva, uint32_t access)
 	}
 	if (alone && out.kind == OUT_OK && v->faults != faults)
 		bits_are_set(m, v, gva, access);
-	if (alone && out.kind == OUT_FAULT && v->modes == v->shadow.modes)
+	if (alone && out.kind == OUT_FAULT && judged_at_once(v))
 		assert_int_equal(m->bits_set, bits);
 	return out;
 }
