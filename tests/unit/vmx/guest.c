@@ -121,7 +121,7 @@ static uint64_t self_gva(struct guest *g)
 	return gva_of(SELF_INDEX, i[0], i[1], i[2]);
 }
 
-uint64_t guest_gva(struct guest *g)
+static uint64_t gva_any(struct guest *g)
 {
 	static const uint32_t top[] = {0, 0, 1, 256};
 	struct machine *m = g->m;
@@ -135,6 +135,15 @@ uint64_t guest_gva(struct guest *g)
 	if (l4 == 256)
 		l3++;
 	return gva_of(l4, l3, machine_below(m, 3), machine_below(m, 5)) + offset;
+}
+
+uint64_t guest_gva(struct guest *g)
+{
+	uint64_t *hot = &g->hot[machine_below(g->m, VMX_ARRAY_SIZE(g->hot))];
+
+	if (!*hot || machine_chance(g->m, 1))
+		*hot = gva_any(g);
+	return machine_chance(g->m, 60) ? *hot : gva_any(g);
 }
 
 uint32_t guest_access_kind(struct guest *g)

@@ -21,6 +21,7 @@ struct guest {
 	bool self_map; /* L4[511] is the root itself */
 	bool changing; /* honest: one at a time */
 	uint64_t root[ROOTS];
+	uint64_t hot[3]; /* addresses that are used more than others */
 	uint64_t table[TABLES];
 	bool used[TABLES];
 };

@@ -124,6 +124,27 @@ void guest_step(struct guest *g, struct vmx_vcpu *v, uint32_t fun)
 	}
 }
 
+/* What can go wrong between the core's reading and its doing: an entry that is in use changes and
+ * is flushed, the frame goes. */
+static void interfere(struct guest *g, struct vmx_vcpu *v)
+{
+	struct machine *m = g->m;
+	uint64_t gva = m->now && machine_chance(m, 50) ? m->now_gva : guest_gva(g);
+	struct outcome now = reference_now(m, v, gva, 0);
+
+	if (now.kind == OUT_OK && machine_chance(m, 20))
+		host_move(m, now.gpa);
+	if (g->changing)
+		return;
+	g->changing = g->honest;
+	guest_change(g, v, gva);
+	g->changing = false;
+	if (machine_chance(m, 70))
+		cpu_invlpg(v, gva);
+	if (machine_chance(m, 50))
+		checked_access(v, gva, guest_access_kind(g));
+}
+
 /* Other vCPUs go on while the core of one works without the lock. */
 static void guest_between(struct machine *m)
 {
@@ -131,7 +152,10 @@ static void guest_between(struct machine *m)
 
 	if (v->busy || !machine_chance(m, 12))
 		return;
-	guest_step(m->guest, v, FUN_HOST);
+	if (machine_chance(m, 40))
+		interfere(m->guest, v);
+	else
+		guest_step(m->guest, v, FUN_HOST);
 }
 
 static void past_bound(struct machine *m)
@@ -203,7 +227,7 @@ static uint64_t word_any(struct machine *m)
 	return word;
 }
 
-#define FEW 3u
+#define FEW 2u
 
 static uint64_t hostile_gva(struct machine *m)
 {

@@ -72,7 +72,8 @@ void machine_destroy(struct machine *m)
 	host_destroy(&m->host);
 }
 
-/* After a fault that was answered, and with no one between, the bits are as the CPU sets them. */
+/* After a fault that was answered, or with nothing left from before a change, and with no one
+ * between, the bits are as the CPU sets them. */
 static void bits_are_set(struct machine *m, const struct vmx_vcpu *v, uint64_t gva, uint32_t access)
 {
 	uint64_t table = v->shadow.guest_cr3 & PT_ADDRESS;
@@ -133,7 +134,7 @@ struct outcome checked_access(struct vmx_vcpu *v, uint64_t gva, uint32_t access)
 			v->index, (unsigned long)gva, access, out.kind, (unsigned long)out.gpa,
 			out.error, now.kind, (unsigned long)now.gpa, now.error);
 	}
-	if (alone && out.kind == OUT_OK && v->faults != faults)
+	if (alone && out.kind == OUT_OK && (v->faults != faults || reference_settled(m, v, gva)))
 		bits_are_set(m, v, gva, access);
 	if (alone && out.kind == OUT_FAULT && judged_at_once(v))
 		assert_int_equal(m->bits_set, bits);

@@ -195,6 +195,8 @@ bool reference_explains(struct machine *m, const struct vmx_vcpu *v, uint64_t gv
 	const struct outcome *out, uint64_t began);
 /* Is the word at gpa one that the walk of gva uses, as tables are now? */
 bool reference_on_path(struct machine *m, const struct vmx_vcpu *v, uint64_t gva, uint64_t gpa);
+/* Does v know of all changes of the entries that it would use? */
+bool reference_settled(struct machine *m, const struct vmx_vcpu *v, uint64_t gva);
 /* What it is, by the tables of now. */
 struct outcome reference_now(
 	struct machine *m, const struct vmx_vcpu *v, uint64_t gva, uint32_t access);

@@ -244,6 +244,19 @@ struct outcome reference_now(
 	return out;
 }
 
+/* Does v know of all changes of the entries that it would use, and none of them is on its way? */
+bool reference_settled(struct machine *m, const struct vmx_vcpu *v, uint64_t gva)
+{
+	struct search s = {.m = m, .v = v, .gva = gva, .answers = true};
+
+	s.since = flushed_at(v, gva);
+	s.began = m->clock;
+	for (uint32_t i = 0; i < m->pasts; i++)
+		if (past_counts(&s, &m->past[i]) && reference_on_path(m, v, gva, m->past[i].gpa))
+			return false;
+	return true;
+}
+
 bool reference_on_path(struct machine *m, const struct vmx_vcpu *v, uint64_t gva, uint64_t gpa)
 {
 	uint64_t table = v->shadow.guest_cr3 & 0x000ffffffffff000;
