@@ -18,15 +18,16 @@
 
 /* --- memory of the guest --- */
 
-#define RAM_GPA	  0ull
-#define RAM_PAGES 1024u
-#define BIG_GPA	  0x40000000ull /* in one piece on the host, 2 MiB each */
-#define BIG_PAGES 1024u
-#define ROM_GPA	  0x80000000ull /* a read-only slot */
-#define ROM_PAGES 32u
-#define LOG_GPA	  0x90000000ull /* a slot whose dirty pages are logged */
-#define LOG_PAGES 32u
-#define HOLE_GPA  0xa0000000ull /* no slot */
+#define RAM_GPA	   0ull
+#define RAM_PAGES  1024u
+#define TABLES_GPA 0x100000ull	 /* in RAM: where tests put tables */
+#define BIG_GPA	   0x40000000ull /* in pieces of 2 MiB on the host */
+#define BIG_PAGES  3072u
+#define ROM_GPA	   0x80000000ull /* a read-only slot */
+#define ROM_PAGES  32u
+#define LOG_GPA	   0x90000000ull /* a slot whose dirty pages are logged */
+#define LOG_PAGES  32u
+#define HOLE_GPA   0xa0000000ull /* no slot */
 
 #define HVA_BASE    0x7f0000000000ull
 #define HVA_PAGES   (RAM_PAGES + BIG_PAGES + ROM_PAGES + LOG_PAGES)
@@ -34,7 +35,7 @@
 #define FRAMES	    (HVA_PAGES + SPARE_PAGES)
 #define FRAME_PA    0x1000000000ull
 #define TABLE_PA    0x2000000000ull
-#define TABLES_MAX  8192u
+#define TABLES_MAX  16384u
 #define NO_FRAME    (~0u)
 
 enum machine_slot { SLOT_RAM, SLOT_BIG, SLOT_ROM, SLOT_LOG };

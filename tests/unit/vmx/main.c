@@ -5,6 +5,8 @@ int main(void)
 {
 	int failed = 0;
 
+	failed += tests_walk();
+	failed += tests_sync();
 	failed += tests_random();
 	return failed != 0;
 }

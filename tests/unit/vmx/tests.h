@@ -3,5 +3,7 @@
 #define TESTS_UNIT_VMX_TESTS_H
 
 int tests_random(void);
+int tests_sync(void);
+int tests_walk(void);
 
 #endif
