@@ -7,6 +7,9 @@ int main(void)
 
 	failed += tests_walk();
 	failed += tests_sync();
+	failed += tests_host();
+	failed += tests_announce();
+	failed += tests_bounds();
 	failed += tests_random();
 	return failed != 0;
 }

@@ -6,7 +6,8 @@ UNIT_VMX_BIN  := $(UNIT_VMX_DIR)/unit-vmx-shadow
 UNIT_VMX_CORE := $(sort $(wildcard vmm/vmx/core/shadow*.c)) vmm/vmx/core/memory.c
 UNIT_VMX_MODEL := $(addprefix tests/unit/vmx/, cpu.c guest.c guest_run.c host.c invariants.c machine.c \
 	reference.c tables.c)
-UNIT_VMX_TESTS := $(addprefix tests/unit/vmx/, main.c test_random.c test_sync.c test_walk.c)
+UNIT_VMX_TESTS := $(addprefix tests/unit/vmx/, main.c test_announce.c test_bounds.c test_host.c \
+	test_random.c test_sync.c test_walk.c)
 UNIT_VMX_OBJS := $(patsubst %.c,$(UNIT_VMX_DIR)/%.o,$(UNIT_VMX_CORE) $(UNIT_VMX_MODEL) $(UNIT_VMX_TESTS))
 UNIT_VMX_SAN  := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 
