@@ -39,10 +39,15 @@ void guest_change(struct guest *g, struct vmx_vcpu *v, uint64_t gva);
 /* What happens at random. */
 enum guest_fun { FUN_HOST = 1, FUN_MODES = 2, FUN_BOUNDS = 4, FUN_BETWEEN = 8 };
 void guest_step(struct guest *g, struct vmx_vcpu *v, uint32_t fun);
+/* A step, or one that changes what others are just using. */
+void guest_interfere(struct guest *g, struct vmx_vcpu *v, uint32_t fun);
+void guest_begin(struct guest *g, struct machine *m, bool self_map, bool announce);
 /* Fetches the log and compares it with what was written; then nothing is known of it. */
 void guest_log_check(struct machine *m);
 /* Runs so many steps, on vCPUs at random, and checks the invariants now and then. */
 void guest_run(struct machine *m, uint64_t steps, bool self_map, bool announce, uint32_t fun);
+/* The same with the parts of steps interleaved. */
+void guest_run_crew(struct machine *m, uint64_t steps, bool self_map, bool announce, uint32_t fun);
 /* Tables of random words, pointing anywhere; with announcements, of which some are lies. */
 void guest_run_hostile(struct machine *m, uint64_t steps, bool announce, uint32_t fun);
 

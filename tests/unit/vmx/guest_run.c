@@ -126,12 +126,16 @@ void guest_step(struct guest *g, struct vmx_vcpu *v, uint32_t fun)
 
 /* What can go wrong between the core's reading and its doing: an entry that is in use changes and
  * is flushed, the frame goes. */
-static void interfere(struct guest *g, struct vmx_vcpu *v)
+void guest_interfere(struct guest *g, struct vmx_vcpu *v, uint32_t fun)
 {
 	struct machine *m = g->m;
 	uint64_t gva = m->now && machine_chance(m, 50) ? m->now_gva : guest_gva(g);
 	struct outcome now = reference_now(m, v, gva, 0);
 
+	if (machine_chance(m, 60)) {
+		guest_step(g, v, fun);
+		return;
+	}
 	if (now.kind == OUT_OK && machine_chance(m, 20))
 		host_move(m, now.gpa);
 	if (g->changing)
@@ -152,10 +156,7 @@ static void guest_between(struct machine *m)
 
 	if (v->busy || !machine_chance(m, 12))
 		return;
-	if (machine_chance(m, 40))
-		interfere(m->guest, v);
-	else
-		guest_step(m->guest, v, FUN_HOST);
+	guest_interfere(m->guest, v, FUN_HOST);
 }
 
 static void past_bound(struct machine *m)
@@ -168,22 +169,22 @@ static void past_bound(struct machine *m)
 	past_prune(m);
 }
 
-static void announce_begin(struct machine *m, struct guest *g, bool on)
+void guest_begin(struct guest *g, struct machine *m, bool self_map, bool announce)
 {
-	shadow_announce_mode(&m->vm, on);
+	guest_init(g, m, self_map);
+	m->guest = g;
+	shadow_announce_mode(&m->vm, announce);
 	past_forget(m);
-	g->honest = m->announcing = on;
+	g->honest = m->announcing = announce;
+	for (uint32_t i = 0; i < VCPUS; i++)
+		cpu_load_cr3(&m->vcpu[i], g->root[i]);
 }
 
 void guest_run(struct machine *m, uint64_t steps, bool self_map, bool announce, uint32_t fun)
 {
 	struct guest g;
 
-	guest_init(&g, m, self_map);
-	m->guest = &g;
-	announce_begin(m, &g, announce);
-	for (uint32_t i = 0; i < VCPUS; i++)
-		cpu_load_cr3(&m->vcpu[i], g.root[i]);
+	guest_begin(&g, m, self_map, announce);
 	for (uint64_t i = 0; i < steps; i++) {
 		m->host.between = fun & FUN_BETWEEN && machine_chance(m, 50) ? guest_between : NULL;
 		guest_step(&g, &m->vcpu[machine_below(m, VCPUS)], fun);

@@ -53,6 +53,7 @@ void machine_init(struct machine *m, uint64_t seed, uint32_t pages_max)
 
 		v->machine = m;
 		v->index = i;
+		v->began = ~0ull;
 		m->vm.vcpus[i] = v;
 		assert_int_equal(m->vm.mmu->vcpu_init(v), 0);
 		cpu_mode(v, SHADOW_NXE, true);
@@ -123,6 +124,7 @@ struct outcome checked_access(struct vmx_vcpu *v, uint64_t gva, uint32_t access)
 	struct outcome out;
 
 	m->watch_bits = alone;
+	v->began = began;
 	out = cpu_access(v, gva, access);
 	if (out.kind == OUT_DEAD)
 		return out;
@@ -134,6 +136,7 @@ struct outcome checked_access(struct vmx_vcpu *v, uint64_t gva, uint32_t access)
 			v->index, (unsigned long)gva, access, out.kind, (unsigned long)out.gpa,
 			out.error, now.kind, (unsigned long)now.gpa, now.error);
 	}
+	v->began = ~0ull;
 	if (alone && out.kind == OUT_OK && (v->faults != faults || reference_settled(m, v, gva)))
 		bits_are_set(m, v, gva, access);
 	if (alone && out.kind == OUT_FAULT && judged_at_once(v))

@@ -100,6 +100,7 @@ struct vmx_vcpu {
 	uint32_t modes;	 /* what the CPU enforces; the core may be told less */
 	bool ac;	 /* RFLAGS */
 	bool busy;	 /* in the middle of something */
+	uint64_t began;	 /* clock of its access under way; ~0: none */
 	uint64_t faults; /* calls of the fault operation */
 	/* Of flushes, for the reference: the clock when it began. */
 	uint64_t flushed_all;

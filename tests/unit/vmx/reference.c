@@ -10,16 +10,19 @@
 
 void past_prune(struct machine *m)
 {
-	uint64_t oldest = ~0ull;
+	uint64_t oldest = ~0ull, began = ~0ull;
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < VCPUS; i++)
+	for (uint32_t i = 0; i < VCPUS; i++) {
 		if (m->vcpu[i].flushed_all < oldest)
 			oldest = m->vcpu[i].flushed_all;
+		if (m->vcpu[i].began < began)
+			began = m->vcpu[i].began;
+	}
 	for (uint32_t i = 0; i < m->pasts; i++) {
 		const struct past *p = &m->past[i];
 
-		if (m->announcing ? !p->retired : p->time > oldest)
+		if (m->announcing ? !p->retired || p->retired > began : p->time > oldest)
 			m->past[kept++] = *p;
 	}
 	m->pasts = kept;

@@ -22,7 +22,9 @@ static void run(uint64_t seed)
 
 	assert_non_null(m);
 	machine_init(m, seed, seed & 32 ? 64 : SHADOW_PAGES_MIN);
-	if (seed & 1)
+	if (fun & FUN_BETWEEN && !(seed & 1))
+		guest_run_crew(m, STEPS, !announce && (seed & 64), announce, fun);
+	else if (seed & 1)
 		guest_run_hostile(m, STEPS, announce, fun);
 	else
 		guest_run(m, STEPS, !announce && (seed & 64), announce, fun);

@@ -46,6 +46,26 @@ static void test_interleaved(void **state)
 	run(6, true, false, false, ALL_FUN);
 }
 
+static void run_crew(uint64_t seed, bool announce, uint32_t fun)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	machine_init(m, seed, 64);
+	guest_run_crew(m, STEPS, !announce, announce, fun);
+	assert_true(m->gave_up < m->accesses / 100);
+	machine_destroy(m);
+	free(m);
+}
+
+static void test_crew(void **state)
+{
+	run_crew(14, false, FUN_HOST | FUN_MODES);
+	run_crew(15, false, ALL_FUN);
+	run_crew(16, true, FUN_HOST | FUN_MODES);
+	run_crew(17, true, ALL_FUN);
+}
+
 static void test_announced(void **state)
 {
 	run(7, false, true, false, 0);
@@ -71,6 +91,7 @@ int tests_random(void)
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_interleaved),
+		cmocka_unit_test(test_crew),
 		cmocka_unit_test(test_announced),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_lies),
