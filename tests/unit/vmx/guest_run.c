@@ -81,7 +81,7 @@ static void bounds_step(struct machine *m)
 	struct shadow_mmu *s = shadow_mmu_of(&m->vm);
 
 	if (machine_chance(m, 20))
-		shadow_forget(&m->vm);
+		vmx_vm_forget(&m->vm);
 	else if (s->pages < 60)
 		s->pages_max = machine_chance(m, 50) ? 64 : SHADOW_PAGES_MIN;
 	if (s->pages > s->pages_max)

@@ -233,6 +233,33 @@ static int op_frame_get(void *host_vm, uint64_t hva, bool write, struct vmx_fram
 	return 0;
 }
 
+/* As frame_get, but that nothing is copied for it. */
+static uint32_t op_frames_at_hand(
+	void *host_vm, uint64_t hva, bool write, uint32_t n, struct vmx_frame *out)
+{
+	struct host *h = host_vm;
+	uint32_t i;
+
+	step_in(h);
+	for (i = 0; i < n; i++, hva += VMX_PAGE_SIZE) {
+		struct hva_page *p;
+
+		if (hva - HVA_BASE >= HVA_PAGES * VMX_PAGE_SIZE)
+			break;
+		p = page_at(h, hva);
+		if (!p || (write && (p->readonly || p->shared)))
+			break;
+		out[i] = (struct vmx_frame){
+			.pa = FRAME_PA + p->frame * VMX_PAGE_SIZE,
+			.writable = write,
+			.level = 1,
+			.cookie = p,
+		};
+		h->frames_held++;
+	}
+	return i;
+}
+
 static bool op_frame_stale(void *host_vm, uint64_t sequence, uint64_t hva)
 {
 	struct host *h = host_vm;
@@ -279,6 +306,7 @@ const struct vmx_host_ops host_ops = {
 	.unlock = op_unlock,
 	.frame_sequence = op_frame_sequence,
 	.frame_get = op_frame_get,
+	.frames_at_hand = op_frames_at_hand,
 	.frame_stale = op_frame_stale,
 	.frame_put = op_frame_put,
 	.user_read = op_user_read,

@@ -98,7 +98,7 @@ static void test_root_of_another(void **state)
 		assert_int_not_equal(v[1].shadow.root_pa, 0);
 	}
 	expect_ok(&v[1], GVA, PF_WRITE, 0x5000);
-	shadow_forget(&t->m.vm);
+	vmx_vm_forget(&t->m.vm);
 	assert_int_equal(v[1].shadow.root_pa, 0);
 	assert_int_equal(mmu(t)->pages, 0);
 	expect_ok(&v[1], GVA, PF_WRITE, 0x5000);
@@ -109,7 +109,7 @@ static void test_root_of_another(void **state)
 static void forget_between(struct machine *m)
 {
 	m->host.between = NULL;
-	shadow_forget(&m->vm);
+	vmx_vm_forget(&m->vm);
 }
 
 static void test_root_goes_meanwhile(void **state)
@@ -133,7 +133,7 @@ static uint64_t reuse_root;
 static void reuse_between(struct machine *m)
 {
 	m->host.between = NULL;
-	shadow_forget(&m->vm);
+	vmx_vm_forget(&m->vm);
 	cpu_load_cr3(&m->vcpu[1], reuse_root);
 	checked_access(&m->vcpu[1], GVA, PF_WRITE);
 }

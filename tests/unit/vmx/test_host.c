@@ -192,17 +192,20 @@ static void test_slot_changes_meanwhile(void **state)
 	uint64_t dirty[RAM_PAGES / 64];
 
 	tables_map(t, GVA + 0x1000, 1, 0x6000 | PWU | A | D);
-	expect_ok(v, GVA, 0, 0x5000);
+	expect_ok(v, GVA + 0x1000, 0, 0x6000);
+	flags_next = SBV_MEM_READONLY;
+	t->m.host.between = flags_between;
+	assert_int_equal(cpu_access(v, GVA, PF_WRITE).kind, OUT_MMIO);
+	assert_null(t->m.host.between);
+	vmx_vm_forget(&t->m.vm);
 	flags_next = SBV_MEM_LOG;
+	assert_int_equal(
+		slot_set(&t->m, SLOT_RAM, RAM_GPA, HVA_BASE, RAM_PAGES * VMX_PAGE_SIZE, 0), 0);
 	t->m.host.between = flags_between;
 	expect_ok(v, GVA + 0x1000, PF_WRITE, 0x6000);
 	assert_null(t->m.host.between);
 	assert_int_equal(vmx_vm_dirty_log(&t->m.vm, SLOT_RAM, dirty, VMX_ARRAY_SIZE(dirty)), 0);
 	assert_true(dirty[0] >> 6 & 1);
-	flags_next = SBV_MEM_READONLY;
-	t->m.host.between = flags_between;
-	assert_int_equal(cpu_access(v, GVA, PF_WRITE).kind, OUT_MMIO);
-	assert_null(t->m.host.between);
 	tables_destroy(t);
 }
 

@@ -5,8 +5,9 @@
 #include "tests/unit/vmx/tables.h"
 #include "tests/unit/vmx/tests.h"
 
-#define GVA 0x40201000ull
-#define FAR 0x12340201000ull /* shares no table but the root */
+#define GVA  0x40201000ull
+#define NEXT (GVA + 0x10000)
+#define FAR  0x12340201000ull /* shares no table but the root */
 
 static struct shadow_counts counts(struct tables *t)
 {
@@ -22,9 +23,11 @@ static struct tables *with_page(void)
 
 	tables_window(t);
 	tables_map(t, GVA, 1, 0x5000 | PWU);
+	tables_map(t, NEXT, 1, 0x5000 | PWU);
 	expect_ok(t->m.vcpu, GVA, PF_WRITE, 0x5000);
 	cpu_load_cr3(t->m.vcpu, t->root);
 	expect_ok(t->m.vcpu, GVA, PF_WRITE, 0x5000);
+	expect_ok(t->m.vcpu, NEXT, PF_WRITE, 0x5000);
 	return t;
 }
 
@@ -208,8 +211,11 @@ static void test_table_used_again(void **state)
 	cpu_load_cr3(v, other);
 	expect_fault(v, FAR, 0, 0);
 	tables_store(t, v, table + index, 0x7000 | PWU);
+	tables_store(t, v, table + index + 16 * 8, 0x8000 | PWU);
 	tables_store(t, v, at, table | PWU);
+	/* The first fault puts in what it finds itself; the second entry was there before. */
 	expect_ok(v, FAR, PF_WRITE, 0x7000);
+	expect_ok(v, FAR + 0x10000, PF_WRITE, 0x8000);
 	tables_destroy(t);
 }
 
@@ -226,8 +232,10 @@ static void test_tree_used_again(void **state)
 		tables_peek(t, t->root + pt_index(WINDOW, 4) * 8));
 	cpu_load_cr3(v, other);
 	tables_store(t, v, leaf, 0x7000 | PWU);
+	tables_store(t, v, leaf + 16 * 8, 0x8000 | PWU);
 	tables_store(t, v, at, level2 | PWU);
 	expect_ok(v, FAR, PF_WRITE, 0x7000);
+	expect_ok(v, FAR + 0x10000, PF_WRITE, 0x8000);
 	tables_destroy(t);
 }
 
@@ -247,8 +255,10 @@ static void test_shared_tree_used_again(void **state)
 	expect_ok(&v[1], GVA, PF_WRITE, 0x5000);
 	cpu_load_cr3(v, third);
 	tables_store(t, v, leaf, 0x7000 | PWU);
+	tables_store(t, v, leaf + 16 * 8, 0x8000 | PWU);
 	tables_store(t, v, third, level3 | PWU);
 	expect_ok(v, GVA, PF_WRITE, 0x7000);
+	expect_ok(v, NEXT, PF_WRITE, 0x8000);
 	tables_destroy(t);
 }
 

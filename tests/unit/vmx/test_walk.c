@@ -123,23 +123,23 @@ static void test_rights(void **state)
 		for (uint32_t i = 0; i < VMX_ARRAY_SIZE(less); i++) {
 			tables_poke(t, at, less[i]);
 			for (uint32_t n = 0; n < VMX_ARRAY_SIZE(accesses); n++) {
-				shadow_forget(&t->m.vm);
+				vmx_vm_forget(&t->m.vm);
 				checked_access(v, GVA, accesses[n]);
 			}
 			for (uint32_t n = 0; n < VMX_ARRAY_SIZE(accesses); n++)
 				checked_access(v, GVA, accesses[n]);
 		}
 		tables_poke(t, at, whole & ~W);
-		shadow_forget(&t->m.vm);
+		vmx_vm_forget(&t->m.vm);
 		expect_fault(v, GVA, PF_WRITE, PF_PRESENT | PF_WRITE);
 		tables_poke(t, at, whole & ~U);
-		shadow_forget(&t->m.vm);
+		vmx_vm_forget(&t->m.vm);
 		expect_fault(v, GVA, PF_USER, PF_PRESENT | PF_USER);
 		tables_poke(t, at, whole | NX);
-		shadow_forget(&t->m.vm);
+		vmx_vm_forget(&t->m.vm);
 		expect_fault(v, GVA, PF_FETCH, PF_PRESENT | PF_FETCH);
 		tables_poke(t, at, whole & ~P);
-		shadow_forget(&t->m.vm);
+		vmx_vm_forget(&t->m.vm);
 		expect_fault(v, GVA, PF_USER | PF_WRITE, PF_USER | PF_WRITE);
 		tables_poke(t, at, whole);
 	}
@@ -157,7 +157,7 @@ static void reserved_at(struct tables *t, uint64_t gva, uint32_t level, uint64_t
 	expect_fault(t->m.vcpu, gva, PF_WRITE, PF_WRITE);
 	tables_poke(t, at, whole);
 	expect_ok(t->m.vcpu, gva, PF_WRITE, 0x200000);
-	shadow_forget(&t->m.vm);
+	vmx_vm_forget(&t->m.vm);
 }
 
 static void test_reserved(void **state)
@@ -285,7 +285,7 @@ static void test_nothing_there(void **state)
 		expect_told(v, GVA, 0, OUT_MEMORY, LOG_GPA + 0x3000 + pt_index(GVA, level - 1) * 8);
 		t->m.host.page[host_hva_page(&t->m, LOG_GPA + 0x3000)].broken = false;
 		tables_poke(t, at, whole);
-		shadow_forget(&t->m.vm);
+		vmx_vm_forget(&t->m.vm);
 	}
 	assert_int_equal(shadow_load(v, HOLE_GPA), -EFAULT);
 	assert_int_equal(v->shadow.root_pa, 0);
@@ -312,7 +312,7 @@ static void test_tables_in_rom(void **state)
 	tables_map(t, GVA, 2, (LOG_GPA + 0x3000) | PWU);
 	tables_poke(t, LOG_GPA + 0x3000 + pt_index(GVA, 1) * 8, 0x5000 | PWU);
 	t->m.host.page[host_hva_page(&t->m, LOG_GPA + 0x3000)].readonly = true;
-	shadow_forget(&t->m.vm);
+	vmx_vm_forget(&t->m.vm);
 	assert_int_equal(cpu_access(v, GVA, 0).kind, OUT_MEMORY);
 	tables_destroy(t);
 }
