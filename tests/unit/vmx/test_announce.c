@@ -73,6 +73,26 @@ static void test_announced_change(void **state)
 	tables_destroy(t);
 }
 
+/* A page that becomes the user's is no longer the kernel's, with SMEP and SMAP: TLBs must know, also
+ * if another vCPU's fault found the change before the announcement. */
+static void test_kernel_loses_by_user(void **state)
+{
+	struct tables *t = announced();
+	struct vmx_vcpu *v = t->m.vcpu;
+	uint64_t page = GVA + 0x10000, at = tables_at(t, t->root, page, 1);
+
+	cpu_mode(v, SHADOW_NXE | SHADOW_SMEP | SHADOW_SMAP, true);
+	tables_store(t, v, at, 0x6000 | P | W | A | D);
+	expect_ok(v, page, PF_FETCH, 0x6000);
+	tables_store(t, v, at, 0x6000 | PWU | A | D);
+	expect_ok(&v[1], page, PF_USER, 0x6000);
+	shadow_announce(v, t->root, page, 1);
+	past_retire(&t->m, at);
+	expect_fault(v, page, PF_FETCH, PF_PRESENT | PF_FETCH);
+	expect_fault(v, page, 0, PF_PRESENT);
+	tables_destroy(t);
+}
+
 /* INVLPG says as much. */
 static void test_invlpg_announces(void **state)
 {
@@ -216,6 +236,7 @@ int tests_announce(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stores_are_not_seen),
 		cmocka_unit_test(test_announced_change),
+		cmocka_unit_test(test_kernel_loses_by_user),
 		cmocka_unit_test(test_invlpg_announces),
 		cmocka_unit_test(test_upper_levels),
 		cmocka_unit_test(test_unknown_root),

@@ -69,6 +69,31 @@ static void test_invlpg(void **state)
 	tables_destroy(t);
 }
 
+/* As before a fork: what can no longer be written can still be read, without a fault. */
+static void test_only_rights(void **state)
+{
+	struct tables *t = with_page();
+	struct vmx_vcpu *v = t->m.vcpu;
+	uint64_t at = tables_at(t, t->root, GVA, 1);
+
+	tables_store(t, v, at, tables_peek(t, at) & ~W);
+	cpu_invlpg(v, GVA);
+	v->faults = 0;
+	expect_ok(v, GVA, PF_USER, 0x5000);
+	assert_int_equal(v->faults, 0);
+	expect_fault(v, GVA, PF_WRITE, PF_PRESENT | PF_WRITE);
+	tables_store(t, v, at, tables_peek(t, at) & ~U);
+	cpu_invlpg(v, GVA);
+	v->faults = 0;
+	expect_ok(v, GVA, 0, 0x5000);
+	assert_int_equal(v->faults, 0);
+	expect_fault(v, GVA, PF_USER, PF_PRESENT | PF_USER);
+	tables_store(t, v, at, tables_peek(t, at) | NX);
+	cpu_invlpg(v, GVA);
+	expect_fault(v, GVA, PF_FETCH, PF_PRESENT | PF_FETCH);
+	tables_destroy(t);
+}
+
 /* The guest clears the bits that it ages pages by. */
 static void test_bits_cleared(void **state)
 {
@@ -332,6 +357,7 @@ int tests_sync(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write_is_seen_once),
 		cmocka_unit_test(test_invlpg),
+		cmocka_unit_test(test_only_rights),
 		cmocka_unit_test(test_bits_cleared),
 		cmocka_unit_test(test_upper_levels),
 		cmocka_unit_test(test_large_changes),
