@@ -293,6 +293,11 @@ static bool ept_protect(struct vmx_vm *vm, uint64_t gpa, uint64_t size)
 	return leaves_clear(vm, gpa, size, EPT_WRITE, EPT_WRITE);
 }
 
+/* Only the TLBs know the guest's tables. */
+static void ept_forget(struct vmx_vm *vm)
+{
+}
+
 void vmx_ept_invalidate(const struct vmx_vcpu *v)
 {
 	struct {
@@ -312,4 +317,5 @@ const struct vmx_mmu_ops vmx_mmu_ept = {
 	.fault = ept_fault,
 	.zap = ept_zap,
 	.protect = ept_protect,
+	.forget = ept_forget,
 };

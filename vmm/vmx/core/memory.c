@@ -202,14 +202,9 @@ bool vmx_vm_zap_hva(struct vmx_vm *vm, uint64_t start, uint64_t end)
 
 void vmx_vm_forget(struct vmx_vm *vm)
 {
-	bool flush = false;
-
 	vm->host->lock(vm->host_vm);
-	for (uint32_t i = 0; i < VMX_SLOTS; i++)
-		if (vm->slots[i].size)
-			flush |= vm->mmu->zap(vm, vm->slots[i].gpa, vm->slots[i].size);
-	if (flush)
-		vmx_flush_tlbs(vm);
+	vm->mmu->forget(vm);
+	vmx_flush_tlbs(vm);
 	vm->host->unlock(vm->host_vm);
 }
 

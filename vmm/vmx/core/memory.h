@@ -66,6 +66,9 @@ struct vmx_mmu_ops {
 	bool (*zap)(struct vmx_vm *vm, uint64_t gpa, uint64_t size);
 	/* The guest can no longer write to these without a fault. Lock held, atomic; as zap. */
 	bool (*protect)(struct vmx_vm *vm, uint64_t gpa, uint64_t size);
+	/* What was made from the guest's page tables goes. Lock held, atomic; the caller flushes.
+	 */
+	void (*forget)(struct vmx_vm *vm);
 };
 
 extern const struct vmx_mmu_ops vmx_mmu_ept;

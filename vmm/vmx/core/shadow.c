@@ -120,14 +120,6 @@ int shadow_load(struct vmx_vcpu *v, uint64_t cr3)
 	return result;
 }
 
-void shadow_forget(struct vmx_vm *vm)
-{
-	shadow_lock(vm);
-	shadow_mmu_of(vm)->sequence++;
-	shadow_page_kill_all(vm);
-	shadow_unlock(vm);
-}
-
 /* --- the host --- */
 
 static bool flush_owed(struct shadow_mmu *m)
@@ -159,6 +151,13 @@ static bool mmu_protect(struct vmx_vm *vm, uint64_t gpa, uint64_t size)
 	return flush_owed(m);
 }
 
+static void mmu_forget(struct vmx_vm *vm)
+{
+	shadow_mmu_of(vm)->sequence++;
+	shadow_page_kill_all(vm);
+	shadow_settle(vm);
+}
+
 void shadow_counts(const struct vmx_vm *vm, struct shadow_counts *out)
 {
 	const struct shadow_mmu *m = shadow_mmu_of(vm);
@@ -176,4 +175,5 @@ const struct vmx_mmu_ops vmx_mmu_shadow = {
 	.fault = shadow_fault,
 	.zap = mmu_zap,
 	.protect = mmu_protect,
+	.forget = mmu_forget,
 };

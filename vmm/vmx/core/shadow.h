@@ -63,8 +63,6 @@ void shadow_announce_mode(struct vmx_vm *vm, bool on);
 /* Page tables of this root, and what only it led to, are gone: the guest is about to use the frames
  * for something else. */
 void shadow_announce_root_gone(struct vmx_vcpu *v, uint64_t cr3);
-/* All that was made from the guest's tables; every vCPU needs shadow_load. */
-void shadow_forget(struct vmx_vm *vm);
 
 /* The shadow's part of struct vmx_vcpu and struct vmx_vm, wherever the core keeps it. */
 struct shadow_vcpu *shadow_of(struct vmx_vcpu *v);

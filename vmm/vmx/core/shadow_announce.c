@@ -2,13 +2,14 @@
  *
  * What the guest says about its tables, so that they need not be write-protected.
  *
- * A guest that lies, or forgets, gains nothing. An announcement only ever takes entries out: what
- * is put in comes from a fault alone, whose frames come from the slots and the host under the lock
- * (shadow_fault.c), with no more rights than those give. An entry that should have been announced
- * and was not leads to a frame that the guest has anyway, with the rights of its slot, until the
- * host takes that frame away; and that goes by the reverse map (shadow_map.c), which the guest's
- * tables have no say in. Pages of a root said to be gone that is not, are made again. Nor can it
- * ask for much work: a long range costs one comparison of each page at most.
+ * A guest that lies, or forgets, gains nothing. An announcement only ever takes entries out, or has
+ * them say what the guest's say: frames come from a fault alone, which has them from the slots and
+ * the host under the lock (shadow_fault.c), and the right to write from there too. An entry that
+ * should have been announced and was not leads to a frame that the guest has anyway, with the
+ * rights of its slot, until the host takes that frame away; and that goes by the reverse map
+ * (shadow_map.c), which the guest's tables have no say in. Pages of a root said to be gone that is
+ * not, are made again. Nor can it ask for much work: a long range costs one comparison of each page
+ * at most.
  */
 #include "shadow_internal.h"
 

@@ -275,7 +275,7 @@ static bool overtaken(struct install *n, uint64_t frame_sequence)
 	return n->vm->host->frame_stale(n->vm->host_vm, frame_sequence, now.hva);
 }
 
-/* The access is allowed: give it a frame. */
+/* The access is allowed: give it a frame. *result is RESUME, and is left so but for DONE. */
 static enum step grant(struct install *n, struct vmx_fault_info *info, enum vmx_fault *result)
 {
 	const struct vmx_host_ops *host = n->vm->host;
@@ -284,11 +284,11 @@ static enum step grant(struct install *n, struct vmx_fault_info *info, enum vmx_
 	int error;
 
 	info->gpa = n->w->gpa;
-	*result = VMX_FAULT_MMIO;
-	if (!vmx_place(n->vm, n->w->gpa & VMX_PAGE_MASK, &n->place))
+	if (!vmx_place(n->vm, n->w->gpa & VMX_PAGE_MASK, &n->place) ||
+		(is_write(n->w) && !n->place.writable)) {
+		*result = VMX_FAULT_MMIO; /* to what cannot be written there is nothing */
 		return DONE;
-	if (is_write(n->w) && !n->place.writable)
-		return DONE; /* to what cannot be written there is nothing */
+	}
 	error = host->frame_get(n->vm->host_vm, n->place.hva, is_write(n->w), &n->frame);
 	if (error)
 		return frame_failed(error, result);
@@ -296,7 +296,6 @@ static enum step grant(struct install *n, struct vmx_fault_info *info, enum vmx_
 	if (!overtaken(n, frame_sequence)) {
 		shadow_reclaim(n->vm, n->s->root, n->w->gva);
 		install(n);
-		*result = VMX_FAULT_RESUME;
 		if (n->changed)
 			n->s->doubtful = false;
 		else

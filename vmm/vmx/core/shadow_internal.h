@@ -204,8 +204,8 @@ void shadow_page_unsync(struct shadow_mmu *m, struct shadow_page *p);
 void shadow_page_unlist(struct shadow_mmu *m, struct shadow_page *p);
 /* Before an existing page is linked once more. */
 void shadow_page_refresh(struct shadow_mmu *m, struct shadow_page *p);
-/* The page's entries [first, last] lose what the table, `words` being its words from first on, does
- * not say. */
+/* The page's entries [first, last] become what the table says, `words` being its words from first
+ * on, but for what it says beyond them: that the next fault finds. */
 void shadow_page_compare(struct shadow_mmu *m, struct shadow_page *p, const uint64_t *words,
 	uint32_t first, uint32_t last, bool fixed, uint32_t modes);
 /* The flush that a load of CR3 is, for the vCPU's root; of everything. Drop the lock meanwhile. */

@@ -100,8 +100,8 @@ void shadow_entry_rights(
 
 	entry_write(p, index, entry);
 	/* More rights need no flush: a TLB that does not know them faults, and the fault finds
-	 * nothing to do. */
-	if ((old & ~entry & (PT_WRITE | PT_USER)) || (entry & ~old & PT_NX)) {
+	 * nothing to do. But what the user may do the kernel may not, with SMEP and SMAP. */
+	if ((old & ~entry & PT_WRITE) || ((old ^ entry) & PT_USER) || (entry & ~old & PT_NX)) {
 		m->changes++;
 		m->need_flush = true;
 	}

@@ -3,8 +3,8 @@
  * Tables that the guest writes to, and when the pages made from them are read anew.
  *
  * A page starts unsynced. The next flush of the guest's that concerns it first write-protects the
- * table (stale), then reads it and takes out of the page what the table no longer says, and adds
- * nothing (synced); the guest's next write to the table faults, and it is unsynced again. So
+ * table (stale), then reads it and takes out of the page what the table no longer says (synced);
+ *the guest's next write to the table faults, and it is unsynced again. So
  *
  *	a synced page holds what its table says, or less;
  *	any other page is in the list, and every flush that could make the guest expect something
@@ -129,33 +129,38 @@ static bool target_says(
 	return leaf && (target & LINK_FRAME) == gfn && !!(target & LINK_LARGE) == (p->level == 2);
 }
 
-/* Does the table's word still say all that the entry does? */
-static bool entry_says(struct shadow_mmu *m, const struct shadow_page *p, uint32_t index,
+/* The entry with the rights that the table's word gives now, and no right to write that it had not;
+ * 0: it leads elsewhere, or must be absent until it is used again. */
+static uint64_t entry_now(struct shadow_mmu *m, const struct shadow_page *p, uint32_t index,
 	uint64_t guest, uint32_t modes)
 {
 	uint64_t entry = p->entries[index];
 
 	if (!(guest & PT_PRESENT) || !(guest & PT_ACCESSED))
-		return false;
+		return 0;
 	if (guest & pt_reserved(p->level, guest, modes))
-		return false;
-	if ((entry ^ guest) & (PT_USER | PT_NX))
-		return false;
-	if (pt_is_leaf(guest, p->level) && !(guest & PT_DIRTY))
-		guest &= ~PT_WRITE;
-	if (entry & ~guest & PT_WRITE)
-		return false;
-	return target_says(m, p, index, guest);
+		return 0;
+	if (!target_says(m, p, index, guest))
+		return 0;
+	entry = (entry & ~(PT_USER | PT_NX)) | (guest & (PT_USER | PT_NX));
+	if (!(guest & PT_WRITE) || (pt_is_leaf(guest, p->level) && !(guest & PT_DIRTY)))
+		entry &= ~(PT_WRITE | PT_DIRTY);
+	return entry;
 }
 
 void shadow_page_compare(struct shadow_mmu *m, struct shadow_page *p, const uint64_t *words,
 	uint32_t first, uint32_t last, bool fixed, uint32_t modes)
 {
 	for (uint32_t i = first; i <= last && p->present; i++) {
-		uint64_t guest = words[i - first] | (fixed ? PT_ACCESSED | PT_DIRTY : 0);
+		uint64_t guest = words[i - first] | (fixed ? PT_ACCESSED | PT_DIRTY : 0), now;
 
-		if (p->entries[i] && !entry_says(m, p, i, guest, modes))
+		if (!p->entries[i])
+			continue;
+		now = entry_now(m, p, i, guest, modes);
+		if (!now)
 			shadow_entry_drop(m, p, i);
+		else if (now != p->entries[i])
+			shadow_entry_rights(m, p, i, now);
 	}
 }
 

@@ -38,6 +38,9 @@ static bool rights_allow(
 		return true;
 	if (w->access & PF_FETCH)
 		return !(modes & SHADOW_SMEP);
+	/* With neither of these the error code does not tell a fetch from a read. */
+	if (!(w->access & PF_WRITE) && !(modes & (SHADOW_NXE | SHADOW_SMEP)))
+		return true;
 	return ac || !(modes & SHADOW_SMAP);
 }
 
