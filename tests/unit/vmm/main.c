@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit-vmm [kvm|vmx]: the tests on that backend, kvm if none is named.
+ * unit-vmm [kvm|vmx [PATTERN]]: the tests (whose names match) on that backend; kvm if none is
+ * named.
  */
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,8 @@ int main(int argc, char **argv)
 
 	if (failed)
 		return failed;
+	if (argc > 2)
+		cmocka_set_test_filter(argv[2]);
 
 	failed += tests_available();
 	failed += tests_exits();

@@ -151,6 +151,30 @@ static void test_available(void **state)
 	assert_int_equal(machine_ops->available(NULL, 0), 0);
 }
 
+/* VMX is one hypervisor's at a time: the second is told so, and nothing happens to the first. */
+static void test_two_hypervisors(void **state)
+{
+	struct vm *ours, *kvm;
+	struct vcpu *v;
+	char why[256];
+
+	if (vm_vmx_ops.available(why, sizeof(why)) || vm_kvm_ops.available(why, sizeof(why)))
+		skip();
+	assert_int_equal(vm_vmx_ops.create(&ours), 0);
+	assert_int_equal(vm_vmx_ops.vcpu_create(ours, 0, &v), 0);
+	assert_int_equal(vm_kvm_ops.create(&kvm), -EBUSY);
+	assert_int_equal(vm_vmx_ops.available(why, sizeof(why)), 0); /* it is ours */
+	vm_vmx_ops.vcpu_destroy(v);
+	vm_vmx_ops.destroy(ours);
+
+	assert_int_equal(vm_kvm_ops.create(&kvm), 0);
+	assert_int_equal(vm_vmx_ops.available(why, sizeof(why)), -EBUSY);
+	assert_non_null(strstr(why, "in use by another hypervisor"));
+	assert_int_equal(vm_vmx_ops.create(&ours), -EBUSY);
+	vm_kvm_ops.destroy(kvm);
+	assert_int_equal(vm_vmx_ops.available(why, sizeof(why)), 0);
+}
+
 static void test_probe(void **state)
 {
 	const struct vm_caps *caps;
@@ -186,6 +210,7 @@ int tests_available(void)
 		cmocka_unit_test(test_cpuid_trim),
 		cmocka_unit_test(test_xsave_size),
 		cmocka_unit_test(test_available),
+		cmocka_unit_test(test_two_hypervisors),
 		cmocka_unit_test(test_probe),
 	};
 

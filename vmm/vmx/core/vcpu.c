@@ -407,6 +407,11 @@ const struct vmx_user_exit *vmx_vcpu_exit(const struct vmx_vcpu *v)
 	return &v->user;
 }
 
+uint32_t vmx_vcpu_exit_reason(const struct vmx_vcpu *v)
+{
+	return v->reason;
+}
+
 struct sbv_regs *vmx_vcpu_regs(struct vmx_vcpu *v)
 {
 	return &v->regs;

@@ -141,6 +141,8 @@ enum vmx_step vmx_vcpu_prepare(struct vmx_vcpu *v);
 bool vmx_vcpu_event_in_flight(const struct vmx_vcpu *v);
 
 const struct vmx_user_exit *vmx_vcpu_exit(const struct vmx_vcpu *v);
+/* The hardware's reason for the last exit, for tracing; bit 31: the entry failed. */
+uint32_t vmx_vcpu_exit_reason(const struct vmx_vcpu *v);
 /* The general registers, between runs; whoever writes sets *_dirty. */
 struct sbv_regs *vmx_vcpu_regs(struct vmx_vcpu *v);
 /* The answer to an IN is put into RAX. */

@@ -23,6 +23,10 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "sandbox-vmx needs Linux 6.1 or later"
 #endif
+/* The core takes its lock with interrupts off, and frees pages under it. */
+#ifdef CONFIG_PREEMPT_RT
+#error "sandbox-vmx does not run on PREEMPT_RT kernels"
+#endif
 #ifndef CONFIG_PREEMPT_NOTIFIERS
 #error "sandbox-vmx needs CONFIG_PREEMPT_NOTIFIERS, which CONFIG_KVM selects"
 #endif

@@ -88,9 +88,10 @@ int sbv_bell_set(struct sbv_vm *vm, const struct sbv_doorbell *d)
 	return 0;
 }
 
+/* The VM goes: no vCPU is left to read it. */
 void sbv_bell_drop(struct sbv_vm *vm)
 {
-	bell_replace(vm, NULL);
+	bell_free(rcu_dereference_protected(vm->bell, true));
 }
 
 /* Rung, and served in time? Someone who wants the thread ends the wait: the launcher then hears of

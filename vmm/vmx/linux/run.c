@@ -129,6 +129,7 @@ static void guest_mode(struct sbv_vcpu *v)
 	vmx_vcpu_enter(v->core);
 	smp_store_release(&v->guest_seq, v->guest_seq + 1);
 	sbv_spec_exit();
+	trace_sandbox_vmx_exit(v, vmx_vcpu_exit_reason(v->core));
 }
 
 /*

@@ -34,13 +34,17 @@ TRACE_EVENT(sandbox_vmx_exit,
 		__field(u32, vm)
 		__field(u32, vcpu)
 		__field(u32, reason)
+		__field(u64, rip)
 	),
 	TP_fast_assign(
 		__entry->vm = v->vm->id;
 		__entry->vcpu = v->index;
 		__entry->reason = reason;
+		__entry->rip = vmx_vcpu_regs(v->core)->rip;
 	),
-	TP_printk("vm %u vcpu %u reason %u", __entry->vm, __entry->vcpu, __entry->reason)
+	TP_printk("vm %u vcpu %u reason %u%s rip %llx", __entry->vm, __entry->vcpu,
+		  __entry->reason & 0xffff, __entry->reason >> 31 ? " (entry failed)" : "",
+		  __entry->rip)
 );
 
 TRACE_EVENT(sandbox_vmx_user,
