@@ -398,6 +398,8 @@ bool process_group_orphaned(s32 pgrp);
  */
 struct task *process_task(struct process *p);
 s32 process_ppid(const struct process *p); /* 1 for orphans and for the program */
+/* The thread that made p, or one that stands for its parent. NULL for orphans. */
+struct task *process_parent_thread(const struct process *p);
 /* CPU time so far, nanoseconds, of all threads dead and alive; and of one. */
 void process_times(struct process *p, u64 *utime_ns, u64 *stime_ns);
 void task_times(struct task *t, u64 *utime_ns, u64 *stime_ns);

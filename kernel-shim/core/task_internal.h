@@ -20,8 +20,6 @@ struct process *process_new(const struct process *like);
 void process_link(struct process *p, s32 pid, struct process *parent);
 void process_unlink(struct process *p); /* reaped: drops the reference of its place */
 void process_get(struct process *p);
-/* The thread that made p, or one that stands for its parent. */
-struct task *process_parent_thread(const struct process *p);
 /* Gives the children to the nearest subreaper or to the phantom. */
 void process_reparent_children(struct process *p);
 /* p ends or gets another parent: a group that loses its last link to the session and has stopped

@@ -222,6 +222,22 @@ static int show_schedstat(struct seqbuf *s, const struct pseudo_node *n)
 	return 0;
 }
 
+static int show_children(struct seqbuf *s, const struct pseudo_node *n)
+{
+	struct task *t = proc_task(n);
+
+	if (!t)
+		return -ESRCH;
+	list_for_each(pos, &t->proc->children)
+	{
+		const struct process *p = list_entry(pos, struct process, sibling);
+
+		if (process_parent_thread(p) == t)
+			seq_printf(s, "%d ", p->pid);
+	}
+	return 0;
+}
+
 static int show_wchan(struct seqbuf *s, const struct pseudo_node *n)
 {
 	seq_puts(s, "0"); /* no newline: as Linux */
@@ -420,4 +436,12 @@ const struct pseudo_def proc_pid_dir = {
 	.children = entries,
 	.more = process_entries,
 };
-const struct pseudo_def proc_task_dir = {.mode = S_IFDIR | 0555, .children = entries};
+static const struct pseudo_def task_entries[] = {
+	PROC_FILE("children", 0444, show_children),
+	PROC_END,
+};
+const struct pseudo_def proc_task_dir = {
+	.mode = S_IFDIR | 0555,
+	.children = entries,
+	.more = task_entries,
+};

@@ -108,9 +108,11 @@ struct sock_opts {
 
 /* Of a stream: see urgent.c. */
 struct urgent {
-	enum { URGENT_NONE, URGENT_UNREAD, URGENT_READ } state;
+	/* GONE: of a local socket, read, and so not in the queue any more: a mark between bytes */
+	enum { URGENT_NONE, URGENT_UNREAD, URGENT_READ, URGENT_GONE } state;
 	u8 byte;
-	u64 ahead; /* bytes of the receive queue before it */
+	struct packet *packet; /* of a local socket: the byte alone, while it is not read */
+	u64 ahead;	       /* bytes of the receive queue before it */
 };
 
 #define SHUT_RECV 1u
@@ -204,6 +206,7 @@ u64 urgent_limit(const struct socket *s, u64 pos, u64 n); /* of n bytes, those b
 u64 urgent_inq(const struct socket *s);			  /* FIONREAD */
 void urgent_taken(struct socket *s, u64 n);
 void urgent_skip(struct socket *s); /* it is the next byte */
+void urgent_pass(struct socket *s); /* a mark in front that is only a mark goes */
 void urgent_arrived(struct socket *s);
 s64 urgent_recv(struct socket *s, struct sock_msg *m); /* MSG_OOB */
 

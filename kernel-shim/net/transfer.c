@@ -86,7 +86,12 @@ static s64 take(struct socket *s, struct sock_msg *m, s64 done)
 		urgent_skip(s);
 		pos = skip = 0;
 	}
-	for (p = queue_first(&s->rx); p && (m->u->left || first); skip = 0) {
+	p = queue_first(&s->rx);
+	if (skip && p->len - p->off == skip) {
+		p = queue_next(&s->rx, p);
+		skip = 0;
+	}
+	for (; p && (m->u->left || first); skip = 0) {
 		u32 n = (u32)min_u64(p->len - p->off - skip, m->u->left);
 		bool last;
 

@@ -120,8 +120,10 @@ static u32 unix_poll(struct socket *s)
 		mask |= POLL_HUP;
 	if (s->shutdown & SHUT_RECV)
 		mask |= POLL_RDHUP | SOCK_READABLE;
-	if (s->rx.count || s->backlog_len)
+	if (s->rx.count || s->backlog_len || s->urgent.state == URGENT_GONE)
 		mask |= SOCK_READABLE;
+	if (s->urgent.state == URGENT_UNREAD)
+		mask |= POLL_PRI;
 	if (unix_writable(s))
 		mask |= SOCK_WRITABLE;
 	return mask;
@@ -160,19 +162,25 @@ static u32 piece_size(const struct socket *s, u64 left)
 	return (u32)min_u64(left, min_u64(s->opt.sndbuf / 2 - 64, PIECE_MAX));
 }
 
+/* An urgent byte is a packet of its own. */
 static s64 send_pieces(struct socket *s, struct sock_msg *m, struct scm *scm)
 {
 	u64 deadline = sock_deadline(s->opt.sndtimeo_ns, m->flags & MSG_DONTWAIT);
+	u64 urgent = m->flags & MSG_OOB ? 1 : 0;
 	s64 done = 0, r = 0;
 
 	if (s->shutdown & SHUT_SEND)
 		return stream_sent(m, 0, -EPIPE);
 	while (m->u->left) {
+		u64 plain = m->u->left - urgent;
+
 		r = sock_wait_room(s, deadline);
 		if (!r)
-			r = send_piece(s, m, piece_size(s, m->u->left), scm);
+			r = send_piece(s, m, plain ? piece_size(s, plain) : 1, scm);
 		if (r < 0)
 			break;
+		if (!plain)
+			urgent_arrived(s->peer);
 		done += r;
 	}
 	return stream_sent(m, done, r);
@@ -185,7 +193,7 @@ static s64 unix_stream_send(struct socket *s, struct sock_msg *m)
 
 	if (r)
 		return r;
-	if (m->flags & MSG_OOB)
+	if ((m->flags & MSG_OOB) && !m->u->left)
 		r = -EOPNOTSUPP;
 	else if (m->name)
 		r = s->state == SK_CONNECTED ? -EISCONN : -EOPNOTSUPP;
@@ -199,8 +207,12 @@ static s64 unix_stream_send(struct socket *s, struct sock_msg *m)
 
 static s64 unix_stream_recv(struct socket *s, struct sock_msg *m)
 {
-	if (s->state != SK_CONNECTED || (m->flags & MSG_OOB))
+	if (s->state != SK_CONNECTED)
 		return -EINVAL;
+	if (m->flags & MSG_OOB)
+		return urgent_recv(s, m);
+	if (!(m->flags & MSG_PEEK))
+		urgent_pass(s);
 	return stream_recv(s, m);
 }
 

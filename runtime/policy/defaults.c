@@ -176,10 +176,17 @@ int view_add_defaults(struct view *v, const char *home)
 		.source = "tmpfs",
 		.fd = -1,
 		.mode = 0755};
+	/* what is mounted inside, whatever the host has there */
+	struct launch_mount mtab = {.kind = LAUNCH_MOUNT_LINK,
+		.target = "/etc/mtab",
+		.source = "../proc/self/mounts",
+		.fd = -1};
 	int r = view_add(v, &root, VIEW_DEFAULT);
 
 	for (size_t i = 0; !r && i < sizeof host_dirs / sizeof *host_dirs; i++)
 		r = add_same(v, host_dirs[i]);
+	if (!r)
+		r = view_add(v, &mtab, VIEW_DEFAULT);
 	if (!r)
 		r = add_etc(v);
 	if (!r)

@@ -33,6 +33,12 @@ def test_default_view(who):
         assert who.run(*sh(f"test -e {hidden}")).code == 1, hidden
 
 
+def test_mtab_is_of_the_mounts_inside(who):
+    shows(who, "same\n", *sh("cmp /etc/mtab /proc/self/mounts && echo same"))
+    os.mkdir(who.work / "d")
+    assert who.run("--ro", "d:/etc", *sh("test -e /etc/mtab")).code == 1
+
+
 def test_work_in_tmp_is_private(who):
     who.run(*sh("echo x >/tmp/made; echo x >/var/tmp/made; echo x >$HOME/made"))
     assert not os.path.exists("/tmp/made") and not os.path.exists("/var/tmp/made")

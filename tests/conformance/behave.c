@@ -2,10 +2,12 @@
 #include "behave.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <sys/syscall.h>
 
-enum { BEHAVIOUR_SECONDS = 20 };
+enum { BEHAVIOUR_SECONDS = 20, ASLEEP_MS = 10000 };
 
 struct name {
 	int number;
@@ -282,6 +284,61 @@ void sleep_ms(int ms)
 
 	while (nanosleep(&left, &left) < 0 && errno == EINTR)
 		;
+}
+
+/* The letter behind the name, which may be anything. */
+static char task_state(const char *path)
+{
+	char text[512], *name_end;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	name_end = strrchr(text, ')');
+	return name_end && name_end[1] ? name_end[2] : '?';
+}
+
+static void until_sleeps(const char *path)
+{
+	for (int i = 0; task_state(path) != 'S'; i++) {
+		must(i < ASLEEP_MS, "whoever is waited for sleeps");
+		sleep_ms(1);
+	}
+}
+
+void until_asleep(pid_t tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	until_sleeps(path);
+}
+
+void until_threads_asleep(void)
+{
+	long self = syscall(SYS_gettid);
+	DIR *all = opendir("/proc/self/task");
+	char path[300];
+
+	MUST(all != NULL);
+	for (struct dirent *e; (e = readdir(all));) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/stat", e->d_name);
+		if (e->d_name[0] != '.' && atol(e->d_name) != self)
+			until_sleeps(path);
+	}
+	closedir(all);
+}
+
+pid_t signal_when_asleep(int signal)
+{
+	pid_t pid = fork();
+
+	MUST(pid >= 0);
+	if (pid)
+		return pid;
+	until_asleep(getppid());
+	_exit(kill(getppid(), signal) != 0);
 }
 
 const char *self_path(void)

@@ -87,6 +87,13 @@ void must(bool condition, const char *what);
 
 int64_t now_ns(clockid_t clock);
 void sleep_ms(int ms);
+/* Until that process or thread waits for something in the kernel: whoever has nothing to wait for
+ * before is then in the call in question, however busy the machine. */
+void until_asleep(pid_t tid);
+/* Until all other threads of this process do. */
+void until_threads_asleep(void);
+/* A child that sends the signal to its parent, once that sleeps. */
+pid_t signal_when_asleep(int signal);
 /* Path of this program's own executable. */
 const char *self_path(void);
 

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-enum { PAGE = 4096, HOT = 5000 };
+enum { PAGE = 4096, HOT = 200 };
 
 typedef long function(void);
 

@@ -619,7 +619,7 @@ static void execution(void)
 	R(inotify_add_watch(in, self_path(), IN_OPEN | IN_ACCESS | IN_CLOSE));
 	pid_t pid = fork();
 	if (pid == 0) {
-		execl(self_path(), "child", NULL);
+		execl(self_path(), self_path(), "--child", "nothing", NULL);
 		_exit(1);
 	}
 	reap("child", pid);

@@ -53,7 +53,7 @@ static void flock_blocks_until_released(void)
 		int fd = open("a", O_RDWR);
 		_exit(flock(fd, LOCK_EX | LOCK_NB) == -1 && flock(fd, LOCK_EX) == 0 ? 5 : 6);
 	}
-	sleep_ms(300);
+	until_asleep(pid);
 	R(flock(a, LOCK_UN));
 	reap("child", pid);
 }
@@ -111,7 +111,7 @@ static void record_lock_wait_is_woken(void)
 		int fd = open("a", O_RDWR);
 		_exit(lock_range(fd, F_SETLKW, F_WRLCK, 0, 0) == 0 ? 5 : 6);
 	}
-	sleep_ms(100);
+	until_asleep(pid);
 	R(lock_range(a, F_SETLK, F_UNLCK, 0, 0));
 	reap("waiter", pid);
 }

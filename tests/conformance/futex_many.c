@@ -102,7 +102,7 @@ static void waitv_tells_which(void)
 
 	for (int i = 0; i < 3; i++) {
 		pthread_create(&t, NULL, wait_for_three, NULL);
-		sleep_ms(100);
+		until_threads_asleep();
 		R(futex(&words[i], FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0));
 		pthread_join(t, NULL);
 		V(result);
@@ -122,7 +122,7 @@ static void waitv_across_processes(void)
 	pid_t pid = fork();
 	if (pid == 0)
 		_exit((int)waitv(v, 2, NULL, 0));
-	sleep_ms(100);
+	until_asleep(pid);
 	R(futex(shared, FUTEX_WAKE, 1, NULL, NULL, 0));
 	reap("waiter", pid);
 }
@@ -136,14 +136,11 @@ static void waitv_is_interrupted(void)
 {
 	struct sigaction sa = {.sa_handler = handler};
 	struct futex_waitv v[2];
-	pid_t parent = getpid(), pid = fork();
+	pid_t pid;
 
-	if (pid == 0) {
-		sleep_ms(100);
-		_exit(kill(parent, SIGUSR1));
-	}
 	sigaction(SIGUSR1, &sa, NULL);
 	fill(v, 2);
+	pid = signal_when_asleep(SIGUSR1);
 	R(waitv(v, 2, NULL, 0));
 	reap("child", pid);
 }
@@ -184,7 +181,7 @@ static void requeue_gives_a_free_lock(void)
 	pthread_t t;
 
 	pthread_create(&t, NULL, wait_and_lock, NULL);
-	sleep_ms(100);
+	until_threads_asleep();
 	R(requeue(1, 0, 0));
 	pthread_join(t, NULL);
 	V(result);
@@ -197,7 +194,7 @@ static void requeue_waits_for_the_lock(void)
 
 	for (int i = 0; i < 2; i++)
 		pthread_create(&t[i], NULL, wait_and_lock, NULL);
-	sleep_ms(150);
+	until_threads_asleep();
 	R(futex(&lock, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
 	R(futex(&cond, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0));
 	R(requeue(1, 10, 0));
@@ -222,7 +219,7 @@ static void requeue_takes_no_plain_waiter(void)
 	pthread_t t;
 
 	pthread_create(&t, NULL, plain_waiter, NULL);
-	sleep_ms(100);
+	until_threads_asleep();
 	R(requeue(1, 1, 0));
 	R(futex(&cond, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0));
 	pthread_join(t, NULL);

@@ -57,13 +57,9 @@ static long wakes_second(uint32_t cmp, uint32_t old, uint32_t arg)
 	words[1] = old;
 	pid = fork();
 	MUST(pid >= 0);
-	if (!pid) {
-		__atomic_store_n(&words[2], 1, __ATOMIC_SEQ_CST);
+	if (!pid)
 		_exit(syscall(SYS_futex, &words[1], FUTEX_WAIT, old, &limit, NULL, 0) ? 1 : 0);
-	}
-	while (!__atomic_load_n(&words[2], __ATOMIC_SEQ_CST))
-		sleep_ms(1);
-	sleep_ms(20);
+	until_asleep(pid);
 	/* adding nothing leaves the value to whoever comes late */
 	woken = syscall(SYS_futex, &words[0], FUTEX_WAKE_OP, 1, 1, &words[1],
 		FUTEX_OP(FUTEX_OP_ADD, 0, cmp, arg));

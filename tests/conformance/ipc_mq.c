@@ -241,7 +241,7 @@ static void poll_is_woken(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		sleep_ms(100);
+		until_asleep(getppid());
 		_exit(mq_send(q, "x", 1, 0));
 	}
 	R(epoll_ctl(ep, EPOLL_CTL_ADD, q, &e));
@@ -253,7 +253,7 @@ static void poll_is_woken(void)
 	if (pid == 0) {
 		char text[5];
 
-		sleep_ms(100);
+		until_asleep(getppid());
 		_exit(mq_receive(q, text, 5, NULL) != 1);
 	}
 	R(poll(&p, 1, 5000));
@@ -266,7 +266,7 @@ static void receiver_waits(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		sleep_ms(100);
+		until_asleep(getppid());
 		_exit(mq_send(q, "at last", 7, 3));
 	}
 	get(q);
@@ -282,7 +282,7 @@ static void sender_waits(void)
 
 	if (pid == 0)
 		_exit(mq_send(q, "second", 6, 3));
-	sleep_ms(100);
+	until_asleep(pid);
 	get(q);
 	get(q);
 	reap("sender", pid);
@@ -300,7 +300,7 @@ static void longest_waiting_receiver_first(void)
 			MUST(mq_receive(q, text, 100, NULL) == 1);
 			_exit(text[0]);
 		}
-		sleep_ms(80);
+		until_asleep(pid[i]);
 	}
 	mq_send(q, "\1", 1, 0);
 	mq_send(q, "\2", 1, 0);
@@ -348,13 +348,10 @@ static void on_signal(int sig, int flags)
 static void signal_interrupts(void)
 {
 	mqd_t q = queue(0, 1, 100);
-	pid_t parent = getpid(), pid = fork();
+	pid_t pid;
 
 	on_signal(SIGUSR1, 0);
-	if (pid == 0) {
-		sleep_ms(100);
-		_exit(kill(parent, SIGUSR1));
-	}
+	pid = signal_when_asleep(SIGUSR1);
 	get(q);
 	V(handled);
 	reap("child", pid);
@@ -363,13 +360,14 @@ static void signal_interrupts(void)
 static void restart_goes_on(void)
 {
 	mqd_t q = queue(0, 1, 100);
-	pid_t parent = getpid(), pid = fork();
+	pid_t pid;
 
 	on_signal(SIGUSR1, SA_RESTART);
+	pid = fork();
 	if (pid == 0) {
-		sleep_ms(100);
-		kill(parent, SIGUSR1);
-		sleep_ms(100);
+		until_asleep(getppid());
+		kill(getppid(), SIGUSR1);
+		until_asleep(getppid());
 		_exit(mq_send(q, "x", 1, 0));
 	}
 	get(q);
@@ -414,7 +412,7 @@ static void no_notice_while_somebody_receives(void)
 	pid_t pid = fork();
 	if (pid == 0)
 		_exit(mq_receive(q, text, 100, NULL) != 1);
-	sleep_ms(100);
+	until_asleep(pid);
 	R(mq_notify(q, &ev));
 	R(mq_send(q, "x", 1, 0));
 	reap("receiver", pid);
@@ -495,7 +493,7 @@ static void notify_by_thread(void)
 	R(mq_notify(q, &ev));
 	R(mq_notify(q, &ev));
 	put(q, "x", 0);
-	for (int i = 0; i < 100 && !thread_ran; i++)
+	for (int i = 0; i < 500 && !thread_ran; i++)
 		sleep_ms(20);
 	V(thread_ran);
 	thread_ran = 0;

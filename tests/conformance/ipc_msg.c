@@ -208,10 +208,11 @@ static pid_t quiet_receiver(long type, size_t max, int flags)
 
 	if (pid == 0)
 		_exit(msgrcv(q, &m, max, type, flags) < 0 ? errno : 0);
-	sleep_ms(100);
+	until_asleep(pid);
 	return pid;
 }
 
+/* Says what it got: until it is waited for, nobody else may say anything. */
 static pid_t receiver(long type, size_t max, int flags)
 {
 	pid_t pid = fork();
@@ -220,7 +221,7 @@ static pid_t receiver(long type, size_t max, int flags)
 		get(type, max, flags);
 		_exit(0);
 	}
-	sleep_ms(100);
+	until_asleep(pid);
 	return pid;
 }
 
@@ -230,8 +231,9 @@ static void receiver_waits(void)
 	pid_t pid = receiver(2, 100, 0);
 	R(put(1, "not for you", 0));
 	sleep_ms(50);
-	R(put(2, "for you", 0));
+	int sent = put(2, "for you", 0);
 	reap("receiver", pid);
+	V(sent);
 	say_queue();
 }
 
@@ -249,10 +251,9 @@ static pid_t sender(const char *s)
 {
 	pid_t pid = fork();
 
-	if (pid == 0) {
+	if (pid == 0)
 		_exit(put(1, s, 0) ? errno : 0);
-	}
-	sleep_ms(100);
+	until_asleep(pid);
 	return pid;
 }
 
@@ -311,16 +312,11 @@ static void handler(int sig)
 static void interrupted(int flags, bool sending)
 {
 	struct sigaction sa = {.sa_handler = handler, .sa_flags = flags};
-	pid_t parent = getpid();
 
 	sigaction(SIGUSR1, &sa, NULL);
 	queue(0600);
 	limit(4);
-	pid_t pid = fork();
-	if (pid == 0) {
-		sleep_ms(100);
-		_exit(kill(parent, SIGUSR1));
-	}
+	pid_t pid = signal_when_asleep(SIGUSR1);
 	if (sending)
 		R(put(1, "12345", 0));
 	else
@@ -347,12 +343,15 @@ static void stop_and_continue_goes_on(void)
 {
 	queue(0600);
 	pid_t pid = receiver(0, 100, 0);
+	int status;
 	kill(pid, SIGSTOP);
-	sleep_ms(50);
+	MUST(waitpid(pid, &status, WUNTRACED) == pid);
+	say_status("receiver", status);
 	kill(pid, SIGCONT);
-	sleep_ms(50);
-	R(put(1, "later", 0));
+	until_asleep(pid);
+	int sent = put(1, "later", 0);
 	reap("receiver", pid);
+	V(sent);
 }
 
 static void set_changes_what_it_may(void)
@@ -445,7 +444,7 @@ static void losing_the_right_ends_the_wait(void)
 		MUST(setgid(1234) == 0 && setuid(1234) == 0);
 		_exit(msgrcv(q, &ds, 0, 0, 0) < 0 ? errno : 0);
 	}
-	sleep_ms(100);
+	until_asleep(pid);
 	MUST(msgctl(q, IPC_STAT, &ds) == 0);
 	ds.msg_perm.mode = 0600;
 	R(msgctl(q, IPC_SET, &ds));

@@ -307,7 +307,7 @@ static void a_wake_makes_another(void)
 	pid_t last = child_that(1, -1, 0), pid = fork();
 	if (pid == 0)
 		_exit(semop(set_id, relay, 2));
-	sleep_ms(100);
+	until_asleep(pid);
 	R(op1(0, 1, 0));
 	reap("relay", pid);
 	reap("last", last);
@@ -320,13 +320,9 @@ static void nowait_of_a_waiter(void)
 
 	array(2, 0600);
 	pid_t pid = fork();
-	if (pid == 0) {
-		int r = semop(set_id, b, 2);
-
-		say("child: %d %s", r, errno_name(errno));
-		_exit(0);
-	}
-	sleep_ms(100);
+	if (pid == 0)
+		_exit(semop(set_id, b, 2) ? errno : 0);
+	until_asleep(pid);
 	R(op1(0, 1, 0));
 	reap("child", pid);
 	say_values();
@@ -355,11 +351,7 @@ static void interrupted(int flags)
 
 	sigaction(SIGUSR1, &sa, NULL);
 	array(1, 0600);
-	pid_t parent = getpid(), pid = fork();
-	if (pid == 0) {
-		sleep_ms(100);
-		_exit(kill(parent, SIGUSR1));
-	}
+	pid_t pid = signal_when_asleep(SIGUSR1);
 	R(op1(0, -1, SEM_UNDO));
 	V(handled);
 	say_counts(0);
@@ -430,11 +422,11 @@ static void undo_wakes(void)
 	pid_t holder = fork();
 	if (holder == 0) {
 		op1(0, -1, SEM_UNDO);
-		sleep_ms(300);
-		raise(SIGKILL);
+		pause();
 	}
-	sleep_ms(100);
+	until_asleep(holder);
 	pid_t waiter = child_that(0, -1, 0);
+	kill(holder, SIGKILL);
 	reap("holder", holder);
 	reap("waiter", waiter);
 	say_values();
@@ -479,7 +471,7 @@ static void fork_does_not_inherit_undo(void)
 int behave_child(int argc, char **argv)
 {
 	(void)argc;
-	set_id = atoi(argv[1]);
+	set_id = atoi(argv[0]);
 	say_values();
 	return 0;
 }
@@ -493,7 +485,7 @@ static void exec_keeps_undo(void)
 	pid_t pid = fork();
 	if (pid == 0) {
 		op1(0, 5, SEM_UNDO);
-		execl(self_path(), "after exec", id, NULL);
+		execl(self_path(), self_path(), "--child", id, NULL);
 		_exit(1);
 	}
 	reap("child", pid);
@@ -537,7 +529,7 @@ static void thread_waits_while_another_ups(void)
 
 	array(1, 0600);
 	pthread_create(&t, NULL, thread_down, &down);
-	sleep_ms(100);
+	until_threads_asleep();
 	say_counts(0);
 	R(op1(0, 1, 0));
 	pthread_join(t, NULL);

@@ -258,7 +258,7 @@ static void fork_and_exit_count(void)
 		strcpy(p, "from the child");
 		_exit(read(pipes[0], &c, 1) != 1);
 	}
-	sleep_ms(100);
+	until_asleep(pid);
 	S(p);
 	say_segment(id);
 	MUST(write(pipes[1], "x", 1) == 1);
@@ -273,11 +273,12 @@ static void exec_detaches(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		execl(self_path(), "sleeper", NULL);
+		execl(self_path(), self_path(), "--child", "sleeper", NULL);
 		_exit(1);
 	}
-	sleep_ms(200);
+	until_asleep(pid);
 	say_segment(id);
+	kill(pid, SIGKILL);
 	reap("child", pid);
 	say_segment(id);
 	R(shmdt(p));
@@ -286,7 +287,7 @@ static void exec_detaches(void)
 int behave_child(int argc, char **argv)
 {
 	(void)argc, (void)argv;
-	sleep_ms(500);
+	pause();
 	return 0;
 }
 

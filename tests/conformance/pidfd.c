@@ -39,12 +39,13 @@ static pid_t sleeper(void)
 	return pid;
 }
 
-static pid_t ends_with(int code, int after_ms)
+/* A child that ends when its parent waits for that. */
+static pid_t ends_with(int code)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		sleep_ms(after_ms);
+		until_asleep(getppid());
 		_exit(code);
 	}
 	return pid;
@@ -95,7 +96,7 @@ static int ready(int fd, int ms)
 
 static void readable_when_it_ends(void)
 {
-	pid_t pid = ends_with(3, 100);
+	pid_t pid = ends_with(3);
 	int fd = pidfd_open_(pid, 0);
 
 	V(ready(fd, 0));
@@ -107,7 +108,7 @@ static void readable_when_it_ends(void)
 
 static void epoll_tells_the_end(void)
 {
-	pid_t pid = ends_with(0, 100);
+	pid_t pid = ends_with(0);
 	int fd = pidfd_open_(pid, 0), ep = epoll_create1(0);
 	struct epoll_event e = {.events = EPOLLIN, .data.u32 = 7};
 
@@ -120,7 +121,7 @@ static void epoll_tells_the_end(void)
 
 static void waitid_by_descriptor(void)
 {
-	pid_t pid = ends_with(5, 50), other = sleeper();
+	pid_t pid = ends_with(5), other = sleeper();
 	int fd = pidfd_open_(pid, 0);
 	siginfo_t si = {0};
 
@@ -215,7 +216,7 @@ static void a_file_of_another_process(void)
 		sleep(20);
 		_exit(0);
 	}
-	sleep_ms(200);
+	until_asleep(pid);
 	mine = pidfd_open_(pid, 0);
 	R(pidfd_take(mine, 60, 0));
 	R(pidfd_take(mine, 50, 1));

@@ -117,7 +117,7 @@ static void poll_is_interrupted_by_signal(void)
 	MUST(pipe(ends) == 0 && sigaction(SIGUSR1, &sa, NULL) == 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		sleep_ms(60);
+		until_asleep(getppid());
 		kill(getppid(), SIGUSR1);
 		_exit(0);
 	}

@@ -2,6 +2,7 @@
 /* What /proc tells of a task at work, and the few files there that take something. */
 #include "behave.h"
 
+#include <pthread.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -50,12 +51,7 @@ static pid_t blocked_reader(void)
 		close(ends[1]);
 		_exit((int)syscall(SYS_read, ends[0], &c, 1));
 	}
-	for (int i = 0; i < 2000; i++) {
-		MUST(slurp("stat", pid) > 0);
-		if (strstr(text, ") S "))
-			break;
-		sleep_ms(1);
-	}
+	until_asleep(pid);
 	return pid;
 }
 
@@ -155,6 +151,61 @@ static void dead_but_not_reaped(void)
 	reap("child", pid);
 }
 
-const struct behaviour behaviours[] = {BEHAVIOUR(call_in_progress),
-	BEHAVIOUR(personality_and_slack), BEHAVIOUR(time_used), BEHAVIOUR(comm_of_others),
-	BEHAVIOUR(chances_of_being_killed), BEHAVIOUR(dead_but_not_reaped), {0}};
+static long maker;
+static pid_t made;
+
+static void *make_one(void *unused)
+{
+	maker = syscall(SYS_gettid);
+	made = fork();
+	pause();
+	return unused;
+}
+
+/* Whose children these are, of a thread of ours, in order. */
+static void say_children(const char *label, long tid, const pid_t *pid, int n)
+{
+	char path[64], *rest = text;
+	int at = 0;
+
+	snprintf(path, sizeof(path), "task/%ld/children", tid);
+	T(slurp(path, getpid()) >= 0);
+	for (char *word; (word = strsep(&rest, " ")) && *word; at++)
+		if (at >= n || atoi(word) != pid[at])
+			say("%s: another at %d", label, at);
+	say("%s: %d, and then %zu bytes", label, at, rest ? strlen(rest) : 0);
+}
+
+static void children_of_each_thread(void)
+{
+	pid_t pid[4] = {0};
+	pthread_t thread;
+	siginfo_t si;
+
+	say_children("none", getpid(), pid, 0);
+	for (int i = 0; i < 3; i++)
+		pid[i] = blocked_reader();
+	say_children("three", getpid(), pid, 3);
+	kill(pid[1], SIGKILL);
+	MUST(waitid(P_PID, (id_t)pid[1], &si, WEXITED | WNOWAIT) == 0);
+	say_children("one is dead", getpid(), pid, 3);
+	reap("dead", pid[1]);
+	pid[1] = pid[2];
+	say_children("two", getpid(), pid, 2);
+	MUST(pthread_create(&thread, NULL, make_one, NULL) == 0);
+	until_threads_asleep();
+	pid[2] = made;
+	say_children("the thread's", maker, pid + 2, 1);
+	say_children("two still", getpid(), pid, 2);
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	say_children("inherited", getpid(), pid, 3);
+	T(slurp("children", getpid()) < 0);
+	for (int i = 0; i < 3; i++)
+		kill(pid[i], SIGKILL);
+}
+
+const struct behaviour behaviours[] = {BEHAVIOUR(children_of_each_thread),
+	BEHAVIOUR(call_in_progress), BEHAVIOUR(personality_and_slack), BEHAVIOUR(time_used),
+	BEHAVIOUR(comm_of_others), BEHAVIOUR(chances_of_being_killed),
+	BEHAVIOUR(dead_but_not_reaped), {0}};

@@ -191,7 +191,7 @@ static void on_usr1(int signal)
 
 static void sleep_long(void)
 {
-	struct timespec ts = {0, 300000000};
+	struct timespec ts = {1, 0};
 
 	signal(SIGUSR1, on_usr1);
 	R(nanosleep(&ts, NULL));
@@ -204,7 +204,7 @@ static void an_interrupted_call_goes_on(void)
 
 	to_call(pid, SYS_clock_nanosleep);
 	MUST(trace(PTRACE_SYSCALL, pid, NULL, NULL) == 0);
-	sleep_ms(50);
+	until_asleep(pid);
 	kill(pid, SIGUSR1);
 	next_stop("exit", pid);
 	V((long)REG(pid, rax));
@@ -222,7 +222,7 @@ static void an_interrupted_call_ends(void)
 
 	to_call(pid, SYS_clock_nanosleep);
 	MUST(trace(PTRACE_SYSCALL, pid, NULL, NULL) == 0);
-	sleep_ms(50);
+	until_asleep(pid);
 	kill(pid, SIGUSR1);
 	next_stop("exit", pid);
 	step_on("signal", PTRACE_SYSCALL, pid, 0);
@@ -238,7 +238,7 @@ static void the_tracer_stops_a_restart(void)
 
 	to_call(pid, SYS_clock_nanosleep);
 	MUST(trace(PTRACE_CONT, pid, NULL, NULL) == 0);
-	sleep_ms(50);
+	until_asleep(pid);
 	kill(pid, SIGUSR1);
 	next_stop("signal", pid);
 	MUST(trace(PTRACE_GETREGS, pid, NULL, &saved) == 0);

@@ -202,7 +202,7 @@ static void over_a_call_that_waits(void)
 	MUST(trace(PTRACE_ATTACH, pid, NULL, NULL) == 0);
 	next_stop("attached", pid);
 	MUST(trace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0);
-	sleep_ms(50);
+	until_asleep(pid);
 	R(waitpid(pid, NULL, __WALL | WNOHANG));
 	kill(pid, SIGUSR1);
 	/* the end of the step comes before, or, now and then on Linux, not at all */

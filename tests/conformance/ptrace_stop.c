@@ -206,7 +206,7 @@ static void attach_to_a_call_that_goes_on(void)
 		ssize_t n = read(fds[0], &c, 1);
 		_exit(n == 1 ? c : 99);
 	}
-	sleep_ms(100);
+	until_asleep(pid);
 	R(trace(PTRACE_ATTACH, pid, NULL, NULL));
 	next_stop("attached", pid);
 	V(REG(pid, orig_rax) == SYS_read);
@@ -330,6 +330,13 @@ static void on_chld(int signal, siginfo_t *si, void *context)
 	chld_count++;
 }
 
+/* A stop can be seen before it is told of. */
+static void told(int times)
+{
+	while (chld_count < times)
+		sleep_ms(1);
+}
+
 static void the_tracer_gets_sigchld(void)
 {
 	struct sigaction sa = {.sa_sigaction = on_chld, .sa_flags = SA_SIGINFO};
@@ -337,10 +344,13 @@ static void the_tracer_gets_sigchld(void)
 
 	MUST(sigaction(SIGCHLD, &sa, NULL) == 0);
 	pid = traced_child(raise_usr1);
+	told(1);
 	say("first: code %d status %s", (int)chld_code, signal_name(chld_status));
 	step_on("raise", PTRACE_CONT, pid, 0);
+	told(2);
 	say("raise: code %d status %s", (int)chld_code, signal_name(chld_status));
 	step_on("end", PTRACE_CONT, pid, 0);
+	told(3);
 	say("end: code %d status %d", (int)chld_code, (int)chld_status);
 	sa.sa_flags |= SA_NOCLDSTOP;
 	MUST(sigaction(SIGCHLD, &sa, NULL) == 0);

@@ -24,10 +24,20 @@ static void set(tcflag_t in_off, tcflag_t in_on, tcflag_t local_off, tcflag_t lo
 	MUST(tcsetattr(slave, TCSANOW, &mode) == 0);
 }
 
+static int events(int fd, int ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI};
+
+	return poll(&p, 1, ms) < 0 ? -1 : p.revents;
+}
+
+/* Linux brings it to the other end, and the echo back, later; or at once for who asks there. */
 static void type(const char *keys)
 {
 	MUST(write(master, keys, strlen(keys)) == (ssize_t)strlen(keys));
-	sleep_ms(50); /* Linux brings it to the other end later */
+	events(slave, 0);
+	events(master, 0);
+	sleep_ms(50);
 }
 
 /* What can be read within a moment; nothing is said of where reads were cut. */
@@ -389,28 +399,21 @@ static void packets(void)
 	say_bytes("packet", text, (size_t)R(read(master, text, sizeof(text))));
 }
 
-static int events(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI};
-
-	return poll(&p, 1, 200) < 0 ? -1 : p.revents;
-}
-
 static void polling_and_closing_the_slave(void)
 {
 	char text[8];
 
 	open_pair();
-	V(events(master));
-	V(events(slave));
+	V(events(master, 200));
+	V(events(slave, 200));
 	MUST(write(slave, "last", 4) == 4);
 	close(slave);
-	V(events(master));
+	V(events(master, 200));
 	say_bytes("read", text, (size_t)R(read(master, text, sizeof(text))));
 	R(read(master, text, sizeof(text)));
-	V(events(master));
+	V(events(master, 200));
 	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
-	V(events(master));
+	V(events(master, 200));
 	MUST(write(slave, "new", 3) == 3);
 	say_bytes("read", text, (size_t)R(read(master, text, sizeof(text))));
 }
@@ -423,7 +426,7 @@ static void closing_the_master(void)
 	open_pair();
 	type("unread\n");
 	close(master);
-	V(events(slave));
+	V(events(slave, 200));
 	R(read(slave, text, sizeof(text)));
 	R(write(slave, "x", 1));
 	R(ioctl(slave, TIOCGWINSZ, &size));
@@ -455,29 +458,39 @@ static void a_full_queue(void)
 /* -- sessions -- */
 
 static volatile sig_atomic_t heard;
+/* A byte in there for all that has been done and said. */
+static int done[2];
+
+static void tell(void)
+{
+	if (done[1])
+		MUST(write(done[1], "d", 1) == 1);
+}
+
+/* False when nobody is left to tell. */
+static bool told(void)
+{
+	char c;
+
+	return read(done[0], &c, 1) == 1;
+}
 
 static void on_signal(int signal)
 {
 	heard = signal;
 	say("heard %s", signal_name(signal));
-}
-
-static bool lives(pid_t pid)
-{
-	siginfo_t info = {0};
-
-	sleep_ms(100); /* files are closed before one is dead */
-	MUST(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0);
-	return !info.si_pid;
+	tell();
 }
 
 /* In a child that leads a session and has the terminal. */
 static void in_session(const char *label, void (*fn)(void))
 {
+	bool lives;
 	pid_t pid;
 
 	say("-- %s", label);
 	open_pair();
+	MUST(pipe(done) == 0);
 	pid = fork();
 	if (pid == 0) {
 		MUST(setsid() > 0);
@@ -487,13 +500,17 @@ static void in_session(const char *label, void (*fn)(void))
 		_exit(0);
 	}
 	close(slave);
+	close(done[1]);
+	lives = told();
 	show("output", master);
-	for (const char *key = "\003\034\032"; *key && lives(pid); key++) {
+	for (const char *key = "\003\034\032"; *key && lives; key++) {
 		(void)!write(master, key, 1);
+		lives = told();
 		show("after a key", master);
 	}
 	ioctl(master, TIOCSWINSZ, &(struct winsize){.ws_row = 5, .ws_col = 6});
-	sleep_ms(100);
+	if (lives)
+		told();
 	kill(pid, SIGTERM);
 	reap("child", pid);
 }
@@ -504,12 +521,14 @@ static void handles_keys(void)
 	signal(SIGQUIT, on_signal);
 	signal(SIGTSTP, on_signal);
 	signal(SIGWINCH, on_signal);
+	tell();
 	for (;;)
 		pause();
 }
 
 static void does_nothing(void)
 {
+	tell();
 	for (;;)
 		pause();
 }
@@ -631,11 +650,9 @@ static void leads_until_hung_up(void)
 	MUST(setsid() > 0);
 	MUST(ioctl(slave, TIOCSCTTY, 0) == 0);
 	close(master);
-	signal(SIGHUP, on_signal);
-	if (fork() == 0) {
-		signal(SIGHUP, SIG_DFL);
+	if (fork() == 0)
 		does_nothing();
-	}
+	signal(SIGHUP, on_signal);
 	while (!heard)
 		pause();
 	R(open("/dev/tty", O_RDWR));
@@ -656,7 +673,7 @@ static void a_hangup_is_told(void)
 	if (pid == 0)
 		leads_until_hung_up();
 	close(alive[1]);
-	sleep_ms(200);
+	until_asleep(pid);
 	close(slave);
 	close(master);
 	reap("leader", pid);

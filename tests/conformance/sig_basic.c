@@ -165,6 +165,8 @@ static void sigchld_on_stop_unless_nocldstop(void)
 			pause();
 	kill(pid, SIGSTOP);
 	waitpid(pid, &status, WUNTRACED);
+	while (!count) /* a stop can be seen before it is told of */
+		sleep_ms(1);
 	V(count);
 	V(info.si_code == CLD_STOPPED);
 	handle(SIGCHLD, SA_SIGINFO | SA_NOCLDSTOP);

@@ -23,20 +23,20 @@ static void handle(int flags)
 	MUST(sigaction(SIGALRM, &sa, NULL) == 0);
 }
 
-/* Repeats after a while: on a busy machine the first may come before the call that it should meet.
- */
-static void alarm_ms(int ms)
+/* A signal meets the call that comes next. */
+static void interrupt(void)
 {
-	struct itimerval t = {{2, 0}, {ms / 1000, ms % 1000 * 1000}};
-
-	MUST(setitimer(ITIMER_REAL, &t, NULL) == 0);
+	signal_when_asleep(SIGALRM);
 }
 
-static pid_t write_after_ms(int ms)
+/* The call goes on after the signal, until this. */
+static pid_t interrupt_and_write(void)
 {
 	pid_t pid = fork();
 	if (pid == 0) {
-		sleep_ms(ms);
+		until_asleep(getppid());
+		kill(getppid(), SIGALRM);
+		until_asleep(getppid());
 		_exit(write(ends[1], "late", 4) == 4 ? 0 : 1);
 	}
 	return pid;
@@ -47,7 +47,7 @@ static void read_without_restart_is_eintr(void)
 	char buffer[8];
 	MUST(pipe(ends) == 0);
 	handle(0);
-	alarm_ms(50);
+	interrupt();
 	R(read(ends[0], buffer, sizeof(buffer)));
 	V(count);
 }
@@ -57,8 +57,7 @@ static void read_with_restart_continues(void)
 	char buffer[8] = "";
 	MUST(pipe(ends) == 0);
 	handle(SA_RESTART);
-	pid_t pid = write_after_ms(250);
-	alarm_ms(50);
+	pid_t pid = interrupt_and_write();
 	R(read(ends[0], buffer, sizeof(buffer)));
 	V(count);
 	reap("writer", pid);
@@ -72,7 +71,7 @@ static void write_to_full_pipe_is_interrupted(void)
 		;
 	MUST(fcntl(ends[1], F_SETFL, 0) == 0);
 	handle(0);
-	alarm_ms(50);
+	interrupt();
 	R(write(ends[1], block, 1));
 }
 
@@ -81,42 +80,53 @@ static void partial_write_returns_what_was_written(void)
 	static char block[200000];
 	MUST(pipe(ends) == 0);
 	handle(0);
-	alarm_ms(50);
+	interrupt();
 	T(write(ends[1], block, sizeof(block)) == fcntl(ends[1], F_GETPIPE_SZ));
 	V(count);
 }
 
 static void waitpid_restart_and_eintr(void)
 {
+	char c;
 	int status;
+	MUST(pipe(ends) == 0);
 	pid_t pid = fork();
-	if (pid == 0) {
-		sleep_ms(1000);
-		_exit(4);
-	}
+	if (pid == 0)
+		_exit(read(ends[0], &c, 1) == 1 ? 4 : 5);
 	handle(0);
-	alarm_ms(50);
+	interrupt();
 	R(waitpid(pid, &status, 0));
 	handle(SA_RESTART);
-	alarm_ms(50);
+	interrupt_and_write();
 	T(waitpid(pid, &status, 0) == pid);
 	say_status("child", status);
 	V(count);
+}
+
+/* Of a sleep that began after start. */
+static bool is_the_rest(const struct timespec *want, const struct timespec *left, int64_t start)
+{
+	int64_t slept = now_ns(CLOCK_MONOTONIC) - start;
+	int64_t rest = left->tv_sec * 1000000000 + left->tv_nsec;
+
+	return rest > 0 && rest < want->tv_sec * 1000000000 &&
+	       slept + rest >= want->tv_sec * 1000000000;
 }
 
 static void nanosleep_is_never_restarted_and_tells_the_rest(void)
 {
 	struct timespec want = {5, 0}, left = {0, 0};
 	handle(SA_RESTART);
-	alarm_ms(50);
+	interrupt();
+	int64_t start = now_ns(CLOCK_MONOTONIC);
 	R(nanosleep(&want, &left));
-	T(left.tv_sec == 4 && left.tv_nsec > 0);
-	alarm_ms(50);
+	T(is_the_rest(&want, &left, start));
+	interrupt();
+	start = now_ns(CLOCK_MONOTONIC);
 	V(clock_nanosleep(CLOCK_MONOTONIC, 0, &want, &left));
-	T(left.tv_sec == 4);
-	handle(SA_RESTART);
-	alarm_ms(50);
-	T(sleep(5) >= 4);
+	T(is_the_rest(&want, &left, start));
+	interrupt();
+	T(sleep(5) > 0);
 	V(count);
 }
 
@@ -129,15 +139,15 @@ static void poll_family_is_never_restarted(void)
 	MUST(pipe(ends) == 0);
 	p = (struct pollfd){ends[0], POLLIN, 0};
 	handle(SA_RESTART);
-	alarm_ms(40);
+	interrupt();
 	R(poll(&p, 1, 5000));
 	FD_ZERO(&set);
 	FD_SET(ends[0], &set);
-	alarm_ms(40);
+	interrupt();
 	R(select(ends[0] + 1, &set, NULL, NULL, &limit));
 	int fd = epoll_create1(0);
 	MUST(epoll_ctl(fd, EPOLL_CTL_ADD, ends[0], &e) == 0);
-	alarm_ms(40);
+	interrupt();
 	R(epoll_wait(fd, &e, 1, 5000));
 	V(count);
 }
@@ -147,8 +157,7 @@ static void ignored_signal_does_not_interrupt(void)
 	char buffer[8] = "";
 	MUST(pipe(ends) == 0);
 	signal(SIGALRM, SIG_IGN);
-	pid_t pid = write_after_ms(200);
-	alarm_ms(50);
+	pid_t pid = interrupt_and_write();
 	R(read(ends[0], buffer, sizeof(buffer)));
 	reap("writer", pid);
 }
@@ -161,7 +170,7 @@ static void stop_and_continue_does_not_interrupt_read(void)
 	pid_t pid = fork();
 	if (pid == 0)
 		_exit(read(ends[0], &c, 1) == 1 ? c : 99);
-	sleep_ms(50);
+	until_asleep(pid);
 	R(kill(pid, SIGSTOP));
 	T(waitpid(pid, &status, WUNTRACED) == pid);
 	say_status("child", status);
@@ -262,7 +271,7 @@ static void kill_ends_a_stopped_process(void)
 static void pause_returns_after_handler(void)
 {
 	handle(SA_RESTART);
-	alarm_ms(50);
+	interrupt();
 	R(pause());
 	V(count);
 }

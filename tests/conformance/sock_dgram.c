@@ -190,7 +190,7 @@ static void a_queue_holds_only_so_many(void)
 		MUST(fcntl(client, F_SETFL, 0) == 0);
 		_exit(send_text(client, "waited", 0) == 6 ? 0 : 1);
 	}
-	sleep_ms(30);
+	until_asleep(pid);
 	receive_from(server);
 	reap("sender", pid);
 }

@@ -377,13 +377,13 @@ static void catch_with(int flags)
 
 static pid_t signal_then_send(int fd)
 {
-	pid_t parent = getpid(), pid = fork();
+	pid_t pid = fork();
 
 	if (pid)
 		return pid;
-	sleep_ms(30);
-	kill(parent, SIGUSR1);
-	sleep_ms(60);
+	until_asleep(getppid());
+	kill(getppid(), SIGUSR1);
+	until_asleep(getppid());
 	send_text(fd, "late", 0);
 	_exit(0);
 }

@@ -333,7 +333,7 @@ static void a_full_backlog_makes_others_wait(void)
 		MUST(connect(client, ADDRESS, length) == 0);
 		_exit(write(client, "waited", 6) == 6 ? 0 : 1);
 	}
-	sleep_ms(30);
+	until_asleep(pid);
 	R(accept(listener, NULL, NULL));
 	R(accept(listener, NULL, NULL));
 	int server = R(accept(listener, NULL, NULL));

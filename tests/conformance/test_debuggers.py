@@ -231,7 +231,7 @@ def test_gdb_threads(base, cpus):
 ATTACH = f"""
 {PLAIN} wait > started & p=$!
 until grep -q child started 2> /dev/null; do sleep 0.1; done
-sleep 0.2
+until grep -q ') S ' /proc/$p/stat; do sleep 0.1; done
 gdb -nx -batch -p $p -ex bt -ex 'print counter' -ex 'print points[0]' -ex 'set var counter = 5' -ex detach 2>&1 |
     grep -v '^warning'
 gdb -nx -batch -p $p -ex 'print counter' -ex kill | tail -n 2
@@ -302,11 +302,12 @@ def test_strace_injects(base):
 
 
 STRACE_ATTACH = f"""
+shows() {{ until [ "$(grep -c "$1" trace 2> /dev/null)" = "$2" ]; do sleep 0.1; done; }}
 {PLAIN} wait > started & p=$!
 until grep -q child started 2> /dev/null; do sleep 0.1; done
 strace -o trace -p $p & s=$!
-until grep -q pause trace 2> /dev/null; do sleep 0.1; done
-kill -USR1 $p; sleep 0.3; kill -STOP $p; sleep 0.3; kill -CONT $p; sleep 0.3
+shows pause 1
+kill -USR1 $p; shows pause 2; kill -STOP $p; shows 'stopped by' 1; kill -CONT $p; shows pause 3
 kill -INT $s; wait $s; echo strace $?
 kill -KILL $p; wait $p 2> /dev/null
 cat trace; rm trace

@@ -136,7 +136,7 @@ BASH = {
     "wait_n": "sleep 1.5 & (sleep 0.2; exit 4) & wait -n; echo $?; wait; echo $?",
     "traps": "trap 'echo usr1' USR1; trap 'echo exit $?' EXIT; kill -USR1 $$; (kill -TERM $BASHPID); echo $?; exit 6",
     "err_trap": "trap 'echo failed at $LINENO' ERR\ntrue\nfalse\necho on",
-    "process_substitution": "diff <(printf '1\\n2\\n') <(printf '1\\n3\\n'); echo $?; cat < <(echo in); echo x > >(sed s/x/y/); sleep 0.2",
+    "process_substitution": "diff <(printf '1\\n2\\n') <(printf '1\\n3\\n'); echo $?; cat < <(echo in); echo x > >(sed s/x/y/); wait $!",
     "arrays": "a=(one 'two words' three); a+=(four); echo ${#a[@]} \"${a[1]}\" ${a[@]:2}; for i in \"${!a[@]}\"; do echo $i; done; "
     "declare -A m=([k]=v [x]=y); echo ${m[k]} ${#m[@]}",
     "expansions": "s=path/to/file.tar.gz; echo ${s##*/} ${s%%.*} ${s/to/from} ${s^^} ${#s} {a..e}{1..2} $((16#ff))",
@@ -273,17 +273,20 @@ def test_python_shared_memory(base):
     run(["/usr/bin/python3", "share.py"], base, setup=setup)
 
 
+# Of a program in the background: what it writes to a file.
+SHOWS = "shows() { until grep -q $1 $2 2>/dev/null; do sleep 0.1; done; }; "
 IPC_TOOLS = {
     "shm": "id=$(ipcmk -M 5000 -p 640 | sed 's/.*: //'); ipcs -m -i $id | sed -n 's/cpid=[0-9]*//;/mode\\|bytes/p'; "
     "ipcrm -v -m $id | tr -d 0-9; ipcrm -m $id 2>&1 | tr -d 0-9",
     "sem": "id=$(ipcmk -S 3 -p 600 | sed 's/.*: //'); ipcs -s -i $id | grep -E 'mode|nsems|^[0-2] '; ipcrm -s $id; echo $?",
     "msg": "id=$(ipcmk -Q | sed 's/.*: //'); ipcs -q -i $id | grep -E 'mode|qnum'; ipcrm -q $id; echo $?",
     "limits": "ipcs -l",
-    "inotifywait": "(sleep 0.5; echo x >sub/new; mv sub/new sub/newer; rm sub/newer) & "
-    "timeout 2 inotifywait -q -m sub; wait",
-    "inotifywait-recursive": "(sleep 0.5; touch sub/deep/x) & inotifywait -q -r -e create sub; wait; rm sub/deep/x",
-    "tail-follow": "echo one >log; (sleep 0.4; echo two >>log; sleep 0.4; echo three >>log) & "
-    "timeout 2 tail -f log; rm log",
+    "inotifywait": SHOWS + "inotifywait -m sub >events 2>notes & shows established notes; "
+    "echo x >sub/new; mv sub/new sub/newer; rm sub/newer; shows DELETE events; kill $!; cat events; rm events notes",
+    "inotifywait-recursive": SHOWS + "inotifywait -r -e create sub >events 2>notes & shows established notes; "
+    "touch sub/deep/x; wait; cat events; rm events notes sub/deep/x",
+    "tail-follow": SHOWS + "echo one >log; tail -f log >out & shows one out; echo two >>log; shows two out; "
+    "echo three >>log; shows three out; kill $!; cat out; rm log out",
 }
 
 

@@ -133,7 +133,7 @@ static void futex_bitset_selects_waiters(void)
 	pthread_t a, b;
 	MUST(pthread_create(&a, NULL, waiter, (void *)1) == 0);
 	MUST(pthread_create(&b, NULL, waiter, (void *)2) == 0);
-	sleep_ms(50);
+	until_threads_asleep();
 	R(futex6(&word, WAKE_BITSET | PRIVATE, 10, 0, NULL, 4));
 	R(wake_exactly(&word, WAKE_BITSET, 1, 2));
 	pthread_join(b, NULL);
@@ -191,9 +191,9 @@ static void futex_between_processes_in_shared_memory(void)
 			futex(shared, WAIT, 0, NULL);
 		_exit((int)shared[0]);
 	}
-	sleep_ms(50);
+	until_asleep(pid);
 	shared[0] = 7;
-	T(futex(shared, WAKE, 1, NULL) <= 1);
+	R(futex(shared, WAKE, 1, NULL));
 	reap("child", pid);
 }
 
@@ -230,9 +230,10 @@ static void futex_wait_is_interrupted_by_signal(void)
 {
 	struct sigaction sa = {.sa_handler = on_signal};
 	struct timespec limit = {10, 0};
-	sigaction(SIGALRM, &sa, NULL);
-	alarm(1);
+	sigaction(SIGUSR1, &sa, NULL);
+	pid_t pid = signal_when_asleep(SIGUSR1);
 	R(futex(&word, WAIT | PRIVATE, 0, &limit));
+	reap("signaller", pid);
 }
 
 static pthread_mutex_t robust;
@@ -280,7 +281,7 @@ static void robust_mutex_of_killed_process(void)
 
 static void *signal_late(void *argument)
 {
-	sleep_ms(100);
+	until_asleep(getpid());
 	futex((volatile uint32_t *)argument, WAKE | PRIVATE, 1, NULL);
 	return NULL;
 }
@@ -371,7 +372,7 @@ static void futex_in_a_private_view_of_a_file(void)
 	view = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
 	copy = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	MUST(pthread_create(&thread, NULL, wait_shared, (void *)(uintptr_t)shared) == 0);
-	sleep_ms(100);
+	until_threads_asleep();
 	R(futex(copy, WAKE, 1, NULL));
 	for (int i = 0; i < 400 && futex(view, WAKE, 1, NULL) == 0; i++)
 		sleep_ms(10);

@@ -87,15 +87,25 @@ static void threads_sleep_at_the_same_time(void)
 	T(!slept_at_least_ms(4000));
 }
 
+/* After the beginning. */
+static void sleep_until_ms(int ms)
+{
+	int64_t end = start + (int64_t)ms * 1000000;
+	struct timespec t = {end / 1000000000, end % 1000000000};
+
+	MUST(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == 0);
+}
+
 static void sleepers_wake_in_order_of_deadline(void)
 {
 	int p[2];
 	char order[6] = "";
 	MUST(pipe(p) == 0);
+	begin();
 	for (int i = 4; i >= 0; i--)
 		if (fork() == 0) {
 			char c = (char)('0' + i);
-			sleep_ms(100 + i * 250);
+			sleep_until_ms(100 + i * 250);
 			_exit(write(p[1], &c, 1) == 1 ? 0 : 1);
 		}
 	for (int i = 0; i < 5; i++)
