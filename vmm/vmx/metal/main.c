@@ -45,6 +45,7 @@ static bool tests_with(bool ept)
 	test_refusals();
 	test_events();
 	test_memory();
+	test_paging();
 	test_entry();
 	metal_vmx_off();
 	return true;
