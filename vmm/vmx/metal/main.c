@@ -46,6 +46,7 @@ static bool tests_with(bool ept)
 	test_events();
 	test_memory();
 	test_paging();
+	test_turns();
 	test_entry();
 	metal_vmx_off();
 	return true;

@@ -24,6 +24,7 @@ void test_refusals(void);
 void test_events(void);
 void test_memory(void);
 void test_paging(void);
+void test_turns(void);
 void test_entry(void);
 void test_reasons(bool had_ept);
 
