@@ -123,7 +123,7 @@ static uint64_t cost(size_t i)
 		r->rdi = TURNS;
 		begun = x86_rdtsc();
 		for (int n = 0; n < runs; n++)
-			metal_run(g.v);
+			metal_run(g.v, 64);
 		ticks = x86_rdtsc() - begun;
 	}
 	guest_run(&g);
