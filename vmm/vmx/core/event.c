@@ -66,8 +66,20 @@ static bool takes_interrupt(const struct vmx_vcpu *v)
 		       (INTERRUPTIBILITY_STI | INTERRUPTIBILITY_MOV_SS));
 }
 
+/* Its delivery was cut short, and the owner has cleared IF since: it waits. Entering with it would
+ * fail (26.3.1.4). */
+static void external_event_waits(struct vmx_vcpu *v)
+{
+	if (!v->event || (v->event & EVENT_TYPE) != EVENT_EXTERNAL || takes_interrupt(v))
+		return;
+	if (v->irq == SBV_IRQ_NONE)
+		v->irq = v->event & EVENT_VECTOR;
+	v->event = 0;
+}
+
 void vmx_event_before_entry(struct vmx_vcpu *v)
 {
+	external_event_waits(v);
 	if (!v->event && v->irq != SBV_IRQ_NONE && takes_interrupt(v)) {
 		v->event = EVENT_VALID | EVENT_EXTERNAL | v->irq;
 		v->irq = SBV_IRQ_NONE;

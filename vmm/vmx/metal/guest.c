@@ -73,6 +73,14 @@ static void make_interrupts(struct guest *g)
 	}
 }
 
+void guest_reset(struct guest *g)
+{
+	memset(g->memory, 0, GUEST_SIZE);
+	make_pages(g);
+	make_segments(g);
+	make_interrupts(g);
+}
+
 /* --- made and ended --- */
 
 static bool make_memory(struct guest *g)
@@ -101,9 +109,7 @@ bool guest_make(struct guest *g)
 	g->logged = metal_pages_alloc(2);
 	if (!g->memory || !g->readonly || !g->logged)
 		return false;
-	make_pages(g);
-	make_segments(g);
-	make_interrupts(g);
+	guest_reset(g);
 	return !vmx_vm_create(&metal_host, g, &g->vm) && make_memory(g) &&
 	       !vmx_vcpu_create(g->vm, 0, &g->v);
 }
@@ -183,13 +189,23 @@ void guest_sregs(struct guest *g, void (*change)(struct sbv_sregs *s))
 	vmx_vcpu_put(g->v);
 }
 
-void guest_run(struct guest *g)
+static void run(struct guest *g, uint64_t ticks)
 {
-	if (!metal_run(g->v))
+	if (!metal_run(g->v, ticks))
 		g->exit = (struct vmx_user_exit){.reason = SBV_EXIT_INTR};
 	else
 		g->exit = *vmx_vcpu_exit(g->v);
 	vmx_vcpu_stats(g->v, &g->stats);
+}
+
+void guest_run(struct guest *g)
+{
+	run(g, 64);
+}
+
+void guest_run_briefly(struct guest *g)
+{
+	run(g, 1);
 }
 
 int guest_trap(const struct guest *g)

@@ -66,6 +66,10 @@ struct sbv_regs *guest_start(struct guest *g, const char *code, size_t n, int ri
 /* The other registers: between a read and a write of these. */
 void guest_sregs(struct guest *g, void (*change)(struct sbv_sregs *s));
 void guest_run(struct guest *g);
+/* INTR after a moment. */
+void guest_run_briefly(struct guest *g);
+/* Its tables as they were made, and all else zero. The core is not told. */
+void guest_reset(struct guest *g);
 
 /* The vector that a handler told of, -1: the exit was another. */
 int guest_trap(const struct guest *g);

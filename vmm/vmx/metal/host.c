@@ -5,8 +5,6 @@
 #include "../core/x86.h"
 #include "metal.h"
 
-#define TIMER_TICKS_MAX 64 /* of a run without a word from the guest */
-
 static void *vmxon_region;
 static bool locked;
 
@@ -204,14 +202,14 @@ static enum vmx_step enter(struct vmx_vcpu *v)
 	return step;
 }
 
-bool metal_run(struct vmx_vcpu *v)
+bool metal_run(struct vmx_vcpu *v, uint64_t ticks)
 {
 	uint64_t begun = metal_interrupts;
 	enum vmx_step step;
 
 	vmx_vcpu_load(v, 0);
 	step = vmx_vcpu_prepare(v);
-	while (step != VMX_STEP_USER && metal_interrupts - begun < TIMER_TICKS_MAX) {
+	while (step != VMX_STEP_USER && metal_interrupts - begun < ticks) {
 		if (step == VMX_STEP_SLEEP) {
 			vmx_vcpu_fpu_unload(v);
 			step = vmx_vcpu_handle(v);

@@ -5,14 +5,33 @@
 #include "../core/x86.h"
 #include "metal.h"
 #include "test.h"
+#include <string.h>
 
 #define MULTIBOOT_MAGIC	 0x2badb002u
 #define MULTIBOOT_MEMORY 1u
 #define CPUID_XSAVE	 (1u << 26)
 
+#define MULTIBOOT_LINE 4u
+
 struct multiboot {
-	uint32_t flags, kib_below, kib_above;
+	uint32_t flags, kib_below, kib_above, boot_device, line;
 };
+
+/* NAME=NUMBER of the command line. */
+static uint64_t option(const struct multiboot *m, const char *name, uint64_t otherwise)
+{
+	const char *p = m->flags & MULTIBOOT_LINE ? (const char *)(uintptr_t)m->line : "";
+	size_t n = strlen(name);
+	uint64_t value = 0;
+
+	while (*p && (memcmp(p, name, n) || p[n] != '='))
+		p++;
+	if (!*p)
+		return otherwise;
+	for (p += n + 1; *p >= '0' && *p <= '9'; p++)
+		value = value * 10 + (uint64_t)(*p - '0');
+	return value;
+}
 
 extern char metal_end[];
 _Noreturn void metal_main(uint32_t magic, const struct multiboot *m);
@@ -31,7 +50,7 @@ static void xsave_on(void)
 }
 
 /* With EPT, or without; false: this CPU cannot. */
-static bool tests_with(bool ept)
+static bool tests_with(const struct multiboot *m, bool ept)
 {
 	if (metal_vmx_on(ept) != SBV_STATE_READY)
 		metal_die("no VMX");
@@ -45,6 +64,9 @@ static bool tests_with(bool ept)
 	test_refusals();
 	test_events();
 	test_memory();
+	test_paging();
+	test_turns();
+	test_hostile(option(m, "seed", 1), option(m, "hostile", 100));
 	test_entry();
 	metal_vmx_off();
 	return true;
@@ -62,8 +84,8 @@ _Noreturn void metal_main(uint32_t magic, const struct multiboot *m)
 	metal_apic_init();
 	xsave_on();
 	test_cpu_first();
-	had_ept = tests_with(true);
-	tests_with(false);
+	had_ept = tests_with(m, true);
+	tests_with(m, false);
 	test_reasons(had_ept);
 	metal_off();
 }

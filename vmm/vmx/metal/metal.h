@@ -61,7 +61,7 @@ extern const struct vmx_host_ops metal_host;
 /* VMX on this CPU, with EPT or as if there were none. An answer of vmx_discover. */
 enum sbv_state metal_vmx_on(bool want_ept);
 void metal_vmx_off(void);
-/* Runs until the owner has something to do. False: it ran for far too long. */
-bool metal_run(struct vmx_vcpu *v);
+/* Runs until the owner has something to do. False: so many ticks of the timer came before. */
+bool metal_run(struct vmx_vcpu *v, uint64_t ticks);
 
 #endif

@@ -57,3 +57,12 @@ int strcmp(const char *a, const char *b)
 		;
 	return (unsigned char)*a - (unsigned char)*b;
 }
+
+size_t strlen(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n])
+		n++;
+	return n;
+}

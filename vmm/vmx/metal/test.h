@@ -23,6 +23,9 @@ void test_instructions(void);
 void test_refusals(void);
 void test_events(void);
 void test_memory(void);
+void test_paging(void);
+void test_turns(void);
+void test_hostile(uint64_t first, uint64_t n); /* n guests, of seeds from first on */
 void test_entry(void);
 void test_reasons(bool had_ept);
 

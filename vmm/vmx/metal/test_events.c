@@ -133,6 +133,30 @@ static void test_irq(void)
 	test_guest_end(&g);
 }
 
+/* Its delivery needs a stack, and that is in no slot; then the owner gives the guest other
+ * registers. */
+static void test_irq_cut_short(void)
+{
+	struct sbv_regs *r;
+	struct guest g;
+
+	test_case("an interrupt of the owner, cut short, and IF cleared then");
+	test_guest_begin(&g);
+	r = guest_start(&g, CODE("\x90"), 0);
+	r->rflags |= RFLAGS_IF;
+	r->rsp = GUEST_VA_NOWHERE + VMX_PAGE_SIZE;
+	vmx_vcpu_set_irq(g.v, VECTOR);
+	guest_run(&g);
+	test_expect(g.exit.reason == SBV_EXIT_MMIO, "exit %u", g.exit.reason);
+	test_expect(vmx_vcpu_event_in_flight(g.v), "nothing is in flight");
+	r->rflags &= ~RFLAGS_IF;
+	r->rsp = GUEST_STACK;
+	guest_run(&g);
+	test_trap(&g, GUEST_DONE);
+	test_expect(vmx_vcpu_irq(g.v) == VECTOR, "it does not wait: %x", vmx_vcpu_irq(g.v));
+	test_guest_end(&g);
+}
+
 /* --- the guest's --- */
 
 /* Run once before, so that all pages are there: Bochs 2.7 saves a step as pending at an EPT
@@ -289,6 +313,7 @@ void test_events(void)
 	test_endless();
 	test_pause_loop();
 	test_irq();
+	test_irq_cut_short();
 	test_step("NOP", CODE("\x90\x90"), 1);
 	test_step("CPUID, which is emulated", CODE("\x0f\xa2\x90"), 2);
 	test_breakpoint();
