@@ -268,6 +268,20 @@ static void test_around_stops(void **state)
 	assert_int_equal(group_faults(t, PF_WRITE, 0x40000), 2);
 	tables_destroy(t);
 
+	t = with_group(0x40000, PWU | A | D);
+	host_share(&t->m, 0x41000);
+	assert_int_equal(group_faults(t, 0, 0x40000), 1);
+	assert_true(t->m.host.page[0x41].shared);
+	assert_true(group_faults(t, PF_WRITE, 0x40000) > 1);
+	tables_destroy(t);
+
+	t = with_group(0x40000, PWU | A | D); /* one is just leaving */
+	host_move_begin(&t->m, 0x42000);
+	expect_ok(t->m.vcpu, GROUP, 0, 0x40000);
+	host_move_end(&t->m);
+	assert_int_equal(group_faults(t, 0, 0x40000), 1);
+	tables_destroy(t);
+
 	t = with_group(TABLES_GPA, PWU | A | D); /* the root and its tables */
 	cpu_load_cr3(t->m.vcpu, t->root);
 	expect_ok(t->m.vcpu, GROUP + 0x1000, 0, TABLES_GPA + 0x1000);
