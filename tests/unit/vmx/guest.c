@@ -200,7 +200,8 @@ static uint64_t large_any(struct machine *m, uint32_t level)
 
 /* Of one entry: other flags for the same, or something else. An honest guest links only tables that
  * nothing else links. */
-static uint64_t entry_any(struct guest *g, struct vmx_vcpu *v, uint64_t old, uint32_t level)
+static uint64_t entry_any(
+	struct guest *g, struct vmx_vcpu *v, uint64_t old, uint32_t level, uint32_t index)
 {
 	struct machine *m = g->m;
 	uint64_t table;
@@ -210,6 +211,8 @@ static uint64_t entry_any(struct guest *g, struct vmx_vcpu *v, uint64_t old, uin
 		return (old & (PT_ADDRESS | PT_LARGE)) | flags_any(m);
 	if (machine_chance(m, 15))
 		return 0;
+	if (level == 1 && machine_chance(m, 40)) /* next to its neighbours' */
+		return (0x300000 + index * VMX_PAGE_SIZE) | flags_any(m);
 	if (level == 1)
 		return frame_any(m) | flags_any(m);
 	if (level < 4 && machine_chance(m, 30))
@@ -259,7 +262,7 @@ void guest_change(struct guest *g, struct vmx_vcpu *v, uint64_t gva)
 	if (pt_index(gva, 4) == SELF_INDEX || at >= RAM_PAGES * VMX_PAGE_SIZE)
 		return;
 	old = *host_word(m, at);
-	value = entry_any(g, v, old, l);
+	value = entry_any(g, v, old, l, pt_index(gva, l));
 	if (!guest_store(g, v, at, value) || value == old || !g->honest)
 		return;
 	change_announced(g, v, at, old, gva, l);

@@ -8,13 +8,15 @@
 
 static uint64_t gpa_any(struct machine *m)
 {
-	switch (machine_below(m, 4)) {
+	switch (machine_below(m, 5)) {
 	case 0:
 		return BIG_GPA + machine_below(m, BIG_PAGES) * VMX_PAGE_SIZE;
 	case 1:
 		return LOG_GPA + machine_below(m, LOG_PAGES) * VMX_PAGE_SIZE;
 	case 2:
 		return TABLES_GPA + machine_below(m, 64) * VMX_PAGE_SIZE;
+	case 3:
+		return 0x300000 + machine_below(m, 5) * VMX_PAGE_SIZE;
 	default:
 		return RAM_GPA + machine_below(m, RAM_PAGES) * VMX_PAGE_SIZE;
 	}
@@ -67,6 +69,8 @@ static void host_step(struct machine *m)
 		m->host.cmpxchg_losses = machine_below(m, 2);
 		break;
 	case 6:
+		host_move_begin(m, gpa_any(m));
+		break;
 	case 7:
 		host_move(m, gpa_any(m));
 		break;

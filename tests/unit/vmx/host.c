@@ -31,7 +31,8 @@ static void *op_page_alloc(void)
 		h->allocs_left--;
 	while (i < TABLES_MAX && h->table_live[i])
 		i++;
-	assert_true(i < TABLES_MAX);
+	if (i >= TABLES_MAX)
+		return NULL;
 	h->tables_free = i + 1;
 	h->table_live[i] = true;
 	h->tables_live++;
@@ -214,6 +215,8 @@ static int op_frame_get(void *host_vm, uint64_t hva, bool write, struct vmx_fram
 
 	step_in(h);
 	assert_int_equal(hva & (VMX_PAGE_SIZE - 1), 0);
+	if (h->leaving == hva) /* who wants it waits */
+		host_move_end(h->machine);
 	h->frame_error = 0;
 	if (error)
 		return error;
@@ -267,7 +270,7 @@ static bool op_frame_stale(void *host_vm, uint64_t sequence, uint64_t hva)
 	assert_true(h->locked);
 	if (h->stale_next && h->stale_next--)
 		return true;
-	return h->sequence != sequence;
+	return h->sequence != sequence || h->leaving == hva;
 }
 
 static void op_frame_put(void *host_vm, struct vmx_frame *frame)
@@ -389,6 +392,7 @@ static void page_move(struct machine *m, uint32_t page, uint32_t to)
 	struct host *h = &m->host;
 	uint32_t old = h->page[page].frame;
 
+	assert_int_equal(h->leaving, 0);
 	page_zap(m, page);
 	cpu_assert_unknown(m, FRAME_PA + old * VMX_PAGE_SIZE);
 	memcpy(frame_va(h, to), frame_va(h, old), VMX_PAGE_SIZE);
@@ -399,12 +403,43 @@ static void page_move(struct machine *m, uint32_t page, uint32_t to)
 
 void host_move(struct machine *m, uint64_t gpa)
 {
+	if (m->host.leaving)
+		host_move_end(m);
 	page_move(m, host_hva_page(m, gpa), frame_spare(&m->host));
+}
+
+void host_move_begin(struct machine *m, uint64_t gpa)
+{
+	uint32_t page = host_hva_page(m, gpa);
+
+	if (m->host.leaving)
+		host_move_end(m);
+	page_zap(m, page);
+	m->host.leaving = HVA_BASE + page * VMX_PAGE_SIZE;
+}
+
+/* What was found of it meanwhile is not in any table. */
+void host_move_end(struct machine *m)
+{
+	struct host *h = &m->host;
+	uint32_t page = (uint32_t)((h->leaving - HVA_BASE) / VMX_PAGE_SIZE);
+	uint32_t old = h->page[page].frame, to = frame_spare(h);
+
+	h->leaving = 0;
+	h->sequence++;
+	cpu_assert_unknown(m, FRAME_PA + old * VMX_PAGE_SIZE);
+	memcpy(frame_va(h, to), frame_va(h, old), VMX_PAGE_SIZE);
+	memset(frame_va(h, old), 0xa5, VMX_PAGE_SIZE);
+	h->owner[old] = NO_FRAME;
+	frame_give(h, page, to);
 }
 
 void host_join(struct machine *m, uint64_t gpa)
 {
 	struct host *h = &m->host;
+
+	if (h->leaving)
+		host_move_end(m);
 	uint32_t first = (host_hva_page(m, gpa) - RAM_PAGES) & ~(PT_ENTRIES - 1);
 
 	for (uint32_t frame = first; frame < first + PT_ENTRIES; frame++) {

@@ -59,6 +59,7 @@ struct host {
 	bool table_live[TABLES_MAX];
 	uint32_t tables_free, tables_live;
 	uint64_t sequence;
+	uint64_t leaving;     /* address of a page that the host has begun to take away; 0: none */
 	uint32_t frames_held; /* frame_get without frame_put */
 	uint64_t leave_count;
 	/* What to do wrong. */
@@ -171,6 +172,9 @@ void host_move(struct machine *m, uint64_t gpa);
 void host_take(struct machine *m, uint64_t gpa);
 /* The 2 MiB of the big region are in one piece again. */
 void host_join(struct machine *m, uint64_t gpa);
+/* ... in two steps: after the first it is told as stale, after the second it is elsewhere. */
+void host_move_begin(struct machine *m, uint64_t gpa);
+void host_move_end(struct machine *m);
 /* ... or write-protects it, as fork does: the next frame_get for writing makes it writable. */
 void host_share(struct machine *m, uint64_t gpa);
 

@@ -73,8 +73,8 @@ static void test_announced_change(void **state)
 	tables_destroy(t);
 }
 
-/* A page that becomes the user's is no longer the kernel's, with SMEP and SMAP: TLBs must know, also
- * if another vCPU's fault found the change before the announcement. */
+/* A page that becomes the user's is no longer the kernel's, with SMEP and SMAP: TLBs must know,
+ * also if another vCPU's fault found the change before the announcement. */
 static void test_kernel_loses_by_user(void **state)
 {
 	struct tables *t = announced();

@@ -170,6 +170,126 @@ static void test_alias(void **state)
 	tables_destroy(t);
 }
 
+/* --- pages that come with another --- */
+
+#define GROUP 0x40210000ull /* 8 entries */
+
+static struct tables *with_group(uint64_t gpa, uint64_t flags)
+{
+	struct tables *t = tables_init();
+
+	tables_window(t);
+	for (uint64_t i = 0; i < 8; i++)
+		tables_map(t, GROUP + i * 4096, 1, (gpa + i * 4096) | flags);
+	return t;
+}
+
+static uint32_t group_faults(struct tables *t, uint32_t access, uint64_t gpa)
+{
+	struct vmx_vcpu *v = t->m.vcpu;
+
+	v->faults = 0;
+	for (uint64_t i = 0; i < 8; i++)
+		expect_ok(v, GROUP + i * 4096, access, gpa + i * 4096);
+	invariants_check(&t->m);
+	return (uint32_t)v->faults;
+}
+
+static void test_around(void **state)
+{
+	struct tables *t = with_group(0x40000, PWU | A | D);
+	uint64_t at = tables_at(t, t->root, GROUP, 1);
+
+	assert_int_equal(group_faults(t, PF_WRITE, 0x40000), 1);
+	vmx_vm_forget(&t->m.vm);
+	assert_int_equal(group_faults(t, 0, 0x40000), 1);
+	/* Not what the guest has not used yet, and nothing behind that. */
+	tables_poke(t, at + 4 * 8, 0x44000 | PWU);
+	vmx_vm_forget(&t->m.vm);
+	expect_ok(t->m.vcpu, GROUP, 0, 0x40000);
+	assert_int_equal(tables_peek(t, at + 4 * 8), 0x44000 | PWU);
+	assert_int_equal(group_faults(t, 0, 0x40000), 1);
+	/* Nor what is elsewhere. */
+	tables_poke(t, at + 2 * 8, 0x52000 | PWU | A | D);
+	vmx_vm_forget(&t->m.vm);
+	expect_ok(t->m.vcpu, GROUP, 0, 0x40000);
+	t->m.vcpu->faults = 0;
+	expect_ok(t->m.vcpu, GROUP + 0x1000, 0, 0x41000);
+	assert_int_equal(t->m.vcpu->faults, 0);
+	expect_ok(t->m.vcpu, GROUP + 0x2000, 0, 0x52000);
+	expect_ok(t->m.vcpu, GROUP + 0x3000, 0, 0x43000);
+	assert_int_equal(t->m.vcpu->faults, 2);
+	tables_destroy(t);
+}
+
+/* Each with its own rights; the first write to a clean page is still seen. */
+static void test_around_rights(void **state)
+{
+	struct tables *t = with_group(0x40000, PWU | A | D);
+	struct vmx_vcpu *v = t->m.vcpu;
+	uint64_t at = tables_at(t, t->root, GROUP, 1);
+
+	tables_poke(t, at + 8, 0x41000 | P | U | A | D);
+	tables_poke(t, at + 16, 0x42000 | PWU | A);
+	tables_poke(t, at + 24, 0x43000 | P | W | A | D | NX);
+	expect_ok(v, GROUP, PF_WRITE, 0x40000);
+	v->faults = 0;
+	expect_fault(v, GROUP + 0x1000, PF_WRITE, PF_PRESENT | PF_WRITE);
+	expect_ok(v, GROUP + 0x2000, PF_WRITE, 0x42000);
+	assert_int_equal(tables_peek(t, at + 16), 0x42000 | PWU | A | D);
+	expect_fault(v, GROUP + 0x3000, PF_FETCH, PF_PRESENT | PF_FETCH);
+	expect_fault(v, GROUP + 0x3000, PF_USER, PF_PRESENT | PF_USER);
+	expect_ok(v, GROUP + 0x4000, PF_WRITE, 0x44000);
+	assert_int_equal(v->faults, 4);
+	tables_destroy(t);
+}
+
+/* The end of a slot, a log, a page that the host must first copy, a table. */
+static void test_around_stops(void **state)
+{
+	struct tables *t = with_group(ROM_GPA + (ROM_PAGES - 8) * 4096, PWU | A | D);
+	struct vmx_vcpu *v = t->m.vcpu;
+
+	assert_int_equal(group_faults(t, 0, ROM_GPA + (ROM_PAGES - 8) * 4096), 1);
+	tables_destroy(t);
+
+	t = with_group(ROM_GPA + (ROM_PAGES - 4) * 4096, PWU | A | D);
+	v = t->m.vcpu;
+	expect_ok(v, GROUP, 0, ROM_GPA + (ROM_PAGES - 4) * 4096);
+	expect_told(v, GROUP + 0x4000, 0, OUT_MMIO, ROM_GPA + ROM_PAGES * 4096);
+	tables_destroy(t);
+
+	t = with_group(LOG_GPA, PWU | A | D);
+	assert_int_equal(group_faults(t, PF_WRITE, LOG_GPA), 8);
+	tables_destroy(t);
+
+	t = with_group(0x40000, PWU | A | D);
+	host_share(&t->m, 0x43000);
+	assert_int_equal(group_faults(t, PF_WRITE, 0x40000), 2);
+	tables_destroy(t);
+
+	t = with_group(0x40000, PWU | A | D);
+	host_share(&t->m, 0x41000);
+	assert_int_equal(group_faults(t, 0, 0x40000), 1);
+	assert_true(t->m.host.page[0x41].shared);
+	assert_true(group_faults(t, PF_WRITE, 0x40000) > 1);
+	tables_destroy(t);
+
+	t = with_group(0x40000, PWU | A | D); /* one is just leaving */
+	host_move_begin(&t->m, 0x42000);
+	expect_ok(t->m.vcpu, GROUP, 0, 0x40000);
+	host_move_end(&t->m);
+	assert_int_equal(group_faults(t, 0, 0x40000), 1);
+	tables_destroy(t);
+
+	t = with_group(TABLES_GPA, PWU | A | D); /* the root and its tables */
+	cpu_load_cr3(t->m.vcpu, t->root);
+	expect_ok(t->m.vcpu, GROUP + 0x1000, 0, TABLES_GPA + 0x1000);
+	cpu_load_cr3(t->m.vcpu, t->root);
+	assert_true(group_faults(t, PF_WRITE, TABLES_GPA) > 3);
+	tables_destroy(t);
+}
+
 /* --- slots that change --- */
 
 static uint32_t flags_next;
@@ -316,6 +436,9 @@ int tests_host(void)
 		cmocka_unit_test(test_shared_frame),
 		cmocka_unit_test(test_rom),
 		cmocka_unit_test(test_alias),
+		cmocka_unit_test(test_around),
+		cmocka_unit_test(test_around_rights),
+		cmocka_unit_test(test_around_stops),
 		cmocka_unit_test(test_slot_changes_meanwhile),
 		cmocka_unit_test(test_slot_replaced),
 		cmocka_unit_test(test_dirty_log),

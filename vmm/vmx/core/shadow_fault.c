@@ -25,7 +25,8 @@ struct install {
 	const struct shadow_walk *w;
 	struct vmx_place place;
 	struct vmx_frame frame;
-	uint64_t sequence;
+	struct shadow_around around;
+	uint64_t sequence, frame_sequence;
 	bool changed;
 };
 
@@ -217,6 +218,7 @@ static void install(struct install *n)
 		p = link_down(n, p);
 	}
 	leaf_small(n, p);
+	shadow_around_put(n->vm, p, n->w, &n->place, n->frame_sequence, &n->around);
 }
 
 /* --- verdicts --- */
@@ -261,7 +263,7 @@ static enum step frame_failed(int error, enum vmx_fault *result)
 }
 
 /* Is what was found without the lock still so? */
-static bool overtaken(struct install *n, uint64_t frame_sequence)
+static bool overtaken(struct install *n)
 {
 	struct vmx_place now;
 
@@ -269,21 +271,22 @@ static bool overtaken(struct install *n, uint64_t frame_sequence)
 		return true;
 	if (!vmx_place_find(n->vm, n->w->gpa & VMX_PAGE_MASK, &now))
 		return true;
-	if (now.hva != n->place.hva || now.writable != n->place.writable ||
-		now.logged != n->place.logged || now.level != n->place.level)
+	if (now.hva != n->place.hva || now.pages != n->place.pages ||
+		now.writable != n->place.writable || now.logged != n->place.logged ||
+		now.level != n->place.level)
 		return true;
-	return n->vm->host->frame_stale(n->vm->host_vm, frame_sequence, now.hva);
+	return n->vm->host->frame_stale(n->vm->host_vm, n->frame_sequence, now.hva);
 }
 
 /* The access is allowed: give it a frame. *result is RESUME, and is left so but for DONE. */
 static enum step grant(struct install *n, struct vmx_fault_info *info, enum vmx_fault *result)
 {
 	const struct vmx_host_ops *host = n->vm->host;
-	uint64_t frame_sequence = host->frame_sequence(n->vm->host_vm);
 	enum step step = AGAIN;
 	int error;
 
 	info->gpa = n->w->gpa;
+	n->frame_sequence = host->frame_sequence(n->vm->host_vm);
 	if (!vmx_place(n->vm, n->w->gpa & VMX_PAGE_MASK, &n->place) ||
 		(is_write(n->w) && !n->place.writable)) {
 		*result = VMX_FAULT_MMIO; /* to what cannot be written there is nothing */
@@ -292,8 +295,9 @@ static enum step grant(struct install *n, struct vmx_fault_info *info, enum vmx_
 	error = host->frame_get(n->vm->host_vm, n->place.hva, is_write(n->w), &n->frame);
 	if (error)
 		return frame_failed(error, result);
+	shadow_around_find(n->vm, n->w, &n->place, n->s->modes, &n->around);
 	shadow_lock(n->vm);
-	if (!overtaken(n, frame_sequence)) {
+	if (!overtaken(n)) {
 		shadow_reclaim(n->vm, n->s->root, n->w->gva);
 		install(n);
 		if (n->changed)
@@ -303,6 +307,7 @@ static enum step grant(struct install *n, struct vmx_fault_info *info, enum vmx_
 		step = DONE;
 	}
 	shadow_unlock(n->vm);
+	shadow_around_release(n->vm, &n->around);
 	host->frame_put(n->vm->host_vm, &n->frame);
 	return step;
 }

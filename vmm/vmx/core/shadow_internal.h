@@ -237,6 +237,19 @@ enum shadow_walked {
 enum shadow_walked shadow_walk(
 	struct vmx_vm *vm, uint64_t cr3, uint32_t modes, bool ac, struct shadow_walk *w);
 
+/* shadow_around.c: the pages behind the one that faulted. find and release without the lock. */
+#define SHADOW_AROUND 7u
+struct shadow_around {
+	uint64_t word[SHADOW_AROUND]; /* of the guest's table */
+	struct vmx_frame frame[SHADOW_AROUND];
+	uint32_t n;
+};
+void shadow_around_find(struct vmx_vm *vm, const struct shadow_walk *w,
+	const struct vmx_place *place, uint32_t modes, struct shadow_around *a);
+void shadow_around_put(struct vmx_vm *vm, struct shadow_page *p, const struct shadow_walk *w,
+	const struct vmx_place *place, uint64_t sequence, const struct shadow_around *a);
+void shadow_around_release(struct vmx_vm *vm, struct shadow_around *a);
+
 /* shadow_announce.c: the entries for gva are compared; takes the lock, may sleep. */
 void shadow_announce_range(struct vmx_vcpu *v, uint64_t cr3, uint64_t gva, uint64_t pages);
 

@@ -3,7 +3,8 @@
 
 METAL_BIN  := $(B)/vmx-metal/metal.elf
 METAL_SRCS := $(addprefix vmm/vmx/core/,announce.c caps.c control.c cpuid.c entry.S ept.c event.c exits.c fpu.c memory.c msr.c \
-	setup.c shadow.c shadow_announce.c shadow_fault.c shadow_lru.c shadow_map.c shadow_page.c shadow_sync.c shadow_walk.c vcpu.c vm.c) \
+	setup.c shadow.c shadow_announce.c shadow_around.c shadow_fault.c shadow_lru.c shadow_map.c shadow_page.c shadow_sync.c \
+	shadow_walk.c vcpu.c vm.c) \
 	$(addprefix vmm/vmx/metal/,boot.S traps.S apic.c console.c format.c guest.c host.c main.c pages.c string.c traps.c test.c \
 	test_cpu.c test_entry.c test_events.c test_hostile.c test_instructions.c test_memory.c test_paging.c test_turns.c)
 METAL_OBJS := $(patsubst %,$(B)/vmx-metal/%.o,$(METAL_SRCS))
