@@ -57,8 +57,8 @@ static const struct argp_option options[] = {
 	{"cpus", KEY_CPUS, "N", 0, "CPUs that run the program's threads; by default 1", 0},
 
 	{0, 0, 0, 0, "How it is run:", 4},
-	{"backend", KEY_BACKEND, "auto|vmx|kvm|process", 0, "Which virtualization (SANDBOX_BACKEND)",
-		0},
+	{"backend", KEY_BACKEND, "auto|vmx|kvm|process", 0,
+		"Which virtualization (SANDBOX_BACKEND)", 0},
 	{"home", KEY_HOME, "auto|guest|host", 0,
 		"For testing: where the shim kernel runs (SANDBOX_HOME_KIND)", 0},
 	{"require-vm", KEY_REQUIRE_VM, 0, 0, "Fail rather than run without a virtual machine", 0},
