@@ -341,6 +341,15 @@ pid_t signal_when_asleep(int signal)
 	_exit(kill(getppid(), signal) != 0);
 }
 
+void become_nobody_else(void)
+{
+	uid_t uid = 200000 + (uid_t)getpid();
+
+	/* root of a namespace with one user stays that */
+	if (geteuid() == 0 && setresuid(uid, uid, uid) < 0)
+		errno = 0;
+}
+
 const char *self_path(void)
 {
 	static char path[PATH_MAX];

@@ -94,6 +94,8 @@ void until_asleep(pid_t tid);
 void until_threads_asleep(void);
 /* A child that sends the signal to its parent, once that sleeps. */
 pid_t signal_when_asleep(int signal);
+/* As root: a user whom nobody else is, so that what is counted for each user is counted for us. */
+void become_nobody_else(void);
 /* Path of this program's own executable. */
 const char *self_path(void);
 

@@ -535,6 +535,7 @@ static void bytes_are_limited(void)
 	struct rlimit l = {1000, 1000};
 	struct mq_attr a = {.mq_maxmsg = 10, .mq_msgsize = 100};
 
+	become_nobody_else();
 	R(setrlimit(RLIMIT_MSGQUEUE, &l));
 	R(mq_open(a_name(), O_RDWR | O_CREAT, 0600, &a));
 	a.mq_maxmsg = 1;

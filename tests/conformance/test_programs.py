@@ -573,7 +573,8 @@ def long_text(directory):
 
 @pytest.mark.slow
 def test_less_on_terminal(base):
-    keys = [b" ", b"/number 222\n", b"G", b"g", b"q"]
+    there = [("expect", b"number 222"), b"G", ("expect", b"line number 300")]
+    keys = [b" ", b"/number 222\n", *there, b"g", b"q"]
     shown = [b"line number 1", b"number 222", b"line number 300"]
     on_terminal(base, ["/usr/bin/less", "text"], keys, long_text, shown)
 
