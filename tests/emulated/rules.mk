@@ -41,3 +41,13 @@ counts-emulated: $(B)/sandbox bench-programs
 .PHONY: check-metal
 check-metal: $(METAL_BIN)
 	$(Q)EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/metal --image $< $(METAL_ARGS)
+
+# Backend vmx in Bochs, with EPT and with shadow paging: tests/emulated/vmx says what VMX_TESTS and the others choose.
+# bench-vmx: its paths against kvm_intel's in the same machine, in instructions.
+.PHONY: vmx-emulated check-vmx bench-vmx
+vmx-emulated: $(B)/sandbox
+	$(Q)$(MAKE) --no-print-directory vmx-module KDIR="$$(EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/headers)"
+check-vmx: vmx-emulated conformance-programs $(UNIT_VMM_BIN) $(HOSTILE_BIN)
+	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx
+bench-vmx: vmx-emulated $(BENCH_OUT)/exit_paths
+	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx --paths
