@@ -82,6 +82,7 @@ help:
 	@echo "make check      install what is missing, lint, build, all tests that need no emulation"
 	@echo "make lint       style and static checks; make check-clang: clang's warnings"
 	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
+	@echo "make check-metal      the VMX core's tests in Bochs, without an operating system"
 	@echo "make bench      ratios against native and other sandboxes"
 	@echo "make coverage   which lines of the shim's core the tests reach"
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall"
