@@ -138,6 +138,8 @@ static bool discover_secondary(struct vmx_caps *c, bool want_ept)
 		value &= ~SECONDARY_VPID;
 	if (c->ept)
 		value |= SECONDARY_EPT;
+	if (c->pml)
+		value |= SECONDARY_PML;
 	c->secondary = value;
 	c->rdtscp = value & SECONDARY_RDTSCP;
 	c->ple = value & SECONDARY_PLE;
@@ -157,7 +159,7 @@ static bool discover_primary(struct vmx_caps *c, bool want_ept, const char **mis
 		return false;
 	if (c->ept && (c->primary & (PRIMARY_CR3_LOAD | PRIMARY_CR3_STORE))) {
 		c->ept = c->pml = false; /* EPT without the choice to leave CR3 to the guest */
-		c->secondary &= ~SECONDARY_EPT;
+		c->secondary &= ~(SECONDARY_EPT | SECONDARY_PML);
 	}
 	if (!c->ept)
 		c->primary |= PRIMARY_CR3_LOAD | PRIMARY_CR3_STORE | PRIMARY_INVLPG;

@@ -13,9 +13,12 @@
 #define EPT_WRITE_BACK (6ull << 3)
 #define EPT_IGNORE_PAT (1ull << 6)
 #define EPT_LARGE      (1ull << 7)
+#define EPT_ACCESSED   (1ull << 8) /* with EPTP_AD */
+#define EPT_DIRTY      (1ull << 9)
 #define EPT_ADDRESS    0x000ffffffffff000ull
 
 #define EPTP_WALK_4 (3ull << 3)
+#define EPTP_AD	    (1ull << 6)
 
 #define LEVELS 4
 #define AROUND 16 /* pages: 64 KiB, as the host's own fault-around */
@@ -70,7 +73,8 @@ static int ept_vm_init(struct vmx_vm *vm)
 	if (!vm->mmu_state)
 		return -ENOMEM;
 	vm->table_pages = 1;
-	vm->ept_root = vm->host->page_pa(vm->mmu_state) | EPTP_WALK_4 | 6; /* 6: write-back */
+	vm->ept_root = vm->host->page_pa(vm->mmu_state) | EPTP_WALK_4 | 6 | /* 6: write-back */
+		       (vmx_caps.pml ? EPTP_AD : 0);
 	return 0;
 }
 
@@ -91,13 +95,14 @@ static void ept_vm_destroy(struct vmx_vm *vm)
 
 static int ept_vcpu_init(struct vmx_vcpu *v)
 {
-	(void)v;
-	return 0;
+	v->pml = vmx_caps.pml ? v->vm->host->page_alloc() : NULL;
+	return vmx_caps.pml && !v->pml ? -ENOMEM : 0;
 }
 
 static void ept_vcpu_destroy(struct vmx_vcpu *v)
 {
-	(void)v;
+	if (v->pml)
+		v->vm->host->page_free(v->pml);
 }
 
 /* Tables down to the level, from the cache. A large entry in the way goes: true. */
@@ -139,6 +144,23 @@ static int entry_level(const struct vmx_vm *vm, uint64_t gpa, const struct vmx_p
 	return level;
 }
 
+/*
+ * How a page that may be written is entered. With PML the CPU notes each page whose dirty bit it
+ * sets: it is clear in logged slots, and set in the others, which are never noted. Without, only a
+ * write makes a page of a logged slot writable, and it is then in the log.
+ */
+static uint64_t logged_rights(
+	struct vmx_vcpu *v, uint64_t gpa, bool write, const struct vmx_place *place)
+{
+	if (vmx_caps.pml)
+		return EPT_WRITE | (place->logged ? 0 : EPT_DIRTY);
+	if (!place->logged)
+		return EPT_WRITE;
+	if (write)
+		vmx_mark_dirty(v->vm, gpa);
+	return write ? EPT_WRITE : 0;
+}
+
 static void entry_install(struct vmx_vcpu *v, uint64_t gpa, bool write,
 	const struct vmx_place *place, const struct vmx_frame *frame)
 {
@@ -147,15 +169,11 @@ static void entry_install(struct vmx_vcpu *v, uint64_t gpa, bool write,
 	uint64_t *entry;
 	bool flush = tables_make(v, gpa, level, &entry);
 
-	/* In a logged slot only a write makes it writable, and the page is then in the log. */
-	if (place->writable && frame->writable && (write || !place->logged)) {
-		rights |= EPT_WRITE;
-		if (place->logged)
-			vmx_mark_dirty(v->vm, gpa);
-	}
+	if (place->writable && frame->writable)
+		rights |= logged_rights(v, gpa, write, place);
 	old = *entry;
-	entry_set(
-		entry, pa | rights | EPT_WRITE_BACK | EPT_IGNORE_PAT | (level > 1 ? EPT_LARGE : 0));
+	entry_set(entry, pa | rights | EPT_WRITE_BACK | EPT_IGNORE_PAT |
+				 (vmx_caps.pml ? EPT_ACCESSED : 0) | (level > 1 ? EPT_LARGE : 0));
 	/* Another page than before, or fewer rights: not by a violation alone. */
 	if ((old & EPT_PRESENT) && ((old ^ pa) & EPT_ADDRESS || (old & ~rights & EPT_PRESENT)))
 		flush = true;
@@ -288,14 +306,37 @@ static bool ept_zap(struct vmx_vm *vm, uint64_t gpa, uint64_t size)
 	return leaves_clear(vm, gpa, size, UINT64_MAX, EPT_PRESENT);
 }
 
+/* From now on writes are seen again. */
 static bool ept_protect(struct vmx_vm *vm, uint64_t gpa, uint64_t size)
 {
-	return leaves_clear(vm, gpa, size, EPT_WRITE, EPT_WRITE);
+	uint64_t seen_by = vmx_caps.pml ? EPT_DIRTY : EPT_WRITE;
+
+	return leaves_clear(vm, gpa, size, seen_by, seen_by);
+}
+
+/* The CPU's notes of this vCPU: entries from index + 1 to the last (SDM 29.3.6). */
+void vmx_pml_drain(struct vmx_vcpu *v)
+{
+	const struct vmx_host_ops *host = v->vm->host;
+	uint16_t index;
+
+	if (!v->pml)
+		return;
+	index = (uint16_t)vmcs_read(VMCS_GUEST_PML_INDEX);
+	if (index == VMX_PML_LAST)
+		return;
+	host->lock(v->vm->host_vm);
+	/* FFFFH: it is full */
+	for (uint32_t i = (uint16_t)(index + 1); i <= VMX_PML_LAST; i++)
+		vmx_mark_dirty(v->vm, v->pml[i] & VMX_PAGE_MASK);
+	host->unlock(v->vm->host_vm);
+	vmcs_write(VMCS_GUEST_PML_INDEX, VMX_PML_LAST);
 }
 
 /* Only the TLBs know the guest's tables. */
 static void ept_forget(struct vmx_vm *vm)
 {
+	(void)vm;
 }
 
 void vmx_ept_invalidate(const struct vmx_vcpu *v)

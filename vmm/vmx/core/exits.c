@@ -154,6 +154,7 @@ static const struct row rows[] = {
 	[54] = {"WBINVD", skip, NULL},
 	[55] = {"XSETBV", vmx_exit_xsetbv, NULL},
 	[59] = {"VMFUNC", vmx_inject_ud, NULL},
+	[62] = {"PML_FULL", again, NULL}, /* drained, as after every exit */
 };
 
 const char *vmx_exit_name(uint32_t basic)
@@ -176,6 +177,7 @@ enum vmx_step vmx_vcpu_handle_atomic(struct vmx_vcpu *v)
 		return VMX_STEP_SLEEP;
 	if (v->entry_failed)
 		return vmx_fail(v, SBV_FAIL_ENTRY, vmcs_read(VMCS_INSTRUCTION_ERROR));
+	vmx_pml_drain(v);
 	v->qualification = vmcs_read(VMCS_EXIT_QUALIFICATION);
 	if (v->reason & EXIT_ENTRY_FAILED)
 		return vmx_fail(v, SBV_FAIL_STATE,

@@ -38,6 +38,10 @@ static void setup_controls(const struct vmx_vcpu *v)
 		vmcs_write(VMCS_VPID, v->vpid);
 	if (vmx_caps.ept)
 		vmcs_write(VMCS_EPTP, v->vm->ept_root);
+	if (v->pml) {
+		vmcs_write(VMCS_PML_ADDRESS, v->vm->host->page_pa(v->pml));
+		vmcs_write(VMCS_GUEST_PML_INDEX, VMX_PML_LAST);
+	}
 	if (vmx_caps.ple) {
 		vmcs_write(VMCS_PLE_GAP, 128); /* cycles: KVM's values, found by its authors */
 		vmcs_write(VMCS_PLE_WINDOW, 4096);

@@ -61,6 +61,7 @@ struct vmx_vcpu {
 	bool fpu_loaded;
 	uint64_t host_xcr0;
 
+	uint64_t *pml;	   /* a page: what the CPU notes of pages written; NULL without PML */
 	uint64_t tlb_seen; /* vm->tlb_generation that this vCPU's CPU has flushed for */
 	struct vmx_page_cache cache;
 	struct shadow_vcpu shadow;
@@ -126,6 +127,8 @@ void vmx_fpu_reset(struct vmx_vcpu *v);
 void vmx_vmcs_setup(struct vmx_vcpu *v);
 
 /* ept.c */
+#define VMX_PML_LAST 511
+void vmx_pml_drain(struct vmx_vcpu *v);
 void vmx_ept_invalidate(const struct vmx_vcpu *v);
 
 #endif
