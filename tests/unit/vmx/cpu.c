@@ -303,6 +303,5 @@ void cpu_mode(struct vmx_vcpu *v, uint32_t modes, bool told)
 	v->flushed_all = ++v->machine->clock;
 	v->modes = modes;
 	shadow_mode(v, told ? modes : modes & SHADOW_NXE);
-	tlb_flush(v);
 	v->busy = false;
 }

@@ -228,6 +228,24 @@ static void test_smap_not_told(void **state)
 	smap_and_smep(false);
 }
 
+/* A change of modes empties the TLBs, whatever else it does. */
+static void test_modes_flush(void **state)
+{
+	struct tables *t = tables_init();
+	struct vmx_vcpu *v = t->m.vcpu;
+
+	tables_map(t, GVA, 1, 0x5000 | PWU);
+	expect_ok(v, GVA, 0, 0x5000);
+	for (int announced = 0; announced < 2; announced++) {
+		uint64_t generation = t->m.vm.tlb_generation;
+
+		cpu_mode(v, SHADOW_NXE | SHADOW_SMAP, true);
+		assert_true(t->m.vm.tlb_generation > generation);
+		shadow_announce_mode(&t->m.vm, true);
+	}
+	tables_destroy(t);
+}
+
 /* What cannot be explained is only the guest's if it is the same again with nothing in between. */
 static void test_doubt(void **state)
 {
@@ -372,6 +390,7 @@ int tests_walk(void)
 		cmocka_unit_test(test_nx_without_nxe),
 		cmocka_unit_test(test_smap_told),
 		cmocka_unit_test(test_smap_not_told),
+		cmocka_unit_test(test_modes_flush),
 		cmocka_unit_test(test_doubt),
 		cmocka_unit_test(test_tlb_knows_less),
 		cmocka_unit_test(test_nothing_there),

@@ -50,7 +50,7 @@ int shadow_load(struct vmx_vcpu *v, uint64_t cr3);
 void shadow_invlpg(struct vmx_vcpu *v, uint64_t gva);
 /* The modes that change what the guest's entries mean: without NXE bit 63 is reserved; SMEP and
  * SMAP (with vmx_fault_info.ac) are only for the fault's verdict, as the CPU itself enforces them.
- * All unsynced tables are read anew. May sleep. */
+ * All unsynced tables are read anew, and the TLBs flushed. May sleep. */
 #define SHADOW_NXE  1u
 #define SHADOW_SMEP 2u
 #define SHADOW_SMAP 4u

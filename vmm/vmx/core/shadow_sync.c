@@ -281,13 +281,17 @@ void shadow_invlpg(struct vmx_vcpu *v, uint64_t gva)
 	shadow_unlock(vm);
 }
 
+/* The TLBs are flushed in any case, as a MOV to CR4 would (SDM 4.10.4.1): what they hold was
+ * checked against the old modes. */
 void shadow_mode(struct vmx_vcpu *v, uint32_t modes)
 {
 	struct vmx_vm *vm = shadow_vm_of(v);
+	struct shadow_mmu *m = shadow_mmu_of(vm);
 
 	shadow_of(v)->modes = modes;
 	shadow_lock(vm);
-	if (!shadow_mmu_of(vm)->announce)
+	m->need_flush = true;
+	if (!m->announce)
 		flush(v, &(struct flush){.all = true});
 	shadow_unlock(vm);
 }
