@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * /dev/sandbox-vmx: what the launcher and the module say to each other. Both sides compile this
  * file; every struct has the same layout in each, with no padding that is not named.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * VMCALL: with shadow paging the guest's kernel announces what it changed in its page tables, many
  * at once, so that it need not be caught at each write. A lie harms only the guest: shadow.h.

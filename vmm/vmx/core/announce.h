@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * What a guest's kernel can say by VMCALL in ring 0, where there is shadow paging (else #UD):
  *	rax = VMX_CALL_ANNOUNCE_MODE, rbx = 1: from now on changes are announced; 0: not any more

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * What this CPU's VMX can do, by its capability MSRs (SDM appendix A). A control is never assumed:
  * each is asked for as needed or wanted, adjusted by what the MSR allows, and the first needed one

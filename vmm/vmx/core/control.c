@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * Control and debug registers, EFER and XCR0: what a guest may set, and the exits of the
  * instructions that do. A vCPU is always in 64-bit mode with write protection on; what would leave

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * CPUID as the guest sees it: this CPU's, less what a guest cannot have (SDM vol. 2A, CPUID).
  * Leaves that are not in the table are zero.

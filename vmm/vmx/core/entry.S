@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * Into the guest and out (SDM 31.3, VMLAUNCH/VMRESUME; 27.5: what an exit loads).
  *

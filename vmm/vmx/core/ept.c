@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * Extended page tables (SDM 28.3): from guest-physical to host-physical addresses, four levels. An
  * entry appears at the violation that wants it and goes when the host takes the page. All memory is

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * Events: exceptions made for the guest, the launcher's interrupts, and deliveries that an exit cut
  * short (SDM 26.6, 27.2.4, 31.7.1).

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * Every way out of the guest, and what becomes of it: one row for each basic exit reason (SDM
  * appendix C). A row without a function cannot come with the controls that caps.c asks for: should

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * The guest's FPU and vector state. It is loaded whole before the guest runs, and not on the first
  * use: with another's state in the registers and CR0.TS set, a guest on many CPUs can read that

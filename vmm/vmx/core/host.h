@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * What the core asks of the system that it runs in: Linux (vmm/vmx/linux), bare metal
  * (vmm/vmx/metal), the unit tests' process. Knows of no caller.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * Every privileged or sensitive instruction, and what becomes of it in a guest of this core. The
  * page docs/vmx-instructions.md is made from this, and vmm/vmx/metal runs each row in ring 0 and in

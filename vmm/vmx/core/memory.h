@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * Guest-physical memory: slots of the owner's address space, and the two ways to give it to the
  * guest, EPT (ept.c) and shadow paging (shadow.c), behind one table of operations.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * The guest's MSRs: the few that a 64-bit kernel needs. All others are #GP, as on a CPU that has
  * them not.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * A VMCS as it is before the first entry: controls, the guest's flat 64-bit segments, and of the
  * host what is the same on every CPU. The rest is vcpu.c's at each load.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * Shadow paging: the page tables that the CPU walks where it has no EPT, made from the guest's.
  * No VMCS in here: it can be compiled and tested in an ordinary process with a made-up host.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * The pages behind the one that faulted: if the guest has them next to it in its table, and used
  * them before (accessed), and they are next to it in memory, and the host has them at hand, they

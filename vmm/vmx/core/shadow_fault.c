@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * A page fault of the CPU's: the guest's own, or one that the shadow tables have no answer to yet.
  *

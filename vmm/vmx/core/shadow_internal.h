@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * What the files of shadow paging share. Everything but shadow_walk's, and what a comment exempts,
  * is called under the VM's lock (host.h).

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * The order in which shadow pages were of use to a fault or a load of CR3, and what goes when
  * there are too many. That the CPU walks a page is not seen: one that is in use all the time comes

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * Entries of shadow pages, and the way back: from a frame to the leaves that lead to it, from a
  * page to the links that do. All changes of entries are made here.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * The guest's tables, walked as its CPU would (SDM 4.5 to 4.8): 64-bit mode, four levels, CR0.WP.
  * The accessed bits of what is used, and the dirty bit of what is written, are set in the guest's

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  * The few types and functions that the core takes from whatever it is compiled for.
  */
 #ifndef VMX_CORE_TYPES_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * The VMCS: encodings of its fields (SDM appendix B), the bits of its controls (24.6 to 24.8), and
  * the instructions on it. `vmlaunch` and `vmresume` are in entry.S.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * The VMX core as its host sees it: virtual machines and vCPUs on Intel's VMX. Knows nothing of
  * Linux, of the shim or of the channel. Sections named "SDM" are of Intel's Software Developer's

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  *
  * The instructions and the numbers of the architecture that the core needs (SDM vol. 3A, 2.5 to
  * 2.8; vol. 4 for the MSRs). All run in ring 0.
