@@ -3,7 +3,7 @@
  * The pages behind the one that faulted: if the guest has them next to it in its table, and used
  * them before (accessed), and they are next to it in memory, and the host has them at hand, they
  * come with it. So a range that lost its entries, or a table that was copied by fork, comes back
- * with an eighth of the faults. Nothing of the guest's is changed for it: no bit is set, no log
+ * with a sixteenth of the faults. Nothing of the guest's is changed for it: no bit is set, no log
  * written, no table unsynced.
  */
 #include "shadow_internal.h"

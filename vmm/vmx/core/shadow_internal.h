@@ -238,7 +238,7 @@ enum shadow_walked shadow_walk(
 	struct vmx_vm *vm, uint64_t cr3, uint32_t modes, bool ac, struct shadow_walk *w);
 
 /* shadow_around.c: the pages behind the one that faulted. find and release without the lock. */
-#define SHADOW_AROUND 7u
+#define SHADOW_AROUND 15u
 struct shadow_around {
 	uint64_t word[SHADOW_AROUND]; /* of the guest's table */
 	struct vmx_frame frame[SHADOW_AROUND];

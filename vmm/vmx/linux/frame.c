@@ -73,6 +73,8 @@ static u8 frame_level(struct mm_struct *mm, unsigned long hva, const struct vmx_
 
 /* --- frames --- */
 
+#define CAME_ALONG 1ul /* in a cookie, a page's address: from sbv_frames_at_hand */
+
 static int get_page_slow(unsigned long hva, bool write, struct page **page)
 {
 	unsigned int flags = FOLL_HWPOISON | (write ? FOLL_WRITE : 0);
@@ -138,23 +140,36 @@ uint32_t sbv_frames_at_hand(
 			.pa = page_to_phys(pages[i]),
 			.writable = write,
 			.level = 1,
-			.cookie = pages[i],
+			.cookie = (void *)((unsigned long)pages[i] | CAME_ALONG),
 		};
 	return max(got, 0);
+}
+
+/* Memory that only swap is behind needs no more than the mark; a file has to be told. */
+static void page_dirty(struct page *page)
+{
+	if (PageDirty(page))
+		return;
+	if (PageSwapBacked(page))
+		SetPageDirty(page);
+	else
+		set_page_dirty_lock(page);
 }
 
 /*
  * The guest's writes leave no mark in the host's tables. So a page that it may write counts as
  * written from here on: whoever cleans it protects it first, which zaps our entry (notify.c), and
- * the next write comes here again.
+ * the next write comes here again. Pages that only came along do not count as used.
  */
 void sbv_frame_put(void *host_vm, struct vmx_frame *frame)
 {
-	struct page *page = frame->cookie;
+	unsigned long cookie = (unsigned long)frame->cookie;
+	struct page *page = (struct page *)(cookie & ~CAME_ALONG);
 
-	if (frame->writable && !PageDirty(page))
-		set_page_dirty_lock(page);
-	folio_mark_accessed(page_folio(page));
+	if (frame->writable)
+		page_dirty(page);
+	if (!(cookie & CAME_ALONG))
+		folio_mark_accessed(page_folio(page));
 	put_page(page);
 }
 
