@@ -47,7 +47,7 @@ check-metal: $(METAL_BIN)
 .PHONY: vmx-emulated check-vmx bench-vmx
 vmx-emulated: $(B)/sandbox
 	$(Q)$(MAKE) --no-print-directory vmx-module KDIR="$$(EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/headers)"
-check-vmx: vmx-emulated conformance-programs $(UNIT_VMM_BIN) $(B)/tests/security/hostile/hostile
+check-vmx: vmx-emulated conformance-programs $(UNIT_VMM_BIN)
 	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx
 bench-vmx: vmx-emulated $(B)/bench/exit_paths
 	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx --paths
