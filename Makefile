@@ -85,6 +85,7 @@ help:
 	@echo "make check-metal      the VMX core's tests in Bochs, without an operating system"
 	@echo "make bench      ratios against native and other sandboxes"
 	@echo "make coverage   which lines of the shim's core the tests reach"
+	@echo "make vmx-module install-dkms   the kernel module of backend vmx: build/vmx-module, or for DKMS"
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall"
 
 check: deps
