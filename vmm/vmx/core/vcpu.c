@@ -185,10 +185,10 @@ static void restore_selectors(const struct vmx_host_state *h)
 		x86_wrmsr(MSR_FSBASE_, h->fs_base);
 	}
 	if (h->gs) {
-		uint64_t base = x86_rdmsr(MSR_GSBASE_);
-
-		__asm__ volatile("mov %0, %%gs" : : "r"(h->gs));
-		x86_wrmsr(MSR_GSBASE_, base);
+		/* With the thread's base in it: an NMI between finds one that it knows not to be
+		 * the kernel's. */
+		__asm__ volatile("swapgs\n\tmov %0, %%gs\n\tswapgs" : : "r"(h->gs));
+		x86_wrmsr(MSR_KERNEL_GSBASE_, h->msrs.kernel_gs_base);
 	}
 }
 
