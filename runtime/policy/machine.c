@@ -125,7 +125,7 @@ static int use_process(
  * one. */
 static int use_best(bool require_vm, struct policy_machine *m, struct policy_error *e)
 {
-	char vmx_why[WHY_MAX] = "", kvm_why[WHY_MAX] = "", no_vm[2 * WHY_MAX];
+	char vmx_why[WHY_MAX] = "", kvm_why[WHY_MAX] = "", no_vm[2 * WHY_MAX + 2];
 	struct vm_caps kvm;
 	bool have_kvm;
 
