@@ -13,7 +13,7 @@ GROUPS = {
     "compute": "atomic branch bsearch context cpu crypt fp funccall funcret getrandom goto hash heapsort longjmp",
     "more-compute": "matrix mergesort nop qsort radixsort shellsort skiplist str stream tree tsc vecmath wcs zlib dynlib",
     "vm": "brk malloc mlock mmap mmapaddr mmapfixed mmapmany mprotect mremap msync munmap stack stackmmap bigheap",
-    "more-vm": "vm vm-addr vm-rw vm-segv madvise mincore memfd mlockmany msyncmany bad-altstack dev-shm tmpfs secretmem",
+    "more-vm": "vm vm-addr vm-rw vm-segv madvise mincore memfd mlockmany msyncmany bad-altstack dev-shm secretmem",
     "files": "access chmod chown copy-file dentry dir dirdeep dirmany dup fallocate fcntl filename fpunch fsize fstat",
     "more-files": "getdent hdd io iomix link locka lockf lockofd flock lease mknod open rename seek symlink sync-file touch",
     "watch": "dnotify inotify eventfd epoll poll utime verity chattr file-ioctl fiemap ioprio readahead revio aio",
