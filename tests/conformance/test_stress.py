@@ -7,7 +7,7 @@ import harness
 
 # Left out, and why: aiol (no aio of the kernel), icmp-flood and the raw ones (no raw sockets), userfaultfd
 # (an absent call), mmapfork and resources (as much memory as there is), chdir (8192 directories: its end depends on the load),
-# what stresses devices or settings of the machine, and what ends differently from run to run natively.
+# tmpfs (which ones the host has mounted), what stresses devices or settings of the machine, and what ends differently from run to run natively.
 GROUPS = {
     "pipe": "pipe pipeherd fifo ring-pipe sendfile splice tee vm-splice oom-pipe",
     "compute": "atomic branch bsearch context cpu crypt fp funccall funcret getrandom goto hash heapsort longjmp",
