@@ -85,7 +85,8 @@ static int populate_vma(struct mm *mm, struct vma *v, u64 from, u64 to)
 		int r;
 
 		if (e && (*e & PTE_P) && (!write || (*e & PTE_W))) {
-			/* filled ahead by the fault before: asked for now, as mincore(2) tells it
+			/* filled ahead by the fault before: wanted at this moment, as mincore(2)
+			 * tells it
 			 */
 			__atomic_fetch_or(e, PTE_A, __ATOMIC_RELAXED);
 			continue;

@@ -111,7 +111,8 @@ def test_doctor_json(who):
 
 def test_doctor_is_right_about_each_backend(who):
     backends = json.loads(who.call("doctor", "--json").out)["backends"]
-    assert [(b["name"], b["home"]) for b in backends] == [("kvm", "guest"), ("kvm", "host"), ("process", "host")]
+    places = [("vmx", "guest"), ("kvm", "guest"), ("kvm", "host"), ("process", "host")]
+    assert [(b["name"], b["home"]) for b in backends] == places
     for b in backends:
         got = who.run("--backend", b["name"], "--home", b["home"], "/bin/echo", "in")
         assert (got.code, got.out) == ((0, "in\n") if b["usable"] else (125, ""))
@@ -183,7 +184,7 @@ def test_completion_of_options(me):
 
 
 def test_completion_of_values(me):
-    assert complete(me, "sandbox run --backend ") == {"auto", "kvm", "process"}
+    assert complete(me, "sandbox run --backend ") == {"auto", "kvm", "process", "vmx"}
     os.mkdir(me.work / "directory")
     me.file("file", "")
     assert complete(me, "sandbox run --root ") == {"directory"}

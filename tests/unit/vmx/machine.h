@@ -165,7 +165,7 @@ void host_destroy(struct host *h);
 /* NULL: no memory of the guest's there. gpa's word as it is now, from the host's side. */
 uint64_t *host_word(struct machine *m, uint64_t gpa);
 uint32_t host_hva_page(struct machine *m, uint64_t gpa); /* NO_FRAME: none */
-/* The guest-physical address that a frame stands for now; ~0: it is free. */
+/* The guest-physical address that a frame stands for at present; ~0: it is free. */
 uint64_t host_gpa_of(struct machine *m, uint64_t pa);
 /* The host moves a page elsewhere, or takes it away until it is used. */
 void host_move(struct machine *m, uint64_t gpa);

@@ -15,18 +15,16 @@ struct vmx_caps vmx_caps;
 #define BASIC_MEMORY_TYPE (0xfull << 50)
 #define BASIC_WRITE_BACK  (6ull << 50)
 
-#define EPT_CAP_EXECUTE_ONLY (1ull << 0)
-#define EPT_CAP_WALK_4	     (1ull << 6)
-#define EPT_CAP_WRITE_BACK   (1ull << 14)
-#define EPT_CAP_2M	     (1ull << 16)
-#define EPT_CAP_1G	     (1ull << 17)
-#define EPT_CAP_INVEPT	     (1ull << 20)
-#define EPT_CAP_AD	     (1ull << 21)
-#define EPT_CAP_INVEPT_ONE   (1ull << 25)
-#define EPT_CAP_INVEPT_ALL   (1ull << 26)
-#define EPT_CAP_INVVPID	     (1ull << 32)
-#define EPT_CAP_INVVPID_ONE  (1ull << 41)
-#define EPT_NEEDED	     (EPT_CAP_WALK_4 | EPT_CAP_WRITE_BACK | EPT_CAP_INVEPT | EPT_CAP_INVEPT_ONE)
+#define EPT_CAP_WALK_4	    (1ull << 6)
+#define EPT_CAP_WRITE_BACK  (1ull << 14)
+#define EPT_CAP_2M	    (1ull << 16)
+#define EPT_CAP_1G	    (1ull << 17)
+#define EPT_CAP_INVEPT	    (1ull << 20)
+#define EPT_CAP_AD	    (1ull << 21)
+#define EPT_CAP_INVEPT_ONE  (1ull << 25)
+#define EPT_CAP_INVVPID	    (1ull << 32)
+#define EPT_CAP_INVVPID_ONE (1ull << 41)
+#define EPT_NEEDED	    (EPT_CAP_WALK_4 | EPT_CAP_WRITE_BACK | EPT_CAP_INVEPT | EPT_CAP_INVEPT_ONE)
 
 struct control {
 	uint32_t bit;
@@ -116,7 +114,6 @@ static bool discover_ept(struct vmx_caps *c)
 	c->ept_ad = cap & EPT_CAP_AD;
 	c->ept_2m = cap & EPT_CAP_2M;
 	c->ept_1g = cap & EPT_CAP_1G;
-	c->ept_execute_only = cap & EPT_CAP_EXECUTE_ONLY;
 	c->pml = c->ept && c->ept_ad && (may & SECONDARY_PML);
 	return c->ept;
 }

@@ -44,9 +44,8 @@ struct vmx_caps {
 	uint64_t ept_vpid_cap;
 	uint32_t xsave_size;
 	uint8_t phys_bits;
-	bool ept, ept_ad, ept_2m, ept_1g, ept_execute_only, pml;
-	bool vpid, preemption_timer, ple, load_efer, rdtscp, xsaves;
-	bool invept_single, invvpid_single;
+	bool ept, ept_ad, ept_2m, ept_1g, pml;
+	bool vpid, preemption_timer, ple, load_efer, rdtscp;
 	bool fsgsbase;
 };
 extern struct vmx_caps vmx_caps;

@@ -63,13 +63,13 @@ static void make_segments(struct guest *g)
 static void make_interrupts(struct guest *g)
 {
 	for (uint32_t n = 0; n < 256; n++) {
-		uint64_t stub = GUEST_STUBS + n * 4;
+		uint64_t entry_point = GUEST_ENTRY_POINTS + n * 4;
 		uint64_t ist = n == X86_VECTOR_DF ? 1 : 0;
 		const uint8_t code[4] = {0xe6, (uint8_t)n, 0xf4, 0xf4};
 
-		memcpy(g->memory + stub, code, sizeof(code));
+		memcpy(g->memory + entry_point, code, sizeof(code));
 		*guest_word(g, GUEST_IDT + n * 16) =
-			stub | (uint64_t)CS0 << 16 | ist << 32 | 0xeeull << 40;
+			entry_point | (uint64_t)CS0 << 16 | ist << 32 | 0xeeull << 40;
 	}
 }
 

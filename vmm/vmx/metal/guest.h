@@ -11,21 +11,21 @@
 #include "metal.h"
 
 /* Guest-physical and virtual. */
-#define GUEST_SIZE    0x20000ull
-#define GUEST_PML4    0x1000ull
-#define GUEST_PDPT    0x2000ull
-#define GUEST_PD      0x3000ull
-#define GUEST_PT      0x4000ull
-#define GUEST_GDT     0x5000ull
-#define GUEST_TSS     0x5100ull
-#define GUEST_IDT     0x6000ull
-#define GUEST_STUBS   0x7000ull
-#define GUEST_CODE    0x8000ull
-#define GUEST_SCRATCH 0x9000ull
-#define GUEST_STACK   0xb000ull	 /* top, ring 0 */
-#define GUEST_STACK1  0xd000ull	 /* top, of the double fault's handler */
-#define GUEST_STACK3  0xf000ull	 /* top, ring 3 */
-#define GUEST_FREE    0x10000ull /* a page for the test */
+#define GUEST_SIZE	   0x20000ull
+#define GUEST_PML4	   0x1000ull
+#define GUEST_PDPT	   0x2000ull
+#define GUEST_PD	   0x3000ull
+#define GUEST_PT	   0x4000ull
+#define GUEST_GDT	   0x5000ull
+#define GUEST_TSS	   0x5100ull
+#define GUEST_IDT	   0x6000ull
+#define GUEST_ENTRY_POINTS 0x7000ull
+#define GUEST_CODE	   0x8000ull
+#define GUEST_SCRATCH	   0x9000ull
+#define GUEST_STACK	   0xb000ull  /* top, ring 0 */
+#define GUEST_STACK1	   0xd000ull  /* top, of the double fault's handler */
+#define GUEST_STACK3	   0xf000ull  /* top, ring 3 */
+#define GUEST_FREE	   0x10000ull /* a page for the test */
 
 /* 2 MiB of addresses each, and what is behind them. */
 #define GUEST_VA_NOWHERE   0x200000ull /* no slot */
