@@ -53,7 +53,7 @@ long sys_wait4(struct task *t, const u64 *a)
 
 static int pidfd_query(s32 fd, struct wait_query *q)
 {
-	bool nonblock;
+	bool nonblock = false;
 	int r = pidfd_target(fd, &q->id, &nonblock);
 
 	q->which = P_PID; /* no process has id 0 */
