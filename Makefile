@@ -36,7 +36,7 @@ GUEST_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/guest -mgeneral-regs-onl
 HOSTHOME_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/host -fvisibility=hidden -fPIE $(SAN) $(COV)
 
 .PHONY: all clean install uninstall check conformance unit security check-emulated deps help
-all: $(B)/sandbox
+all: $(B)/sandbox $(B)/sandbox-image
 
 # Lists that the folders fill.
 SANDBOX_SRCS :=
@@ -101,14 +101,14 @@ check: deps
 	@$(MAKE) --no-print-directory cli
 	@$(MAKE) --no-print-directory check-counts
 
-install: $(B)/sandbox
+install: $(B)/sandbox $(B)/sandbox-image
 	install -D -m 755 $(B)/sandbox $(DESTDIR)$(PREFIX)/bin/sandbox
 	for m in docs/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(B)/sandbox completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/sandbox $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
+	rm -f $(DESTDIR)$(PREFIX)/bin/sandbox $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-image $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
 	for m in docs/man/*.1; do rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
 
 clean:

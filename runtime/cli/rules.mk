@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-CLI_SRCS := $(addprefix runtime/cli/, completion.c doctor.c help.c main.c report.c report_json.c \
+CLI_SRCS := $(addprefix runtime/cli/, cli.c completion.c doctor.c help.c image.c main.c report.c report_json.c \
 	report_stats.c run.c run_options.c text.c version.c)
 SANDBOX_SRCS += $(CLI_SRCS)

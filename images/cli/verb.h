@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The verbs of `sandbox image`, one file each; `sandbox job` beside them. Options by argp, mistakes
+ * as one line (cli_parse). Exit codes: 0; POLICY_FAILED with one line on stderr; `verify` and
+ * `diff` 1 when there is something to tell.
+ */
+#ifndef IMAGES_CLI_VERB_H
+#define IMAGES_CLI_VERB_H
+
+#include "images/progress.h"
+#include "images/store/store.h"
+#include "runtime/cli/cli.h"
+
+/* All of `sandbox image`, by use: what makes images first. Ends with NULL. */
+extern const struct cli_verb *const image_verbs[];
+extern const struct cli_verb job_verb;
+
+/* Says e's sentence; POLICY_FAILED. */
+int verb_failed(const struct image_error *e);
+
+/* Options that every verb has: children of its argp, with a struct verb_common as their input. */
+struct verb_common {
+	const char *store; /* --store DIR; NULL: the default */
+	bool json;	   /* --json: one JSON document on stdout instead of text for eyes */
+	bool quiet;	   /* -q: no progress */
+};
+extern const struct argp verb_common_argp;
+
+/* A progress bar on stderr: alive on a terminal (one line, its width asked each time), plain lines
+ * ("packing: 40 % of 500 MiB") every ten seconds elsewhere, nothing with quiet. end: the line is
+ * taken away. */
+struct bar;
+struct bar *bar_begin(const struct verb_common *c);
+const struct progress *bar_progress(struct bar *b); /* NULL if quiet */
+void bar_end(struct bar *b);
+
+#endif

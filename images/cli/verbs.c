@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "images/cli/verb.h"
+
+const struct cli_verb *const image_verbs[] = {NULL};

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# build/sandbox-image: what `sandbox image` and `sandbox job` start. Folders add to IMAGE_SRCS.
+IMAGE_SRCS := images/error.c images/digest.c
+include $(wildcard images/*/rules.mk)
+IMAGE_LIBS := -larchive -lzstd -lcrypto -ljansson -pthread
+IMAGE_OBJS := $(patsubst %,$(B)/%.o,$(IMAGE_SRCS))
+
+$(B)/sandbox-image: $(IMAGE_OBJS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SAN) -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack $(IMAGE_OBJS) $(IMAGE_LIBS) -o $@
