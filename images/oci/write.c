@@ -113,7 +113,7 @@ static int set_name(
 int image_write(struct store *s, json_t *config_root, const struct descriptor *layers,
 	size_t nlayers, const char *name, struct descriptor *out, struct image_error *e)
 {
-	struct descriptor config, manifest;
+	struct descriptor config = {.size = 0}, manifest = {.size = 0};
 	int r = check_layers(s, layers, nlayers, e);
 
 	if (!r)
