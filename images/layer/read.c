@@ -55,10 +55,12 @@ static int check_parents(struct reader *r)
 		enum seen_kind k = seen_get(&r->seen, r->path, n);
 
 		if (k == SEEN_LINK)
-			return refuse(r, -EBADMSG, r->path, "leads through the symbolic link \"%.*s\"",
+			return refuse(r, -EBADMSG, r->path,
+				"leads through the symbolic link \"%.*s\"",
 				(int)(n < 100 ? n : 100), r->path);
 		if (k == SEEN_OTHER)
-			return refuse(r, -EBADMSG, r->path, "is below \"%.*s\", which is no directory",
+			return refuse(r, -EBADMSG, r->path,
+				"is below \"%.*s\", which is no directory",
 				(int)(n < 100 ? n : 100), r->path);
 	}
 	return 0;
@@ -92,8 +94,8 @@ static int take_hardlink(struct reader *r, const char *link, struct layer_entry 
 	enum seen_kind k;
 
 	if (*link == '/')
-		return refuse(r, -EBADMSG, r->path, "is a hard link to an absolute path, \"%.100s\"",
-			link);
+		return refuse(r, -EBADMSG, r->path,
+			"is a hard link to an absolute path, \"%.100s\"", link);
 	wrong = layer_path_clean(link, r->target);
 	if (wrong)
 		return refuse(r, -EBADMSG, r->path, "is a hard link whose target %s", wrong);
@@ -140,7 +142,8 @@ static int take_xattrs(struct reader *r, struct archive_entry *a)
 		while (i < r->nxattrs && strcmp(r->xattrs[i].name, name))
 			i++; /* libarchive writes each in two ways */
 		if (i == XATTRS_MAX)
-			return refuse(r, -EFBIG, r->path, "has more than 1,024 extended attributes");
+			return refuse(
+				r, -EFBIG, r->path, "has more than 1,024 extended attributes");
 		r->nxattrs += i == r->nxattrs;
 		r->xattrs[i] = (struct layer_xattr){name, value, size};
 	}
@@ -387,7 +390,8 @@ int layer_read_fd(int fd, const char *what, struct layer_limits *limits,
 	err = read_archive(r);
 	/* No digest vouches for its end. */
 	if (!err && !source_ended_in_zeros(r->source))
-		err = image_fail(e, -EBADMSG, "%s: cut short: the end of the archive is missing", what);
+		err = image_fail(
+			e, -EBADMSG, "%s: cut short: the end of the archive is missing", what);
 	close_reader(r);
 	return err;
 }
@@ -395,8 +399,8 @@ int layer_read_fd(int fd, const char *what, struct layer_limits *limits,
 static int differs(struct image_error *e, const char *what, const char *of,
 	const struct digest *expected, const struct digest *found)
 {
-	return image_fail(e, -EBADMSG, "%s: its %s has the digest sha256:%s, not sha256:%s", what, of,
-		found->hex, expected->hex);
+	return image_fail(e, -EBADMSG, "%s: its %s has the digest sha256:%s, not sha256:%s", what,
+		of, found->hex, expected->hex);
 }
 
 static int check_digests(struct reader *r, const struct descriptor *d, const struct digest *diff_id)
@@ -455,8 +459,8 @@ int layer_read(struct store *s, const struct descriptor *d, const struct digest 
 		err = read_blob(s, fd, c, d, diff_id, limits, sink, p, e);
 	else
 		err = image_fail(e, -EBADMSG,
-			"layer sha256:%.12s: has %llu bytes, but its manifest says %llu", d->digest.hex,
-			(unsigned long long)size, (unsigned long long)d->size);
+			"layer sha256:%.12s: has %llu bytes, but its manifest says %llu",
+			d->digest.hex, (unsigned long long)size, (unsigned long long)d->size);
 	close(fd);
 	return err;
 }

@@ -38,8 +38,8 @@ static ssize_t read_packed(struct source *s)
 		n = read(s->fd, s->buf, sizeof s->buf);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return image_fail(&s->error, -errno, "%s: cannot be read: %s", s->what,
-			strerror(errno));
+		return image_fail(
+			&s->error, -errno, "%s: cannot be read: %s", s->what, strerror(errno));
 	s->packed_ends = !n;
 	s->packed += (uint64_t)n;
 	hasher_add(s->packed_hash, s->buf, (size_t)n);
@@ -240,8 +240,8 @@ int source_drain(struct source *s, uint64_t end)
 	if (n < 0)
 		return (int)n;
 	if (s->zeros < s->unpacked - end)
-		return image_fail(&s->error, -EBADMSG, "%s: something follows the end of the archive",
-			s->what);
+		return image_fail(&s->error, -EBADMSG,
+			"%s: something follows the end of the archive", s->what);
 	return drain_packed(s);
 }
 

@@ -21,6 +21,8 @@ static la_ssize_t put_tar(struct archive *a, void *arg, const void *data, size_t
 	struct layer_writer *w = arg;
 	int r;
 
+	if (w->aborting)
+		return (la_ssize_t)n;
 	hasher_add(w->tar_hash, data, n);
 	r = n ? encoder_add(w->encoder, data, n, &w->error) : 0;
 	if (!r)
@@ -35,8 +37,7 @@ static int archive_failed(struct layer_writer *w, const char *path, struct image
 	int err = archive_errno(w->archive);
 
 	if (w->error.text[0])
-		return image_fail(
-			e, err > 0 && err < 4096 ? -err : -EIO, "%s", w->error.text);
+		return image_fail(e, err > 0 && err < 4096 ? -err : -EIO, "%s", w->error.text);
 	return image_fail(
 		e, -EIO, "%s: cannot be archived: %s", path, archive_error_string(w->archive));
 }
@@ -214,8 +215,8 @@ static int put_zeros(struct layer_writer *w, uint64_t n, struct image_error *e)
 	return r;
 }
 
-static int put_range(struct layer_writer *w, int fd, uint64_t from, uint64_t to,
-	struct image_error *e)
+static int put_range(
+	struct layer_writer *w, int fd, uint64_t from, uint64_t to, struct image_error *e)
 {
 	while (from < to) {
 		size_t want = to - from < sizeof w->copy ? (size_t)(to - from) : sizeof w->copy;
@@ -257,12 +258,12 @@ static int put_content(struct layer_writer *w, int fd, uint64_t size, const stru
 static bool same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-static int put_file(struct layer_writer *w, const struct layer_entry *m, int fd,
-	struct image_error *e)
+static int put_file(
+	struct layer_writer *w, const struct layer_entry *m, int fd, struct image_error *e)
 {
 	struct stat before, after;
 	struct extents x;
@@ -358,7 +359,9 @@ void layer_abort(struct layer_writer *w)
 {
 	if (!w)
 		return;
-	archive_write_fail(w->archive); /* or its end would be written */
+	/* libarchive writes the archive's end before it lets go; archive_write_fail(3), which keeps
+	 * it from that, makes it leak. */
+	w->aborting = true;
 	archive_write_free(w->archive);
 	archive_entry_free(w->entry);
 	encoder_free(w->encoder);

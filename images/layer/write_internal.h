@@ -15,6 +15,7 @@ struct layer_writer {
 	struct archive *archive;
 	struct archive_entry *entry; /* used again for each member */
 	bool broken;		     /* a member failed: the archive is not to be ended */
+	bool aborting;		     /* what still comes is nobody's */
 	struct image_error error;    /* of the store, met inside libarchive */
 	char last[LAYER_PATH_MAX + 1];
 	const struct progress *progress;
