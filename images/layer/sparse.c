@@ -31,8 +31,9 @@ static int add(struct extents *x, uint64_t from, uint64_t to)
 		x->list = list;
 		x->room = room;
 	}
-	/* A run at the start counts from its full length on, too. */
-	x->list[x->n++] = (struct extent){x->n || from >= RUN_MIN ? from : 0, to};
+	if (!x->n && from < RUN_MIN)
+		from = 0; /* a run at the start must be as long as any other */
+	x->list[x->n++] = (struct extent){from, to};
 	return 0;
 }
 
