@@ -1,69 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sandbox image flatten
+ * `sandbox image flatten`.
  */
-#include <unistd.h>
+#include "images/cli/opened.h"
 
-#include "images/cli/brief.h"
-#include "images/cli/verb.h"
-#include "images/flat/flat.h"
+static const struct argp flatten_argp = {NULL, verb_names_parse, "NAME",
+	"Makes the read-only file system that `sandbox run --image NAME` reads, unless it is there "
+	"already, and prints its path.",
+	verb_common_child, NULL, NULL};
 
-static const char doc[] =
-	"Write the read-only file system that `sandbox run --image NAME` starts from, unless it is "
-	"there; run does that itself the first time."
-	"\v"
-	"NAME is a name or \"sha256:\" and the digest of a manifest.";
-static const struct argp argp = {
-	NULL, verb_names_parse, "NAME", doc, verb_common_child, NULL, NULL};
-
-static int flatten(
-	struct store *s, const struct verb_names *v, struct manifest *m, struct image_error *e)
+static int print(const struct opened *o, bool json)
 {
-	struct bar *bar;
-	int fd, r = manifest_find(s, v->names[0], m, e);
+	char path[128], digest[DIGEST_TEXT];
 
-	if (r)
-		return r;
-	bar = bar_begin(&v->common);
-	r = flat_open(s, m, &fd, bar_progress(bar), e);
-	bar_end(bar);
-	if (r) {
-		manifest_clear(m);
-		return image_within(e, r, "image %s", v->names[0]);
-	}
-	close(fd);
-	return 0;
-}
-
-static int print_json(const struct verb_names *v, const struct manifest *m)
-{
-	char path[128];
-
-	flat_path(&m->self.digest, path);
-	return verb_json(json_pack("{s:o, s:o, s:s}", "name", verb_text(v->names[0]), "digest",
-		brief_digest_json(&m->self.digest), "path", path));
+	flat_path(&o->manifest, path);
+	digest_text(&o->manifest, digest);
+	if (json)
+		return verb_json(json_pack("{s:o, s:s, s:s++}", "name", verb_text(o->name),
+			"manifest", digest, "path", store_dir(o->store), "/", path));
+	printf("%s/%s\n", store_dir(o->store), path);
+	return cli_flush();
 }
 
 static int run(int argc, char **argv)
 {
 	struct verb_names v = {.verb = "flatten", .min = 1, .max = 1};
-	struct image_error e;
-	struct manifest m;
-	struct store *s;
+	struct image_error e = {""};
+	struct opened o;
 	int r;
 
-	if (cli_parse(&image_verb_flatten, argc, argv, 0, &v))
+	if (cli_parse(&verb_flatten, argc, argv, 0, &v))
 		return POLICY_FAILED;
-	if (store_open(v.common.store, STORE_CHANGE, false, &s, &e))
+	if (opened_begin(&v.common, v.names[0], &o, &e))
 		return verb_failed(&e);
-	r = flatten(s, &v, &m, &e);
-	store_close(s);
-	if (r)
-		return verb_failed(&e);
-	r = v.common.json ? print_json(&v, &m) : 0;
-	manifest_clear(&m);
+	if (*o.left_out && !v.common.quiet)
+		cli_say("%s: %s", o.name, o.left_out);
+	r = print(&o, v.common.json);
+	opened_end(&o);
 	return r;
 }
 
-const struct cli_verb image_verb_flatten = {
-	"flatten", "Make ready what `run` starts from", "sandbox image flatten", &argp, run};
+const struct cli_verb verb_flatten = {"flatten", "make the file system that `run --image` reads",
+	"sandbox image flatten", &flatten_argp, run};

@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "images/cli/reach.h"
 #include "images/cli/verb.h"
@@ -194,7 +193,7 @@ static int run(int argc, char **argv)
 	struct image_error e;
 	int code;
 
-	if (cli_parse(&image_verb_gc, argc, argv, 0, &gc))
+	if (cli_parse(&verb_gc, argc, argv, 0, &gc))
 		return POLICY_FAILED;
 	if (open_alone(&gc, &e))
 		return verb_failed(&e);
@@ -206,5 +205,5 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-const struct cli_verb image_verb_gc = {
+const struct cli_verb verb_gc = {
 	"gc", "Remove what no image needs", "sandbox image gc", &argp, run};

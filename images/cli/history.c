@@ -128,7 +128,7 @@ static int run(int argc, char **argv)
 	struct store *s;
 	int code;
 
-	if (cli_parse(&image_verb_history, argc, argv, 0, &v))
+	if (cli_parse(&verb_history, argc, argv, 0, &v))
 		return POLICY_FAILED;
 	if (store_open(v.common.store, STORE_READ, false, &s, &e))
 		return verb_failed(&e);
@@ -142,5 +142,5 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-const struct cli_verb image_verb_history = {
+const struct cli_verb verb_history = {
 	"history", "Show how an image was made", "sandbox image history", &argp, run};

@@ -142,7 +142,7 @@ static int run(int argc, char **argv)
 	struct store *s;
 	int code;
 
-	if (cli_parse(&image_verb_inspect, argc, argv, 0, &v))
+	if (cli_parse(&verb_inspect, argc, argv, 0, &v))
 		return POLICY_FAILED;
 	if (store_open(v.common.store, STORE_READ, false, &s, &e))
 		return verb_failed(&e);
@@ -156,5 +156,5 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-const struct cli_verb image_verb_inspect = {
+const struct cli_verb verb_inspect = {
 	"inspect", "Show what an image is", "sandbox image inspect", &argp, run};

@@ -130,7 +130,7 @@ static int run(int argc, char **argv)
 	struct store *s;
 	int r, code;
 
-	if (cli_parse(&image_verb_ls, argc, argv, 0, &v))
+	if (cli_parse(&verb_ls, argc, argv, 0, &v))
 		return POLICY_FAILED;
 	r = store_open(v.common.store, STORE_READ, false, &s, &e);
 	if (r == -ENOENT) /* nothing was ever put there */
@@ -142,4 +142,4 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-const struct cli_verb image_verb_ls = {"ls", "List images", "sandbox image ls", &argp, run};
+const struct cli_verb verb_ls = {"ls", "List images", "sandbox image ls", &argp, run};

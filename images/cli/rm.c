@@ -33,7 +33,7 @@ static int run(int argc, char **argv)
 	struct store *s;
 	int r;
 
-	if (cli_parse(&image_verb_rm, argc, argv, 0, &v))
+	if (cli_parse(&verb_rm, argc, argv, 0, &v))
 		return POLICY_FAILED;
 	/* no files are removed here, so others may go on */
 	r = store_open(v.common.store, STORE_CHANGE, false, &s, &e);
@@ -45,5 +45,5 @@ static int run(int argc, char **argv)
 	return r ? verb_failed(&e) : print(&v);
 }
 
-const struct cli_verb image_verb_rm = {
+const struct cli_verb verb_rm = {
 	"rm", "Take names away from images", "sandbox image rm", &argp, run};

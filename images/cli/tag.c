@@ -44,7 +44,7 @@ static int run(int argc, char **argv)
 	struct store *s;
 	int r;
 
-	if (cli_parse(&image_verb_tag, argc, argv, 0, &v))
+	if (cli_parse(&verb_tag, argc, argv, 0, &v))
 		return POLICY_FAILED;
 	if (image_name_parse(v.names[1], ref.name, &e) ||
 		store_open(v.common.store, STORE_CHANGE, false, &s, &e))
@@ -54,5 +54,5 @@ static int run(int argc, char **argv)
 	return r ? verb_failed(&e) : print(&v.common, &ref);
 }
 
-const struct cli_verb image_verb_tag = {
+const struct cli_verb verb_tag = {
 	"tag", "Give an image one more name", "sandbox image tag", &argp, run};

@@ -15,14 +15,13 @@
 
 /* All of `sandbox image`, by use: what makes images first. Ends with NULL. */
 extern const struct cli_verb *const image_verbs[];
-extern const struct cli_verb image_verb_flatten;
-extern const struct cli_verb image_verb_gc;
-extern const struct cli_verb image_verb_history;
-extern const struct cli_verb image_verb_inspect;
-extern const struct cli_verb image_verb_ls;
-extern const struct cli_verb image_verb_rm;
-extern const struct cli_verb image_verb_tag;
-extern const struct cli_verb image_verb_verify;
+extern const struct cli_verb verb_gc;
+extern const struct cli_verb verb_history;
+extern const struct cli_verb verb_inspect;
+extern const struct cli_verb verb_ls;
+extern const struct cli_verb verb_rm;
+extern const struct cli_verb verb_tag;
+extern const struct cli_verb verb_verify;
 extern const struct cli_verb job_verb;
 
 /* Says e's sentence; POLICY_FAILED. */

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "images/cli/brief.h"
 #include "images/cli/verb.h"
@@ -196,7 +197,7 @@ static int run(int argc, char **argv)
 	struct image_error e;
 	int code;
 
-	if (cli_parse(&image_verb_verify, argc, argv, 0, &w))
+	if (cli_parse(&verb_verify, argc, argv, 0, &w))
 		return POLICY_FAILED;
 	if (store_open(w.v.common.store, w.remove ? STORE_REMOVE : STORE_READ, false, &w.store, &e))
 		return verb_failed(&e);
@@ -205,5 +206,5 @@ static int run(int argc, char **argv)
 	return code;
 }
 
-const struct cli_verb image_verb_verify = {
+const struct cli_verb verb_verify = {
 	"verify", "Look for damage in the store", "sandbox image verify", &argp, run};
