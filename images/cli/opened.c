@@ -26,8 +26,8 @@ static int open_image(const struct verb_common *c, struct opened *o, struct imag
 	return r;
 }
 
-int opened_begin(const struct verb_common *c, const char *name, struct opened *o,
-	struct image_error *e)
+int opened_begin(
+	const struct verb_common *c, const char *name, struct opened *o, struct image_error *e)
 {
 	int r;
 

@@ -16,8 +16,8 @@ struct opened {
 	char left_out[512]; /* what flat_open said of an image that it made just now, or "" */
 };
 /* After a failure there is nothing to close. */
-int opened_begin(const struct verb_common *c, const char *name, struct opened *o,
-	struct image_error *e);
+int opened_begin(
+	const struct verb_common *c, const char *name, struct opened *o, struct image_error *e);
 void opened_end(struct opened *o);
 
 /* flat_lookup with a sentence. */

@@ -9,5 +9,9 @@ const struct cli_verb *const image_verbs[] = {
 	&verb_rm,
 	&verb_gc,
 	&verb_verify,
+	&image_verb_diff,
+	&image_verb_cat,
+	&image_verb_extract,
+	&image_verb_flatten,
 	NULL,
 };
