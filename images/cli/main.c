@@ -57,11 +57,21 @@ static int image(int argc, char **argv)
 	return v->run(argc - 1, argv + 1);
 }
 
+static int job(int argc, char **argv)
+{
+	static char name[] = "sandbox";
+
+	argv[0] = name;
+	return job_verb.run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
 	argp_err_exit_status = POLICY_FAILED;
 	if (argc >= 2 && !strcmp(argv[1], "image"))
 		return image(argc - 1, argv + 1);
+	if (argc >= 2 && !strcmp(argv[1], "job"))
+		return job(argc - 1, argv + 1);
 	cli_say("sandbox-image is started by `sandbox image` and `sandbox job`");
 	return POLICY_FAILED;
 }

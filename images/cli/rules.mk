@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-IMAGE_SRCS += $(addprefix images/cli/,main.c verbs.c) runtime/cli/cli.c runtime/cli/text.c runtime/policy/path.c
+IMAGE_SRCS += $(addprefix images/cli/,main.c verbs.c job.c) runtime/cli/cli.c runtime/cli/text.c runtime/policy/path.c
