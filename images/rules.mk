@@ -2,7 +2,7 @@
 # build/sandbox-image: what `sandbox image` and `sandbox job` start. Folders add to IMAGE_SRCS.
 IMAGE_SRCS := images/error.c images/digest.c images/hasher.c
 include $(wildcard images/*/rules.mk)
-IMAGE_LIBS := -larchive -lzstd -lcrypto -ljansson -pthread
+IMAGE_LIBS := -larchive -lzstd -lz -lcrypto -ljansson -pthread
 IMAGE_LIBS += -lyaml # job
 IMAGE_LIBS += -lcurl # transfer
 IMAGE_OBJS := $(patsubst %,$(B)/%.o,$(IMAGE_SRCS))

@@ -1,2 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-IMAGE_SRCS += $(addprefix images/cli/,main.c verbs.c job.c) runtime/cli/cli.c runtime/cli/text.c runtime/policy/path.c
+IMAGE_SRCS += $(addprefix images/cli/,bar.c common.c main.c table.c verbs.c)
+IMAGE_SRCS += $(addprefix runtime/,cli/cli.c cli/text.c policy/parse.c policy/path.c)
+IMAGE_SRCS += images/cli/job.c
+IMAGE_SRCS += images/cli/import.c
+IMAGE_SRCS += images/cli/export.c
+IMAGE_SRCS += images/cli/registry.c

@@ -89,7 +89,7 @@ static int make_file(struct store *s, const char *name, const char *text, struct
 	r = temp_write(s, fd, text, strlen(text), e);
 	if (!r)
 		r = store_publish(s, fd, name, e);
-	close(fd);
+	temp_drop(s, fd);
 	return r;
 }
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "images/layer/layer.h"
-#include "images/transfer/source.h"
+#include "images/transfer/origin.h"
 
 #define MEMBERS_MAX  200000u
 #define LINKS_MAX    4096u
@@ -29,7 +29,7 @@ struct link {
 };
 
 struct tarball {
-	struct source src;
+	struct origin src;
 	int fd;
 	struct {
 		char *data;
@@ -300,7 +300,7 @@ static int take_member(struct walk *k)
 	return first ? 0 : skip(k);
 }
 
-static int take(struct source *src, struct store *s, struct want *w, size_t n, struct meter *m,
+static int take(struct origin *src, struct store *s, struct want *w, size_t n, struct meter *m,
 	struct image_error *e)
 {
 	struct walk k = {.t = (struct tarball *)src, .e = e, .s = s, .w = w, .n = n, .m = m};
@@ -309,7 +309,7 @@ static int take(struct source *src, struct store *s, struct want *w, size_t n, s
 }
 
 static int document(
-	struct source *src, const char *name, char **data, size_t *n, struct image_error *e)
+	struct origin *src, const char *name, char **data, size_t *n, struct image_error *e)
 {
 	struct tarball *t = (struct tarball *)src;
 
@@ -325,7 +325,7 @@ static int document(
 	return -ENOENT;
 }
 
-static const char *resolve(struct source *src, const char *path)
+static const char *resolve(struct origin *src, const char *path)
 {
 	const struct tarball *t = (const struct tarball *)src;
 
@@ -342,7 +342,7 @@ static const char *resolve(struct source *src, const char *path)
 	return NULL;
 }
 
-static void close_archive(struct source *src)
+static void close_archive(struct origin *src)
 {
 	struct tarball *t = (struct tarball *)src;
 
@@ -357,9 +357,9 @@ static void close_archive(struct source *src)
 	free(t);
 }
 
-static const struct source_ops ops = {take, document, resolve, close_archive};
+static const struct origin_ops ops = {take, document, resolve, close_archive};
 
-int source_archive(int fd, const char *what, struct source **out, struct image_error *e)
+int origin_archive(int fd, const char *what, struct origin **out, struct image_error *e)
 {
 	struct tarball *t = calloc(1, sizeof *t);
 	struct walk k = {.t = t, .e = e};
@@ -369,7 +369,7 @@ int source_archive(int fd, const char *what, struct source **out, struct image_e
 		close(fd);
 		return image_fail(e, -ENOMEM, "out of memory");
 	}
-	t->src = (struct source){&ops, what};
+	t->src = (struct origin){&ops, what};
 	t->fd = fd;
 	r = walk(&k, list_member);
 	if (r)

@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "images/store/document.h"
-#include "images/transfer/source.h"
+#include "images/transfer/origin.h"
 
 #define BUFFER (256u << 10)
 
 struct directory {
-	struct source src;
+	struct origin src;
 	int fd;
 };
 
@@ -52,7 +52,7 @@ static int take_file(
 	return r;
 }
 
-static int take(struct source *src, struct store *s, struct want *w, size_t n, struct meter *m,
+static int take(struct origin *src, struct store *s, struct want *w, size_t n, struct meter *m,
 	struct image_error *e)
 {
 	const struct directory *d = (const struct directory *)src;
@@ -77,7 +77,7 @@ static int take(struct source *src, struct store *s, struct want *w, size_t n, s
 }
 
 static int document(
-	struct source *src, const char *name, char **data, size_t *n, struct image_error *e)
+	struct origin *src, const char *name, char **data, size_t *n, struct image_error *e)
 {
 	const struct directory *d = (const struct directory *)src;
 	int r = document_read(d->fd, name, BLOB_DOCUMENT_MAX, data, n);
@@ -87,13 +87,13 @@ static int document(
 	return r;
 }
 
-static const char *resolve(struct source *src, const char *path)
+static const char *resolve(struct origin *src, const char *path)
 {
 	(void)src;
 	return path;
 }
 
-static void close_directory(struct source *src)
+static void close_directory(struct origin *src)
 {
 	struct directory *d = (struct directory *)src;
 
@@ -101,15 +101,15 @@ static void close_directory(struct source *src)
 	free(d);
 }
 
-static const struct source_ops ops = {take, document, resolve, close_directory};
+static const struct origin_ops ops = {take, document, resolve, close_directory};
 
-int source_directory(int fd, const char *what, struct source **out, struct image_error *e)
+int origin_directory(int fd, const char *what, struct origin **out, struct image_error *e)
 {
 	struct directory *d = calloc(1, sizeof *d);
 
 	if (!d)
 		return image_fail(e, -ENOMEM, "out of memory");
-	d->src = (struct source){&ops, what};
+	d->src = (struct origin){&ops, what};
 	d->fd = fd;
 	*out = &d->src;
 	return 0;

@@ -187,7 +187,7 @@ static int import_layout(struct import *im, const char *data, size_t n)
 }
 
 /* What it is, by what is in it. */
-static int import_source(struct import *im)
+static int import_origin(struct import *im)
 {
 	char *data;
 	size_t n;
@@ -239,7 +239,7 @@ static int spool(struct store *s, int from, int *fd, struct image_error *e)
 	return r;
 }
 
-static int open_source(struct import *im, int fd)
+static int open_origin(struct import *im, int fd)
 {
 	struct stat st;
 	int r = fstat(fd, &st) ? -errno : 0, copy;
@@ -247,14 +247,14 @@ static int open_source(struct import *im, int fd)
 	if (r) {
 		r = image_fail(im->e, r, "%s", strerror(-r));
 	} else if (S_ISDIR(st.st_mode)) {
-		r = source_directory(fd, im->what, &im->src, im->e);
+		r = origin_directory(fd, im->what, &im->src, im->e);
 		return r;
 	} else if (S_ISREG(st.st_mode)) {
-		return source_archive(fd, im->what, &im->src, im->e);
+		return origin_archive(fd, im->what, &im->src, im->e);
 	} else {
 		r = spool(im->s, fd, &copy, im->e);
 		if (!r)
-			r = source_archive(copy, im->what, &im->src, im->e);
+			r = origin_archive(copy, im->what, &im->src, im->e);
 	}
 	close(fd);
 	return r;
@@ -293,10 +293,10 @@ static int run_import(struct import *im, const char *src, char *path)
 
 	if (fd < 0)
 		return image_fail(im->e, -errno, "cannot open it: %s", strerror(errno));
-	r = open_source(im, fd);
+	r = open_origin(im, fd);
 	if (r)
 		return r;
-	r = import_source(im);
+	r = import_origin(im);
 	im->src->ops->close(im->src);
 	return r ? r : set_names(im);
 }

@@ -3,11 +3,11 @@
 #define IMAGES_TRANSFER_IMPORT_H
 
 #include "images/store/document.h"
-#include "images/transfer/source.h"
+#include "images/transfer/origin.h"
 
 struct import {
 	struct store *s;
-	struct source *src;
+	struct origin *src;
 	const char *what, *reference; /* SRC, and what was behind its ":" */
 	const char *name;	      /* -t, normalised */
 	const struct progress *p;

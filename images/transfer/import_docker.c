@@ -50,7 +50,7 @@ static bool digest_of_path(const char *path, struct digest *out)
 static int want_path(struct docker_image *d, const json_t *j, const char *what, struct want *w)
 {
 	const char *path = json_string_value(j);
-	struct source *src = d->im->src;
+	struct origin *src = d->im->src;
 
 	if (!path)
 		return image_fail(d->im->e, -EBADMSG, "manifest.json: %s is no text", what);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "images/transfer/source.h"
+#include "images/transfer/origin.h"
 
 const char *name_familiar(const char *name)
 {

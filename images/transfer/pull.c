@@ -10,13 +10,13 @@
 #include "images/oci/parse.h"
 #include "images/store/document.h"
 #include "images/transfer/registry.h"
-#include "images/transfer/source.h"
+#include "images/transfer/origin.h"
 
 #define ACCEPT		  OCI_INDEX ", " OCI_MANIFEST ", " DOCKER_INDEX ", " DOCKER_MANIFEST
 #define SHORT_ANSWERS_MAX 5
 
-struct registry_source {
-	struct source src;
+struct registry_origin {
+	struct origin src;
 	struct registry *r;
 };
 
@@ -207,10 +207,10 @@ static int take_want_manifest(
 	return err;
 }
 
-static int take(struct source *src, struct store *s, struct want *w, size_t n, struct meter *m,
+static int take(struct origin *src, struct store *s, struct want *w, size_t n, struct meter *m,
 	struct image_error *e)
 {
-	struct registry *r = ((struct registry_source *)src)->r;
+	struct registry *r = ((struct registry_origin *)src)->r;
 	int err = 0;
 
 	m->what = "pulling";
@@ -220,12 +220,12 @@ static int take(struct source *src, struct store *s, struct want *w, size_t n, s
 	return err;
 }
 
-static const struct source_ops ops = {.take = take};
+static const struct origin_ops ops = {.take = take};
 
 static int pull(struct registry *r, struct store *s, const struct progress *p,
 	struct descriptor *out, struct image_error *e)
 {
-	struct registry_source src = {{&ops, r->at.known_as}, r};
+	struct registry_origin src = {{&ops, r->at.known_as}, r};
 	struct descriptor root;
 	int err = take_manifest(r, s, r->at.reference, &root, e);
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "images/transfer/registry.h"
-#include "images/transfer/source.h"
+#include "images/transfer/origin.h"
 
 #define CHUNK	       (16ull << 20)
 #define UPLOADS_MAX    3 /* of one blob, from its beginning */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "images/transfer/registry.h"
-#include "images/transfer/source.h"
+#include "images/transfer/origin.h"
 
 #define DOCKER_HUB     "docker.io"
 #define DOCKER_HUB_URL "registry-1.docker.io"

@@ -5,7 +5,7 @@
 #ifndef IMAGES_TRANSFER_SINK_H
 #define IMAGES_TRANSFER_SINK_H
 
-#include "images/transfer/source.h"
+#include "images/transfer/origin.h"
 
 struct sink {
 	const struct sink_ops *ops;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "images/oci/parse.h"
-#include "images/transfer/source.h"
+#include "images/transfer/origin.h"
 
 #define INDEX_DEPTH_MAX 4u
 #define BLOB_PATH_SIZE	(sizeof "blobs/sha256/" + DIGEST_HEX)
@@ -54,7 +54,7 @@ static void batch_add(struct batch *b, struct store *s, const struct descriptor 
 	b->n++;
 }
 
-static int batch_take(struct batch *b, struct source *src, struct store *s, struct image_error *e)
+static int batch_take(struct batch *b, struct origin *src, struct store *s, struct image_error *e)
 {
 	int r = b->n ? src->ops->take(src, s, b->w, b->n, &b->m, e) : 0;
 
@@ -71,7 +71,7 @@ static void batch_end(struct batch *b)
 }
 
 static int take_document(
-	struct source *src, struct store *s, const struct descriptor *d, struct image_error *e)
+	struct origin *src, struct store *s, const struct descriptor *d, struct image_error *e)
 {
 	struct batch b;
 	int r;
@@ -108,7 +108,7 @@ static int step_down(struct store *s, struct descriptor *d, struct image_error *
 	return 0;
 }
 
-static int take_content(struct source *src, struct store *s, const struct manifest *m,
+static int take_content(struct origin *src, struct store *s, const struct manifest *m,
 	const struct progress *p, struct image_error *e)
 {
 	enum compression unused;
@@ -149,7 +149,7 @@ static int check_whole(struct store *s, const struct digest *d, struct image_err
 	return r;
 }
 
-static int take_manifest(struct source *src, struct store *s, const struct descriptor *d,
+static int take_manifest(struct origin *src, struct store *s, const struct descriptor *d,
 	const struct progress *p, struct image_error *e)
 {
 	struct manifest m;
@@ -164,7 +164,7 @@ static int take_manifest(struct source *src, struct store *s, const struct descr
 
 /* Down to the manifest: *d becomes its descriptor. */
 static int take_documents(
-	struct source *src, struct store *s, struct descriptor *d, struct image_error *e)
+	struct origin *src, struct store *s, struct descriptor *d, struct image_error *e)
 {
 	for (unsigned depth = 0; depth < INDEX_DEPTH_MAX; depth++) {
 		enum document_kind kind;
@@ -181,7 +181,7 @@ static int take_documents(
 	return image_fail(e, -ELOOP, "indexes in indexes, too deep");
 }
 
-int image_take(struct source *src, struct store *s, const struct descriptor *d,
+int image_take(struct origin *src, struct store *s, const struct descriptor *d,
 	const struct progress *p, struct descriptor *out, struct image_error *e)
 {
 	struct descriptor at = *d;

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "images/transfer/source.h"
+#include "images/transfer/origin.h"
 
 void meter_add(struct meter *m, uint64_t n)
 {

@@ -9,13 +9,9 @@
 #include "images/store/index.h"
 #include "tests/unit/images/test_images.h"
 
-#define MANIFEST "application/vnd.oci.image.manifest.v1+json"
-#define HEX_A	 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define HEX_B	 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-
 static void set_name(struct store *s, const char *name, const char *content)
 {
-	struct store_ref ref = {.media_type = MANIFEST, .size = strlen(content)};
+	struct store_ref ref = {.media_type = OCI_MANIFEST, .size = strlen(content)};
 	struct image_error e = {""};
 
 	snprintf(ref.name, sizeof ref.name, "%s", name);
@@ -60,7 +56,7 @@ static void name_is_found_and_moves(void **state)
 static void name_of_nothing_is_refused(void **state)
 {
 	struct store *s = store_here(STORE_USE);
-	struct store_ref ref = {.name = "a", .media_type = MANIFEST};
+	struct store_ref ref = {.name = "a", .media_type = OCI_MANIFEST};
 	struct image_error e;
 
 	digest_of("x", 1, &ref.digest);

@@ -2,8 +2,8 @@
  *
  * Where images come from: something that has blobs. A directory, an archive, a registry.
  */
-#ifndef IMAGES_TRANSFER_SOURCE_H
-#define IMAGES_TRANSFER_SOURCE_H
+#ifndef IMAGES_TRANSFER_ORIGIN_H
+#define IMAGES_TRANSFER_ORIGIN_H
 
 #include "images/transfer/transfer.h"
 
@@ -28,25 +28,25 @@ struct meter {
 };
 void meter_add(struct meter *m, uint64_t n);
 
-struct source {
-	const struct source_ops *ops;
+struct origin {
+	const struct origin_ops *ops;
 	const char *what; /* for messages */
 };
-struct source_ops {
+struct origin_ops {
 	/* All of them, each verified; those not found stay undone. */
-	int (*take)(struct source *src, struct store *s, struct want *w, size_t n, struct meter *m,
+	int (*take)(struct origin *src, struct store *s, struct want *w, size_t n, struct meter *m,
 		struct image_error *e);
 	/* A document at the top ("index.json"): malloc'ed, NUL-terminated. -ENOENT. */
-	int (*document)(struct source *src, const char *name, char **data, size_t *n,
+	int (*document)(struct origin *src, const char *name, char **data, size_t *n,
 		struct image_error *e);
 	/* Where a member's content really is, after links in archives; NULL: nowhere. */
-	const char *(*resolve)(struct source *src, const char *path);
-	void (*close)(struct source *src);
+	const char *(*resolve)(struct origin *src, const char *path);
+	void (*close)(struct origin *src);
 };
 
-int source_directory(int fd, const char *what, struct source **out, struct image_error *e);
+int origin_directory(int fd, const char *what, struct origin **out, struct image_error *e);
 /* fd: a regular file, which becomes the source's. */
-int source_archive(int fd, const char *what, struct source **out, struct image_error *e);
+int origin_archive(int fd, const char *what, struct origin **out, struct image_error *e);
 
 /* A want on its way into the store. */
 struct taker {
@@ -62,7 +62,7 @@ int taker_end(struct taker *t, struct image_error *e);
 
 /* All that the document of d stands on into the store, through an index to the manifest for this
  * machine; *out describes that manifest. Verified as `manifest_find` does. */
-int image_take(struct source *src, struct store *s, const struct descriptor *d,
+int image_take(struct origin *src, struct store *s, const struct descriptor *d,
 	const struct progress *p, struct descriptor *out, struct image_error *e);
 /* "docker.io/library/x" is called "x" here, as by everybody. */
 const char *name_familiar(const char *name);
