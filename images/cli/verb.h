@@ -25,6 +25,10 @@ extern const struct cli_verb verb_verify;
 extern const struct cli_verb image_verb_cat, image_verb_diff, image_verb_extract,
 	image_verb_flatten;
 extern const struct cli_verb job_verb;
+extern const struct cli_verb verb_export;
+extern const struct cli_verb verb_import;
+extern const struct cli_verb verb_pull;
+extern const struct cli_verb verb_push;
 
 /* Says e's sentence; POLICY_FAILED. */
 int verb_failed(const struct image_error *e);
