@@ -65,7 +65,10 @@ def test_ls_shows_the_others_beside_an_image_that_cannot_be_read(tool, store):
 
 def columns_of_ls(tool, columns):
     """The longest line of ls in a window of that width."""
-    master, slave = pty.openpty()
+    try:
+        master, slave = pty.openpty()
+    except OSError:
+        pytest.skip("no terminals for this user here")
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
     p = subprocess.Popen([SANDBOX, "image", "ls"], env=dict(os.environ, SANDBOX_STORE=tool.store), stdout=slave)
     os.close(slave)
@@ -210,6 +213,9 @@ def test_gc_removes_what_no_name_leads_to_and_nothing_else(tool, store):
         (store.path / "flat" / name).write_bytes(b"x" * 5000)
     (store.path / "tmp").mkdir()
     (store.path / "tmp" / "left").write_bytes(b"x")
+    (store.path / "cache").mkdir()
+    for i, image in enumerate((keep, go)):
+        (store.path / "cache" / f"{i}").write_text(json.dumps({"layers": store.parts(image)[1:]}))
     tool.ok("rm", "go:1")
     plan = tool.json("gc", "--dry-run")
     assert set(os.listdir(store.blobs)) == before and (store.path / "tmp" / "left").exists()
@@ -219,6 +225,7 @@ def test_gc_removes_what_no_name_leads_to_and_nothing_else(tool, store):
     assert dict(done, dry_run=True) == plan and done["bytes"] >= 10000
     assert set(os.listdir(store.blobs)) == before - gone
     assert os.listdir(store.path / "flat") == [f"{keep['digest'][7:]}-1.erofs"]
+    assert os.listdir(store.path / "cache") == ["0"]
     assert left_in_tmp(store) == []
     assert tool.json("gc")["bytes"] == 0
     assert tool.ok("gc").startswith("freed 0 B: 0 blobs")
