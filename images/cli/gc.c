@@ -190,19 +190,6 @@ static int print_text(const struct gc *gc)
 	return cli_flush();
 }
 
-/* Says so before it waits for others. */
-static int open_alone(struct gc *gc, struct image_error *e)
-{
-	const char *dir = gc->v.common.store;
-	int r = store_open(dir, STORE_REMOVE, true, &gc->store, e);
-
-	if (r != -EBUSY || gc->no_wait)
-		return r;
-	if (!gc->v.common.quiet)
-		cli_say("gc: waiting for others who use the image store");
-	return store_open(dir, STORE_REMOVE, false, &gc->store, e);
-}
-
 static int collect(struct gc *gc)
 {
 	struct image_error e;
@@ -223,7 +210,7 @@ static int run(int argc, char **argv)
 
 	if (cli_parse(&verb_gc, argc, argv, 0, &gc))
 		return POLICY_FAILED;
-	if (open_alone(&gc, &e))
+	if (verb_open_alone(&gc.v, gc.no_wait, &gc.store, &e))
 		return verb_failed(&e);
 	code = collect(&gc);
 	for (int k = 0; k < KINDS; k++)
