@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/sandbox-image: what `sandbox image` and `sandbox job` start. Folders add to IMAGE_SRCS.
-IMAGE_SRCS := images/error.c images/digest.c
+IMAGE_SRCS := images/error.c images/digest.c images/hasher.c
 include $(wildcard images/*/rules.mk)
-IMAGE_LIBS := -larchive -lzstd -lcrypto -ljansson -pthread
+IMAGE_LIBS := -larchive -lzstd -lz -lcrypto -ljansson -pthread
 IMAGE_OBJS := $(patsubst %,$(B)/%.o,$(IMAGE_SRCS))
 
 $(B)/sandbox-image: $(IMAGE_OBJS)

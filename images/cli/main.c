@@ -2,6 +2,8 @@
  *
  * sandbox-image: `sandbox image VERB …` and `sandbox job …`, started by `sandbox`.
  */
+#include <locale.h>
+#include <signal.h>
 #include <string.h>
 
 #include "images/cli/verb.h"
@@ -57,9 +59,18 @@ static int image(int argc, char **argv)
 	return v->run(argc - 1, argv + 1);
 }
 
+/* A limit on the size of files ends in a sentence (EFBIG). Not SIG_IGN: what is started inherits
+ * that.
+ */
+static void go_on(int sig)
+{
+}
+
 int main(int argc, char **argv)
 {
 	argp_err_exit_status = POLICY_FAILED;
+	signal(SIGXFSZ, go_on);
+	setlocale(LC_CTYPE, "");
 	if (argc >= 2 && !strcmp(argv[1], "image"))
 		return image(argc - 1, argv + 1);
 	cli_say("sandbox-image is started by `sandbox image` and `sandbox job`");

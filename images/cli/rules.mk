@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-IMAGE_SRCS += $(addprefix images/cli/,main.c verbs.c) runtime/cli/cli.c runtime/cli/text.c runtime/policy/path.c
+IMAGE_SRCS += $(addprefix images/cli/,common.c main.c table.c verbs.c)
+IMAGE_SRCS += $(addprefix runtime/,cli/cli.c cli/text.c policy/parse.c policy/path.c)

@@ -7,6 +7,8 @@
 #ifndef IMAGES_CLI_VERB_H
 #define IMAGES_CLI_VERB_H
 
+#include <jansson.h>
+
 #include "images/progress.h"
 #include "images/store/store.h"
 #include "runtime/cli/cli.h"
@@ -25,6 +27,23 @@ struct verb_common {
 	bool quiet;	   /* -q: no progress */
 };
 extern const struct argp verb_common_argp;
+extern const struct argp_child verb_common_child[]; /* the same, as `children` of an argp */
+
+/* The arguments of a verb that takes min to max names and no options of its own, or whose parser
+ * hands on to this one. */
+struct verb_names {
+	struct verb_common common;
+	const char *verb;
+	size_t min, max;
+	char **names;
+	size_t n;
+};
+error_t verb_names_parse(int key, char *arg, struct argp_state *state);
+
+/* Writes the document and lets go of it; the exit code. */
+int verb_json(json_t *root);
+/* A string for JSON of what a stranger named: clean as on a terminal. */
+json_t *verb_text(const char *s);
 
 /* A progress bar on stderr: alive on a terminal (one line, its width asked each time), plain lines
  * ("packing: 40 % of 500 MiB") every ten seconds elsewhere, nothing with quiet. end: the line is

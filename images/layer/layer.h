@@ -74,12 +74,19 @@ struct layer_options {
 	int64_t mtime; /* every member's; SOURCE_DATE_EPOCH, else 0. keep_times: as they are */
 	bool keep_times, keep_owner; /* not keep_owner: 0:0 */
 	unsigned threads;	     /* 0: as many as processors */
-	const char *const *exclude;  /* patterns of fnmatch(3) over the relative path;
-					NULL-terminated or NULL */
+	/* Of layer_add_tree: NULL-terminated or NULL. What matches is left out, with all below it.
+	 * Patterns of fnmatch(3), whose "*" also matches "/", over the relative path; one without a
+	 * "/" also over the last component alone. One that begins with "/" is about the top. */
+	const char *const *exclude;
+	/* layer_add_tree: the tree is what `sandbox run --upper` left. Names ".wh.X" and
+	 * ".wh..wh..opq" are whiteouts, and the extended attribute user.sandbox.owner,
+	 * "UID:GID:MODE" (octal mode), says what the file system could not keep. */
+	bool upper;
 };
 
-/* A layer out of members that the caller gives in byte order of their paths. The bytes depend on
- * members and options alone: not on threads, host, user or time. */
+/* A layer out of members that the caller gives in the order of a walk: by their paths as bytes, "/"
+ * being the lowest. The bytes depend on members and options alone: not on threads, host, user or
+ * time. Long runs of zeros in files are written as holes, whether they are holes or not. */
 struct layer_writer;
 int layer_begin(struct store *s, const struct layer_options *o, struct layer_writer **out,
 	struct image_error *e);
@@ -90,8 +97,9 @@ int layer_add(struct layer_writer *w, const struct layer_entry *m, int fd, struc
 int layer_end(struct layer_writer *w, struct descriptor *layer, struct digest *diff_id,
 	struct image_error *e);
 void layer_abort(struct layer_writer *w);
-/* The tree below dirfd, sorted, under `prefix` ("" or "opt/app"). What changes while it is read is
- * an error, not a mixture. */
+/* What is below dirfd, sorted, under `prefix`: "" (the directory itself is not a member) or
+ * "opt/app" (it is one; "opt" is not). Sockets are left out; of extended attributes user.* and
+ * security.capability are taken. What changes while it is read is an error, not a mixture. */
 int layer_add_tree(struct layer_writer *w, int dirfd, const char *prefix, const struct progress *p,
 	struct image_error *e);
 

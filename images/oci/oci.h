@@ -22,6 +22,7 @@
 #define DOCKER_CONFIG	  "application/vnd.docker.container.image.v1+json"
 #define DOCKER_LAYER	  "application/vnd.docker.image.rootfs.diff.tar"
 #define DOCKER_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
+#define DOCKER_LAYER_ZSTD "application/vnd.docker.image.rootfs.diff.tar.zstd"
 #define OCI_LAYERS_MAX	  512u
 
 enum compression { COMPRESS_NONE, COMPRESS_GZIP, COMPRESS_ZSTD };
@@ -57,9 +58,12 @@ int descriptor_parse(const json_t *j, struct descriptor *out, struct image_error
 json_t *descriptor_json(const struct descriptor *d);
 void descriptor_clear(struct descriptor *d);
 
+/* What a name or "sha256:…" of the store stands for: a manifest or an index. */
+int reference_find(
+	struct store *s, const char *name, struct descriptor *out, struct image_error *e);
 /* From a name or "sha256:…" of the store, through an index to the manifest for linux/amd64. Unknown
  * media types, another architecture (the sentence lists what there is) and damaged documents are
- * refused. */
+ * refused. On failure *out need not be cleared; the same of all that parses here. */
 int manifest_find(struct store *s, const char *name, struct manifest *out, struct image_error *e);
 int manifest_load(
 	struct store *s, const struct descriptor *d, struct manifest *out, struct image_error *e);

@@ -3,13 +3,14 @@
  * The store: an OCI image layout (image-layout.md of the image specification) that many processes
  * use at once.
  *
- *   DIR/oci-layout, DIR/index.json, DIR/blobs/sha256/HEX     as specified; names are the annotation
- *                                                            org.opencontainers.image.ref.name of
- * the index DIR/flat/HEX.erofs       flattened images by manifest digest (images/flat) DIR/cache/…
- * what pack/ remembers of builds DIR/tmp/                 half-written files: of no name anybody
- * looks up; `gc` removes those that nobody locks DIR/.lock                flock: shared while a
- * store is open, exclusive for what removes (gc, rm of blobs) DIR/.index.lock          flock:
- * exclusive while index.json is replaced
+ *   DIR/oci-layout, DIR/index.json, DIR/blobs/sha256/HEX  as specified; names are the annotation
+ *                      org.opencontainers.image.ref.name of the index
+ *   DIR/flat/          flattened images by manifest digest (images/flat)
+ *   DIR/cache/         what pack/ remembers of builds
+ *   DIR/tmp/           half-written files: of no name anybody looks up; `gc` removes those that
+ *                      nobody locks
+ *   DIR/.lock          flock: shared while a store is open, exclusive for what removes (gc, rm)
+ *   DIR/.index.lock    flock: exclusive while index.json is replaced
  *
  * A file gets its name only when it is whole and on disk (write, fsync, link or rename, fsync of
  * the directory), so that a kill at any moment leaves nothing half-written under a name. Blobs are
@@ -104,5 +105,14 @@ int store_temp(struct store *s, int *fd, struct image_error *e);
 /* Gives it the name DIR/<path> (mode 0444), whole and on disk; one that is there already stays.
  * Does not close fd. */
 int store_publish(struct store *s, int fd, const char *path, struct image_error *e);
+
+/* -- for gc -- */
+
+/* Calls fn for each file in DIR/<dir> (not below) with its path in the store and the bytes it takes
+ * on disk, until fn returns non-zero; returns that. No such directory: 0. */
+int store_each(struct store *s, const char *dir,
+	int (*fn)(void *arg, const char *path, uint64_t size), void *arg);
+int store_remove(struct store *s, const char *path);  /* STORE_REMOVE only */
+bool store_locked(struct store *s, const char *path); /* a file in tmp/: somebody writes it */
 
 #endif

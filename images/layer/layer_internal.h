@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of images/layer/ share.
+ */
+#ifndef IMAGES_LAYER_INTERNAL_H
+#define IMAGES_LAYER_INTERNAL_H
+
+#include <archive.h>
+#include <locale.h>
+
+#include "images/layer/layer.h"
+
+#define LAYER_PATH_MAX 4095u
+#define LAYER_NAME_MAX 255u
+
+/* libarchive guesses the encoding of names by the locale; in "C" it leaves every byte as it is. For
+ * the current thread, until the scope ends. */
+struct layer_locale {
+	locale_t own, before;
+};
+struct layer_locale layer_locale_enter(void);
+void layer_locale_leave(struct layer_locale *l);
+#define LAYER_IN_C_LOCALE                                                                          \
+	__attribute__((cleanup(layer_locale_leave), unused)) struct layer_locale in_c_locale =     \
+		layer_locale_enter()
+
+/* -- names.c -- */
+
+/* Copies name without leading "/" and empty or "." components. NULL; or what is wrong with it. */
+const char *layer_path_clean(const char *name, char out[LAYER_PATH_MAX + 1]);
+/* In the order of a walk: a directory, what is in it, what comes after it. As strcmp(3), '/' being
+ * the lowest of all bytes. */
+int layer_path_compare(const char *a, const char *b);
+/* Makes a whiteout of a name that is one: cuts path (an array of its own) to what it is about.
+ * *kind is LAYER_NODE if it is none. -EINVAL: reserved but no whiteout. -ENOENT: of another
+ * implementation's own books, to be left out. */
+int layer_whiteout_parse(char *path, int *kind);
+#define LAYER_WHITEOUT_PREFIX ".wh."
+#define LAYER_OPAQUE_NAME     ".wh..wh..opq"
+
+/* -- seen.c: the paths that an archive has named so far -- */
+
+enum seen_kind { SEEN_NOT, SEEN_DIRECTORY, SEEN_LINK, SEEN_OTHER };
+struct seen {
+	uint64_t *slots; /* part of a digest of the path, its kind in the lowest bits; 0: free */
+	size_t nslots, used;
+};
+int seen_put(struct seen *s, const char *path, size_t len, enum seen_kind kind); /* -ENOMEM */
+enum seen_kind seen_get(const struct seen *s, const char *path, size_t len);
+void seen_free(struct seen *s);
+
+/* -- source.c: an archive's unpacked bytes, hashed and counted on both sides -- */
+
+struct source;
+/* compression: what it must be; -1: whatever its first bytes say. size (UINT64_MAX: unknown) is for
+ * the progress. fd stays the caller's. */
+int source_open(int fd, const char *what, int compression, uint64_t size,
+	const struct layer_limits *limits, const struct progress *p, struct source **out,
+	struct image_error *e);
+/* The next bytes, valid until the next call; 0: the end. -errno with the source's sentence. */
+ssize_t source_next(struct source *s, const void **data);
+/* Reads what is left. All unpacked bytes from `end` on, where the archive ended, must be zeros. */
+int source_drain(struct source *s, uint64_t end);
+uint64_t source_unpacked(const struct source *s);
+bool source_ended_in_zeros(const struct source *s); /* as a whole tar archive does */
+/* The digests and the size of the packed bytes; once, after source_drain. */
+void source_digests(struct source *s, struct digest *packed, uint64_t *size, struct digest *tar);
+const struct image_error *source_error(const struct source *s);
+void source_close(struct source *s);
+
+/* -- encode.c: compression on the way into a blob -- */
+
+struct encoder;
+int encoder_new(enum compression c, int level, unsigned threads, struct blob_writer *blob,
+	struct encoder **out, struct image_error *e);
+/* n 0: the end. */
+int encoder_add(struct encoder *c, const void *data, size_t n, struct image_error *e);
+void encoder_free(struct encoder *c);
+
+/* -- sparse.c: where a file's content is not zero -- */
+
+struct extent {
+	uint64_t from, to;
+};
+struct extents {
+	struct extent *list;
+	size_t n, room;
+};
+/* By the content alone, so that a copy whose holes were filled makes the same archive. *n 0 and
+ * list NULL: a file without long runs of zeros. */
+int extents_find(int fd, uint64_t size, struct extents *out);
+void extents_free(struct extents *x);
+
+#endif

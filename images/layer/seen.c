@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The paths that an archive has named so far, for its hard links and for members below something
+ * that is no directory. An archive may have ten million of them: each takes 8 bytes of an open
+ * table, whatever its length. Two paths made to collide only let a link through that names
+ * nothing; whoever lays the tree out looks targets up himself.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "images/layer/layer_internal.h"
+
+#define SLOTS_MIN 1024u
+#define KIND_MASK 3u
+
+static uint64_t key_of(const char *path, size_t len)
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	uint64_t key;
+
+	EVP_Digest(path, len, md, NULL, EVP_sha256(), NULL);
+	memcpy(&key, md, sizeof key);
+	return key & ~(uint64_t)KIND_MASK;
+}
+
+/* The slot that holds the key, or the free one where it belongs. */
+static uint64_t *find(uint64_t *slots, size_t nslots, uint64_t key)
+{
+	size_t i = (size_t)(key >> 2) & (nslots - 1);
+
+	while (slots[i] && (slots[i] & ~(uint64_t)KIND_MASK) != key)
+		i = (i + 1) & (nslots - 1);
+	return &slots[i];
+}
+
+static int grow(struct seen *s)
+{
+	size_t n = s->nslots ? s->nslots * 2 : SLOTS_MIN;
+	uint64_t *slots = calloc(n, sizeof *slots);
+
+	if (!slots)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->nslots; i++)
+		if (s->slots[i])
+			*find(slots, n, s->slots[i] & ~(uint64_t)KIND_MASK) = s->slots[i];
+	free(s->slots);
+	s->slots = slots;
+	s->nslots = n;
+	return 0;
+}
+
+int seen_put(struct seen *s, const char *path, size_t len, enum seen_kind kind)
+{
+	uint64_t key = key_of(path, len);
+	uint64_t *slot;
+
+	if (s->used * 4 >= s->nslots * 3 && grow(s))
+		return -ENOMEM;
+	slot = find(s->slots, s->nslots, key);
+	s->used += !*slot;
+	*slot = key | (uint64_t)kind;
+	return 0;
+}
+
+enum seen_kind seen_get(const struct seen *s, const char *path, size_t len)
+{
+	if (!s->nslots)
+		return SEEN_NOT;
+	return (enum seen_kind)(*find(s->slots, s->nslots, key_of(path, len)) & KIND_MASK);
+}
+
+void seen_free(struct seen *s)
+{
+	free(s->slots);
+	*s = (struct seen){0};
+}
