@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "images/cli/verb.h"
 
-const struct cli_verb *const image_verbs[] = {NULL};
+const struct cli_verb *const image_verbs[] = {
+	&image_verb_diff,
+	&image_verb_cat,
+	&image_verb_extract,
+	&image_verb_flatten,
+	NULL,
+};

@@ -25,8 +25,8 @@ struct flat_writer;
 int flat_begin(int fd, struct flat_writer **out, struct image_error *e);
 const struct layer_sink *flat_sink(struct flat_writer *w);
 int flat_layer_done(struct flat_writer *w, struct image_error *e); /* after each layer */
-/* Writes the metadata; frees w in any case. After 0 *e may hold a sentence too, of what was left
- * out: the caller sets e->text to "" before. */
+/* Writes the metadata; frees w in any case. After 0 e->text is "", or a sentence of what was left
+ * out. */
 int flat_end(struct flat_writer *w, struct image_error *e);
 void flat_abort(struct flat_writer *w);
 

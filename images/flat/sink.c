@@ -271,6 +271,8 @@ int flat_end(struct flat_writer *w, struct image_error *e)
 
 	if (!r)
 		r = checked(w, metadata_write(w, e), e);
+	if (!r && e)
+		*e->text = 0;
 	if (!r && *w->left_out)
 		image_fail(
 			e, 0, "left out, as flat images have no place for them: %s", w->left_out);
