@@ -6,5 +6,6 @@ const struct cli_verb *const image_verbs[] = {
 	&image_verb_cat,
 	&image_verb_extract,
 	&image_verb_flatten,
+	&image_verb_stack,
 	NULL,
 };

@@ -16,6 +16,17 @@
  * make it at once both succeed. */
 int flat_open(struct store *s, const struct manifest *m, int *fd, const struct progress *p,
 	struct image_error *e);
+/* What lies on an image's layers, oldest first, and is in no store. */
+struct flat_above {
+	size_t n;
+	int (*read)(void *arg, size_t i, struct layer_limits *limits, const struct layer_sink *sink,
+		const struct progress *p, struct image_error *e);
+	void *arg;
+};
+/* The same into a file of the caller's, empty. above: or NULL. After 0 *e may hold a sentence, as
+ * after flat_end. */
+int flat_write(struct store *s, const struct manifest *m, int fd, const struct flat_above *above,
+	const struct progress *p, struct image_error *e);
 /* Its name, relative to the store: for gc. */
 void flat_path(const struct digest *manifest, char out[128]);
 

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-IMAGE_SRCS += images/upper/upper.c
+IMAGE_UPPER_SRCS := $(addprefix images/upper/,stack.c upper.c)
+IMAGE_SRCS += $(IMAGE_UPPER_SRCS)
