@@ -7,5 +7,12 @@ const struct cli_verb *const image_verbs[] = {
 	&image_verb_extract,
 	&image_verb_flatten,
 	&image_verb_stack,
+	&verb_ls,
+	&verb_inspect,
+	&verb_history,
+	&verb_tag,
+	&verb_rm,
+	&verb_gc,
+	&verb_verify,
 	NULL,
 };
