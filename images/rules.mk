@@ -5,6 +5,8 @@ include $(wildcard images/*/rules.mk)
 # What the launcher links of it.
 SANDBOX_SRCS += $(IMAGE_OPEN_SRCS) $(FLAT_READER_SRCS)
 IMAGE_LIBS := -larchive -lzstd -lz -lcrypto -ljansson -pthread
+IMAGE_LIBS += -lyaml # job
+IMAGE_LIBS += -lcurl # transfer
 IMAGE_OBJS := $(patsubst %,$(B)/%.o,$(IMAGE_SRCS))
 
 $(B)/sandbox-image: $(IMAGE_OBJS)

@@ -25,6 +25,10 @@ extern const struct cli_verb verb_rm;
 extern const struct cli_verb verb_tag;
 extern const struct cli_verb verb_verify;
 extern const struct cli_verb job_verb;
+extern const struct cli_verb verb_export;
+extern const struct cli_verb verb_import;
+extern const struct cli_verb verb_pull;
+extern const struct cli_verb verb_push;
 
 /* Says e's sentence; POLICY_FAILED. */
 int verb_failed(const struct image_error *e);
