@@ -62,7 +62,7 @@ int cli_image_run(int argc, char **argv)
 
 	if (!pid) {
 		/* what it prints is not the program's output */
-		if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		if (!freopen("/dev/null", "w", stdout))
 			_exit(POLICY_FAILED);
 		_exit(cli_image_tool("image", argc, argv));
 	}
