@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "images/cli/verb.h"
 
-const struct cli_verb *const image_verbs[] = {NULL};
+extern const struct cli_verb pack_verb;
+
+const struct cli_verb *const image_verbs[] = {&pack_verb, NULL};
