@@ -3,6 +3,8 @@
 IMAGE_SRCS := images/error.c images/digest.c images/hasher.c
 include $(wildcard images/*/rules.mk)
 IMAGE_LIBS := -larchive -lzstd -lz -lcrypto -ljansson -pthread
+IMAGE_LIBS += -lyaml # job
+IMAGE_LIBS += -lcurl # transfer
 IMAGE_OBJS := $(patsubst %,$(B)/%.o,$(IMAGE_SRCS))
 
 $(B)/sandbox-image: $(IMAGE_OBJS)

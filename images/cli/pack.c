@@ -134,8 +134,6 @@ static const struct argp argp = {options, parse, "DIR\n--binary FILE",
 	"be packed. Sockets are left out.",
 	making_child, NULL, NULL};
 
-extern const struct cli_verb pack_verb;
-
 /* -- the configuration -- */
 
 static int set_words(struct draft *d, const char *key, const char *option, const char *text,
@@ -230,7 +228,7 @@ static int run(int argc, char **argv)
 	char name[STORE_NAME_MAX];
 	int r = POLICY_FAILED;
 
-	if (!cli_parse(&pack_verb, argc, argv, 0, &o))
+	if (!cli_parse(&verb_pack, argc, argv, 0, &o))
 		r = making_begin(&o.making, true, name);
 	if (!r)
 		r = pack_into_store(&o, name);
@@ -241,5 +239,5 @@ static int run(int argc, char **argv)
 	return r;
 }
 
-const struct cli_verb pack_verb = {
+const struct cli_verb verb_pack = {
 	"pack", "Make an image of a directory or a program", "sandbox image pack", &argp, run};

@@ -67,3 +67,16 @@ static const struct argp argp = {NULL, NULL, "COMMAND [ARG...]",
 
 const struct cli_verb cli_verb_image = {
 	"image", "Pack, import and run OCI images", "sandbox image", &argp, run};
+
+static int run_job(int argc, char **argv)
+{
+	return cli_image_tool("job", argc, argv);
+}
+
+static const struct argp job_argp = {NULL, NULL, "[OPTION...] FILE",
+	"Run the steps of a CI job file, each in a sandbox of its own; `sandbox job --help` says "
+	"more.",
+	NULL, NULL, NULL};
+
+const struct cli_verb cli_verb_job = {
+	"job", "Run the steps of a CI job file", "sandbox job", &job_argp, run_job};
