@@ -18,5 +18,6 @@ const struct cli_verb *const image_verbs[] = {
 	&verb_gc,
 	&verb_verify,
 	&image_verb_flatten,
+	&image_verb_stack,
 	NULL,
 };
