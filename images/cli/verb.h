@@ -25,6 +25,7 @@ extern const struct cli_verb verb_rm;
 extern const struct cli_verb verb_tag;
 extern const struct cli_verb verb_verify;
 extern const struct cli_verb job_verb;
+extern const struct cli_verb verb_pack, verb_build, verb_commit;
 extern const struct cli_verb verb_export;
 extern const struct cli_verb verb_import;
 extern const struct cli_verb verb_pull;
