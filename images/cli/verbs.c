@@ -2,6 +2,7 @@
 #include "images/cli/verb.h"
 
 const struct cli_verb *const image_verbs[] = {
+	&verb_pack,
 	&verb_import,
 	&verb_export,
 	&verb_pull,
@@ -17,5 +18,6 @@ const struct cli_verb *const image_verbs[] = {
 	&verb_gc,
 	&verb_verify,
 	&image_verb_flatten,
+	&image_verb_stack,
 	NULL,
 };
