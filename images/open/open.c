@@ -62,7 +62,7 @@ static int load_blob(
 			"again",
 			d->hex, p->dir);
 	return r ? image_fail(e, r, "cannot read %s of the image store %s: %s", path, p->dir,
-			   strerror(-r))
+			   document_why(r))
 		 : 0;
 }
 
@@ -76,8 +76,7 @@ static int find_name(
 	int r = document_read(p->fd, "index.json", INDEX_MAX, &text, &n);
 
 	if (r)
-		return image_fail(e, r, "cannot read index.json of the image store %s: %s", p->dir,
-			strerror(-r));
+		return image_fail(e, r, "cannot read %s/index.json: %s", p->dir, document_why(r));
 	r = index_parse(text, n, &root, e);
 	free(text);
 	if (r)
