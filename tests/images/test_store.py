@@ -117,6 +117,7 @@ def test_image_for_another_machine_is_said_to_be_that(tool, store):
     store.name(store.blob({"schemaVersion": 2, "manifests": [
         dict(d, platform={"os": "linux", "architecture": "arm64"})]}, INDEX), "arm:2")
     assert "no image for linux/amd64, only for linux/arm64" in tool.fails("inspect", "arm:2")
+    assert tool.json("verify")["ok"]
 
 
 # -- names --
