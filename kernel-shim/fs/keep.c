@@ -365,7 +365,10 @@ static struct level *visit(
 	struct keep *k, struct level *l, const struct erofs_name *n, struct inode *i)
 {
 	bool same = is_where_it_was(l, n, i);
+	const struct dentry *d = inode_alias(i);
 
+	if (d && d->mounted)
+		return l; /* nobody could change it, and it may have been made for the mount */
 	k->path_len = l->path_len;
 	if (k->path_len + 1 + n->len >= sizeof(k->path)) {
 		k->error = -ENAMETOOLONG;

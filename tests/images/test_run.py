@@ -182,8 +182,9 @@ def test_names_of_every_kind(tool, box):
     for n in range(3000):
         (box / "work" / f"many-{n}").touch()
     tool.ok("pack", box, "-t", "names:1")
-    script = "cd /work; ls | wc -l; cat n*n; echo; cat sp*; echo; rm many-1*; ls | grep -c many; touch many-1; ls | grep -c many"
-    assert shell(tool, "names:1", script).split("\n") == ["3005", long, "sp ace", "1889", "1890", ""]
+    script = "cd /work; ls | wc -l;  # a newline shows as ?\n"
+    script += " cat n*n; echo; cat sp*; echo; rm many-1*; ls | grep -c many; touch many-1; ls | grep -c many"
+    assert shell(tool, "names:1", script).split("\n") == ["3004", long, "sp ace", "1889", "1890", ""]
 
 
 def test_no_host_call_for_stat_and_open(tool, image, tmp_path):
@@ -192,7 +193,8 @@ def test_no_host_call_for_stat_and_open(tool, image, tmp_path):
         report = tmp_path / "report.json"
         r = run(tool, "--json", report, "--image", image, "/bin/sh", "-c", script)
         assert r.returncode == 0, r.stderr
-        return json.loads(report.read_text())["channel"]["calls"]
+        operations = json.loads(report.read_text())["channel"]
+        return sum(o["calls"] for o in operations.values() if isinstance(o, dict))
 
     once = calls("cat /etc/small >/dev/null")
     often = calls("i=0; while [ $i -lt 100 ]; do read x < /etc/small; [ -e /etc/passwd ]; i=$((i + 1)); done")
