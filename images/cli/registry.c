@@ -173,7 +173,7 @@ static int run_pull(int argc, char **argv)
 	struct registry_args a = {.names = {.verb = "pull", .min = 1, .max = 1}};
 
 	return cli_parse(&verb_pull, argc, argv, 0, &a) ? POLICY_FAILED
-							 : with_store(&a, STORE_USE, pull);
+							: with_store(&a, STORE_USE, pull);
 }
 
 static int run_push(int argc, char **argv)
@@ -181,7 +181,7 @@ static int run_push(int argc, char **argv)
 	struct registry_args a = {.names = {.verb = "push", .min = 1, .max = 2}};
 
 	return cli_parse(&verb_push, argc, argv, 0, &a) ? POLICY_FAILED
-							 : with_store(&a, STORE_READ, push);
+							: with_store(&a, STORE_READ, push);
 }
 
 const struct cli_verb verb_pull = {
