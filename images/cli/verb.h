@@ -15,7 +15,17 @@
 
 /* All of `sandbox image`, by use: what makes images first. Ends with NULL. */
 extern const struct cli_verb *const image_verbs[];
+extern const struct cli_verb image_verb_cat, image_verb_diff, image_verb_extract,
+	image_verb_flatten, image_verb_stack;
+extern const struct cli_verb verb_gc;
+extern const struct cli_verb verb_history;
+extern const struct cli_verb verb_inspect;
+extern const struct cli_verb verb_ls;
+extern const struct cli_verb verb_rm;
+extern const struct cli_verb verb_tag;
+extern const struct cli_verb verb_verify;
 extern const struct cli_verb job_verb;
+extern const struct cli_verb verb_pack, verb_build, verb_commit;
 extern const struct cli_verb verb_export;
 extern const struct cli_verb verb_import;
 extern const struct cli_verb verb_pull;

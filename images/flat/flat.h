@@ -7,6 +7,7 @@
 #ifndef IMAGES_FLAT_H
 #define IMAGES_FLAT_H
 
+#include "images/flat/flat_read.h"
 #include "images/layer/layer.h"
 
 #define FLAT_VERSION 1 /* in the file's name: another writer, another file */
@@ -15,6 +16,17 @@
  * make it at once both succeed. */
 int flat_open(struct store *s, const struct manifest *m, int *fd, const struct progress *p,
 	struct image_error *e);
+/* What lies on an image's layers, oldest first, and is in no store. */
+struct flat_above {
+	size_t n;
+	int (*read)(void *arg, size_t i, struct layer_limits *limits, const struct layer_sink *sink,
+		const struct progress *p, struct image_error *e);
+	void *arg;
+};
+/* The same into a file of the caller's, empty. above: or NULL. After 0 *e may hold a sentence, as
+ * after flat_end. */
+int flat_write(struct store *s, const struct manifest *m, int fd, const struct flat_above *above,
+	const struct progress *p, struct image_error *e);
 /* Its name, relative to the store: for gc. */
 void flat_path(const struct digest *manifest, char out[128]);
 
@@ -24,24 +36,9 @@ struct flat_writer;
 int flat_begin(int fd, struct flat_writer **out, struct image_error *e);
 const struct layer_sink *flat_sink(struct flat_writer *w);
 int flat_layer_done(struct flat_writer *w, struct image_error *e); /* after each layer */
-int flat_end(struct flat_writer *w, struct image_error *e); /* writes the metadata; frees w */
+/* Writes the metadata; frees w in any case. After 0 e->text is "", or a sentence of what was left
+ * out. */
+int flat_end(struct flat_writer *w, struct image_error *e);
 void flat_abort(struct flat_writer *w);
-
-/* Reading one on the host: cat, extract, diff, and what the launcher checks of it. */
-struct flat_image;
-int flat_map(int fd, struct flat_image **out, struct image_error *e); /* fd stays the caller's */
-void flat_unmap(struct flat_image *f);
-struct flat_node {
-	struct stat st;
-	uint64_t nid;
-	const char *target; /* symbolic link, not NUL-terminated: st.st_size bytes */
-};
-/* Path without following links at its end. -ENOENT, -ENOTDIR, -ELOOP. */
-int flat_lookup(const struct flat_image *f, const char *path, bool follow, struct flat_node *out);
-/* Content in [off, off+n): bytes read. */
-ssize_t flat_read(const struct flat_image *f, const struct flat_node *node, void *buf, size_t n,
-	uint64_t off);
-int flat_list(const struct flat_image *f, const struct flat_node *dir,
-	int (*fn)(void *arg, const char *name, size_t len, uint64_t nid), void *arg);
 
 #endif

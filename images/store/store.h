@@ -28,6 +28,7 @@ struct store;
 
 enum store_mode {
 	STORE_USE,    /* shared lock; the layout is made if it is missing */
+	STORE_CHANGE, /* the same, but -ENOENT if there is none */
 	STORE_READ,   /* shared lock; -ENOENT if there is none */
 	STORE_REMOVE, /* exclusive lock: waits for the others, says so through *e only if it would
 			 have to and `nowait` */
@@ -93,7 +94,8 @@ int store_find(struct store *s, const char *name, struct store_ref *out,
 /* Adds the name, or moves it to another digest; all that it stands on must be in the store already.
  */
 int store_set(struct store *s, const struct store_ref *ref, struct image_error *e);
-int store_unset(struct store *s, const char *name, struct image_error *e); /* -ENOENT */
+/* -ENOENT. "sha256:…" stands for all names of that digest, here and above for any of them. */
+int store_unset(struct store *s, const char *name, struct image_error *e);
 /* All entries of the index, a malloc'ed array. */
 int store_list(struct store *s, struct store_ref **out, size_t *n, struct image_error *e);
 

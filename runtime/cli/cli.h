@@ -33,6 +33,8 @@ void cli_verb_help_text(const struct cli_verb *v, FILE *out);
 void cli_overview(void);
 /* Goes on as sandbox-image with this verb; returns only when that cannot be started (said). */
 int cli_image_tool(const char *verb, int argc, char **argv);
+/* Runs `sandbox image` with this as a child, without its output. 0, or POLICY_FAILED (said). */
+int cli_image_run(int argc, char **argv);
 
 /* "sandbox: …\n" on stderr in one write; control characters are replaced. */
 __attribute__((format(printf, 1, 2))) void cli_say(const char *fmt, ...);

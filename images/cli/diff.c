@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `sandbox image diff`: two flat images side by side. Directories are listed in order of their
+ * names, so one walk of both tells what is only in one.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "images/cli/listing.h"
+#include "images/cli/opened.h"
+
+#define PIECE (256u << 10)
+
+struct side {
+	struct opened opened;
+	struct listing_walk walk;
+	uint8_t *piece;
+};
+
+struct diff {
+	struct side a, b;
+	json_t *changes; /* NULL: text */
+	bool different;
+	char *path;
+	size_t len, room;
+	struct image_error *e;
+};
+
+static int no_memory(struct diff *d)
+{
+	return image_fail(d->e, -ENOMEM, "out of memory");
+}
+
+static int damaged(struct diff *d, const struct side *s, int r)
+{
+	return image_fail(
+		d->e, r, "%s: %s: %s", s->opened.name, d->len ? d->path : "/", opened_why(r));
+}
+
+/* Adds a name to the path; *len: what to give pop. */
+static int push(struct diff *d, const char *name, size_t n, size_t *len)
+{
+	size_t need = d->len + 1 + n + 1;
+
+	*len = d->len;
+	if (need > d->room) {
+		char *more = realloc(d->path, 2 * need);
+
+		if (!more)
+			return no_memory(d);
+		d->path = more;
+		d->room = 2 * need;
+	}
+	if (d->len)
+		d->path[d->len++] = '/';
+	memcpy(d->path + d->len, name, n);
+	d->len += n;
+	d->path[d->len] = 0;
+	return 0;
+}
+
+static void pop(struct diff *d, size_t len)
+{
+	d->len = len;
+	d->path[len] = 0;
+}
+
+static int tell(struct diff *d, char what, const struct flat_node *node)
+{
+	const char *slash = S_ISDIR(node->st.st_mode) ? "/" : "";
+	char clean[8192];
+
+	d->different = true;
+	policy_clean_text(clean, sizeof clean, d->path);
+	if (!d->changes) {
+		printf("%c\t%s%s\n", what, clean, slash);
+		return ferror(stdout) ? image_fail(d->e, -EIO, "cannot write to standard output")
+				      : 0;
+	}
+	return json_array_append_new(d->changes,
+		       json_pack("{s:s#, s:s+}", "change", &what, 1, "path", clean, slash))
+		       ? no_memory(d)
+		       : 0;
+}
+
+static int only(struct diff *d, struct side *s, char what, const struct flat_node *node);
+
+static int only_children(struct diff *d, struct side *s, char what, const struct flat_node *dir)
+{
+	struct listing list;
+	struct flat_node child;
+	size_t len;
+	int r = listing_enter(&s->walk, s->opened.image, dir, &list);
+
+	if (r)
+		return damaged(d, s, r);
+	for (size_t i = 0; i < list.n && !r; i++) {
+		r = push(d, list.names[i].text, list.names[i].len, &len);
+		if (r)
+			break;
+		r = flat_stat(s->opened.image, list.names[i].nid, &child);
+		r = r ? damaged(d, s, r) : only(d, s, what, &child);
+		pop(d, len);
+	}
+	listing_leave(&s->walk, &list);
+	return r;
+}
+
+static int only(struct diff *d, struct side *s, char what, const struct flat_node *node)
+{
+	int r = tell(d, what, node);
+
+	return r || !S_ISDIR(node->st.st_mode) ? r : only_children(d, s, what, node);
+}
+
+/* 0: the same, 1: not. */
+static int compare_content(struct diff *d, const struct flat_node *a, const struct flat_node *b)
+{
+	uint64_t off = 0;
+	ssize_t n, m;
+
+	if (a->st.st_size != b->st.st_size)
+		return 1;
+	do {
+		n = flat_read(d->a.opened.image, a, d->a.piece, PIECE, off);
+		if (n < 0)
+			return damaged(d, &d->a, (int)n);
+		m = flat_read(d->b.opened.image, b, d->b.piece, PIECE, off);
+		if (m < 0)
+			return damaged(d, &d->b, (int)m);
+		if (n != m || memcmp(d->a.piece, d->b.piece, (size_t)n))
+			return 1;
+		off += (uint64_t)n;
+	} while (n);
+	return 0;
+}
+
+static int compare_xattrs(struct diff *d, const struct flat_node *a, const struct flat_node *b)
+{
+	void *left = NULL, *right = NULL;
+	size_t n, m;
+	int r = flat_xattrs(d->a.opened.image, a, &left, &n);
+
+	if (r)
+		return damaged(d, &d->a, r);
+	r = flat_xattrs(d->b.opened.image, b, &right, &m);
+	if (r)
+		r = damaged(d, &d->b, r);
+	else
+		r = n != m || (n && memcmp(left, right, n));
+	free(left);
+	free(right);
+	return r;
+}
+
+/* Times alone are no difference: they say when a layer was packed. */
+static int compare(struct diff *d, const struct flat_node *a, const struct flat_node *b)
+{
+	mode_t type = a->st.st_mode & S_IFMT;
+	int r = 0;
+
+	if (a->st.st_mode != b->st.st_mode || a->st.st_uid != b->st.st_uid ||
+		a->st.st_gid != b->st.st_gid || a->st.st_rdev != b->st.st_rdev)
+		return 1;
+	if (type == S_IFREG || type == S_IFLNK)
+		r = compare_content(d, a, b);
+	return r ? r : compare_xattrs(d, a, b);
+}
+
+static int both_children(struct diff *d, const struct flat_node *a, const struct flat_node *b);
+
+static int both(struct diff *d, const struct flat_node *a, const struct flat_node *b);
+
+/* The name is on one side (the other nid 0) or on both. */
+static int one_name(struct diff *d, uint64_t a, uint64_t b)
+{
+	struct flat_node left, right;
+	int r = 0;
+
+	if (a)
+		r = flat_stat(d->a.opened.image, a, &left);
+	if (r)
+		return damaged(d, &d->a, r);
+	if (b)
+		r = flat_stat(d->b.opened.image, b, &right);
+	if (r)
+		return damaged(d, &d->b, r);
+	if (!a)
+		return only(d, &d->b, 'A', &right);
+	return b ? both(d, &left, &right) : only(d, &d->a, 'D', &left);
+}
+
+static int both(struct diff *d, const struct flat_node *a, const struct flat_node *b)
+{
+	int r = compare(d, a, b);
+
+	if (r < 0)
+		return r;
+	if (S_ISDIR(a->st.st_mode) != S_ISDIR(b->st.st_mode)) {
+		r = only(d, &d->a, 'D', a);
+		return r ? r : only(d, &d->b, 'A', b);
+	}
+	if (r) {
+		r = tell(d, 'M', b);
+		if (r)
+			return r;
+	}
+	return S_ISDIR(a->st.st_mode) ? both_children(d, a, b) : 0;
+}
+
+static int merge(struct diff *d, const struct listing *a, const struct listing *b)
+{
+	size_t i = 0, j = 0, len;
+	int r = 0;
+
+	while (!r && (i < a->n || j < b->n)) {
+		int c = i == a->n   ? 1
+			: j == b->n ? -1
+				    : listing_compare(&a->names[i], &b->names[j]);
+		const struct listing_name *name = c <= 0 ? &a->names[i] : &b->names[j];
+
+		r = push(d, name->text, name->len, &len);
+		if (r)
+			break;
+		r = one_name(d, c <= 0 ? a->names[i].nid : 0, c >= 0 ? b->names[j].nid : 0);
+		pop(d, len);
+		i += c <= 0;
+		j += c >= 0;
+	}
+	return r;
+}
+
+static int both_children(struct diff *d, const struct flat_node *a, const struct flat_node *b)
+{
+	struct listing left, right;
+	int r = listing_enter(&d->a.walk, d->a.opened.image, a, &left);
+
+	if (r)
+		return damaged(d, &d->a, r);
+	r = listing_enter(&d->b.walk, d->b.opened.image, b, &right);
+	if (r) {
+		r = damaged(d, &d->b, r);
+	} else {
+		r = merge(d, &left, &right);
+		listing_leave(&d->b.walk, &right);
+	}
+	listing_leave(&d->a.walk, &left);
+	return r;
+}
+
+static int diff(struct diff *d)
+{
+	struct flat_node a, b;
+	size_t len;
+	int r = push(d, "", 0, &len);
+
+	if (r)
+		return r;
+	r = flat_root(d->a.opened.image, &a);
+	if (r)
+		return damaged(d, &d->a, r);
+	r = flat_root(d->b.opened.image, &b);
+	if (r)
+		return damaged(d, &d->b, r);
+	d->a.piece = malloc(PIECE);
+	d->b.piece = malloc(PIECE);
+	return d->a.piece && d->b.piece ? both(d, &a, &b) : no_memory(d);
+}
+
+static void side_end(struct side *s)
+{
+	listing_walk_end(&s->walk);
+	free(s->piece);
+	opened_end(&s->opened);
+}
+
+static int diff_names(struct diff *d, const struct verb_names *v)
+{
+	int r = opened_begin(&v->common, v->names[0], &d->a.opened, d->e);
+
+	if (r)
+		return r;
+	r = opened_begin(&v->common, v->names[1], &d->b.opened, d->e);
+	if (!r) {
+		r = diff(d);
+		side_end(&d->b);
+	}
+	side_end(&d->a);
+	free(d->path);
+	return r;
+}
+
+static const struct argp diff_argp = {NULL, verb_names_parse, "A B",
+	"Compares the files of the images A and B: a line for each that was added (A), deleted (D) "
+	"or modified (M) from A to B: its content, type, permissions, owner or extended "
+	"attributes. Times are not compared. Exit code 1: there are differences.",
+	verb_common_child, NULL, NULL};
+
+static int run(int argc, char **argv)
+{
+	struct verb_names v = {.verb = "diff", .min = 2, .max = 2};
+	struct image_error e = {""};
+	struct diff d = {.e = &e};
+	int r;
+
+	if (cli_parse(&image_verb_diff, argc, argv, 0, &v))
+		return POLICY_FAILED;
+	if (v.common.json)
+		d.changes = json_array();
+	if (diff_names(&d, &v)) {
+		json_decref(d.changes);
+		fflush(stdout);
+		return verb_failed(&e);
+	}
+	r = v.common.json ? verb_json(json_pack("{s:o, s:o, s:o}", "a", verb_text(v.names[0]), "b",
+				    verb_text(v.names[1]), "changes", d.changes))
+			  : cli_flush();
+	return r ? r : d.different;
+}
+
+const struct cli_verb image_verb_diff = {
+	"diff", "compare the files of two images", "sandbox image diff", &diff_argp, run};
