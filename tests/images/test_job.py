@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import stat
 import struct
@@ -131,6 +132,42 @@ def test_a_cache_is_there_the_next_time(job):
 def test_the_host_stays_as_it_was(job):
     job.run("steps:\n- run: touch here || true; touch /etc/x || true; rm -rf / 2>/dev/null || true\n")
     assert sorted(os.listdir(job.top)) == ["job.yml", "tmp"]
+
+
+# -- images --
+
+@pytest.fixture
+def image(job, tool):
+    """A static busybox, in the store of the job."""
+    if not os.path.exists("/bin/busybox"):
+        pytest.skip("busybox is not installed")
+    (job.top / "tree/bin").mkdir(parents=True)
+    for name in ("sh", "echo", "cat", "ls", "pwd"):
+        os.symlink("busybox", job.top / "tree/bin" / name)
+    shutil.copy("/bin/busybox", job.top / "tree/bin/busybox")
+    tool.ok("pack", job.top / "tree", "-t", "busy:1", "--entrypoint", "/bin/echo own", "--cmd", "command", "--workdir", "/bin")
+    return "busy:1"
+
+
+def test_a_step_runs_in_an_image_and_shares_the_workspace(job, image):
+    out = job.run("""matrix: {tag: [1]}
+steps:
+- {image: "busy:${{ matrix.tag }}", run: "ls /; pwd; echo from the image >file"}
+- {run: cat file}
+- {image: "busy:1", command: [cat, file]}
+""")
+    assert "   usr\n" not in out and "   /workspace\n" in out
+    assert out.count("   from the image\n") == 2
+
+
+def test_an_image_runs_its_own_command_if_the_step_says_none(job, image):
+    assert "   own command\n" in job.run("steps:\n- image: busy:1\n")
+
+
+def test_an_image_that_is_not_there_fails_the_step(job, tool):
+    tool.ok("ls")
+    job.run("steps:\n- {image: 'nope:1', run: x}\n", code=125)
+    assert "nope:1" in job.out
 
 
 # -- artifacts --
