@@ -144,11 +144,11 @@ static int push(const struct registry_args *a, struct store *s)
 	struct bar *bar = bar_begin(&a->names.common);
 	const char *to = a->names.n > 1 ? a->names.names[1] : NULL;
 	struct image_error e;
-	struct digest d;
-	int r = transfer_push(s, a->names.names[0], to, &a->o, bar_progress(bar), &d, &e);
+	struct store_ref sent;
+	int r = transfer_push(s, a->names.names[0], to, &a->o, bar_progress(bar), &sent, &e);
 
 	bar_end(bar);
-	return r ? verb_failed(&e) : tell(a, to ? to : a->names.names[0], &d);
+	return r ? verb_failed(&e) : tell(a, sent.name, &sent.digest);
 }
 
 static int with_store(struct registry_args *a, enum store_mode mode,

@@ -24,10 +24,11 @@ struct tarball {
 
 static int failed(const struct tarball *t, struct image_error *e)
 {
-	const char *why = archive_error_string(t->a);
+	int err = archive_errno(t->a);
+	const char *why = err > 0 ? strerror(err) : archive_error_string(t->a);
 
-	return image_fail(
-		e, -EIO, "cannot write %s: %s", t->path, why ? why : "the archive is refused");
+	return image_fail(e, err > 0 ? -err : -EIO, "cannot write %s: %s", t->path,
+		why ? why : "the archive is refused");
 }
 
 static int begin_member(
