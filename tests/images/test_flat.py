@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import resource
 import stat
 import subprocess
 import tarfile
@@ -299,6 +300,62 @@ def test_extract_follows_no_link_out_of_its_destination(tool, tmp_path):
     tool.ok("extract", "e:1", "t", dest, "--force")
     assert os.readlink(dest / "t" / "out") == "/etc/passwd"
     assert (dest / "t" / "sub" / "f").read_bytes() == b"data"
+
+
+def test_extract_keeps_hard_links(tool, tmp_path):
+    image(tool, "e:1", layer(member("t/a", b"data"), hardlink("t/sub/b", "t/a"), hardlink("t/sub/c", "t/a"), member("t/d", b"data")))
+    tool.ok("extract", "e:1", "t", tmp_path)
+    a, b, c, d = (os.stat(tmp_path / "t" / n) for n in ("a", "sub/b", "sub/c", "d"))
+    assert a.st_ino == b.st_ino == c.st_ino != d.st_ino
+    assert (tmp_path / "t/sub/b").read_bytes() == b"data"
+
+
+def test_extract_that_fails_leaves_nothing(tool, tmp_path):
+    image(tool, "e:1", layer(directory("t", mode=0o500), member("t/a", b"x"), directory("t/ro", mode=0o500), member("t/z", b"z" * 500000)))
+    flatten(tool, "e:1")
+    dest = tmp_path / "dest"
+    dest.mkdir()
+    line = tool.fails("extract", "e:1", "t", dest, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000)))
+    assert "t/z" in line
+    assert not list(dest.iterdir())
+
+
+def test_extract_leaves_devices_out(tool, tmp_path):
+    image(tool, "e:1", layer(member("t/null", type=tarfile.CHRTYPE, devmajor=1, devminor=3), member("t/pipe", type=tarfile.FIFOTYPE), member("t/f", b"x")))
+    assert json.loads(tool.ok("extract", "e:1", "t", tmp_path, "--json")) == {"files": 1, "left_out": 2}
+    assert os.listdir(tmp_path / "t") == ["f"]
+    assert "neither" in tool.fails("extract", "e:1", "t/null", tmp_path / "x")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may")
+def test_only_root_keeps_modes(tool, tmp_path):
+    image(tool, "e:1", layer(member("f", b"x", mode=0o4755)))
+    assert "root" in tool.fails("extract", "e:1", "f", tmp_path, "--keep-modes")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_keeps_modes_if_asked(tool, tmp_path):
+    image(tool, "e:1", layer(member("f", b"x", mode=0o4711, uid=5, gid=6)))
+    tool.ok("extract", "e:1", "f", tmp_path, "--keep-modes")
+    st = (tmp_path / "f").stat()
+    assert (st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)) == (5, 6, 0o4711)
+
+
+def test_diff_and_extract_of_a_deep_tree(tool, tmp_path):
+    deep = "/".join("d" * 700)
+    image(tool, "deep:1", layer(member(deep + "/f", b"bottom")))
+    image(tool, "deep:2", layer(directory("d")))
+    assert tool.ok("cat", "deep:1", deep + "/f") == "bottom"
+    assert len(tool.raw("image", "diff", "deep:1", "deep:2").stdout.splitlines()) == 700
+    tool.ok("extract", "deep:1", "d", tmp_path / "out")
+    at = os.open(tmp_path / "out", os.O_RDONLY)
+    for _ in range(699):
+        inner = os.open("d", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    assert os.listdir(at) == ["f"]
+    os.close(at)
+    subprocess.run(["rm", "-rf", tmp_path / "out"], check=True)
 
 
 def test_a_damaged_flat_image_is_refused(tool):
