@@ -27,6 +27,7 @@ struct walk {
 	struct layer_writer *w;
 	struct image_error *e;
 	void *links; /* tsearch(3) of struct linked */
+	bool top;    /* the directory itself is a member */
 	size_t len;
 	char path[LAYER_PATH_MAX + 1]; /* of the member at hand */
 	/* Its extended attributes. */
@@ -407,7 +408,7 @@ static int add_top(struct walk *k, int dirfd)
 	struct stat st;
 	int r = 0;
 
-	if (k->len) {
+	if (k->top) {
 		if (fstat(dirfd, &st))
 			return walk_failed(k, errno);
 		r = add_open(k, dirfd, &st);
@@ -430,6 +431,10 @@ int layer_add_tree(struct layer_writer *w, int dirfd, const char *prefix, const 
 	if (p)
 		measure(dirfd, &w->total);
 	r = path_push(k, prefix);
+	if (!r && k->len && k->path[k->len - 1] == '/')
+		path_cut(k, k->len - 1);
+	else
+		k->top = k->len > 0;
 	if (!r)
 		r = add_top(k, dirfd);
 	tdestroy(k->links, free);

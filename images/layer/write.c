@@ -24,7 +24,7 @@ static la_ssize_t put_tar(struct archive *a, void *arg, const void *data, size_t
 	if (w->aborting)
 		return (la_ssize_t)n;
 	hasher_add(w->tar_hash, data, n);
-	r = n ? encoder_add(w->encoder, data, n, &w->error) : 0;
+	r = n && w->encoder ? encoder_add(w->encoder, data, n, &w->error) : 0;
 	if (!r)
 		return (la_ssize_t)n;
 	archive_set_error(a, -r, "blob");
@@ -58,14 +58,20 @@ static int open_archive(struct layer_writer *w, struct image_error *e)
 	return 0;
 }
 
-static int begin(struct store *s, struct layer_writer *w, struct image_error *e)
+static int begin_blob(struct store *s, struct layer_writer *w, struct image_error *e)
 {
 	int r = blob_begin(s, &w->blob, e);
 
 	if (r)
 		return r;
-	r = encoder_new(w->options.compression, w->options.level, w->options.threads, w->blob,
+	return encoder_new(w->options.compression, w->options.level, w->options.threads, w->blob,
 		&w->encoder, e);
+}
+
+static int begin(struct store *s, struct layer_writer *w, struct image_error *e)
+{
+	int r = s ? begin_blob(s, w, e) : 0;
+
 	if (r)
 		return r;
 	w->tar_hash = hasher_new();
@@ -154,8 +160,8 @@ static void set_node(struct layer_writer *w, const struct layer_entry *m)
 	struct archive_entry *a = w->entry;
 
 	archive_entry_set_mode(a, m->mode);
-	archive_entry_set_uid(a, w->options.keep_owner ? m->uid : 0);
-	archive_entry_set_gid(a, w->options.keep_owner ? m->gid : 0);
+	archive_entry_set_uid(a, w->options.keep_owner ? m->uid : w->options.uid);
+	archive_entry_set_gid(a, w->options.keep_owner ? m->gid : w->options.gid);
 	archive_entry_set_size(a, S_ISREG(m->mode) ? (int64_t)m->size : 0);
 	if (S_ISLNK(m->mode))
 		archive_entry_set_symlink(a, m->target);
@@ -327,29 +333,35 @@ int layer_add_spooled(struct layer_writer *w, const struct layer_entry *m, int f
 
 /* -- the end -- */
 
-static int finish(struct layer_writer *w, struct descriptor *layer, struct digest *diff_id,
-	struct image_error *e)
+static int finish_blob(struct layer_writer *w, struct descriptor *layer, struct image_error *e)
 {
 	static const char *const types[] = {
 		[COMPRESS_NONE] = OCI_LAYER,
 		[COMPRESS_GZIP] = OCI_LAYER_GZIP,
 		[COMPRESS_ZSTD] = OCI_LAYER_ZSTD,
 	};
+	const char *type = types[w->options.compression];
 	struct blob_writer *blob = w->blob;
+	int r = encoder_add(w->encoder, NULL, 0, e);
+
+	if (r)
+		return r;
+	memcpy(layer->media_type, type, strlen(type) + 1);
+	w->blob = NULL;
+	return blob_end(blob, NULL, UINT64_MAX, &layer->digest, &layer->size, e);
+}
+
+static int finish(struct layer_writer *w, struct descriptor *layer, struct digest *diff_id,
+	struct image_error *e)
+{
 	int r;
 
+	*layer = (struct descriptor){0};
 	if (w->broken)
 		return image_fail(e, -EINVAL, "a layer of which a member failed cannot be ended");
 	if (archive_write_close(w->archive))
 		return archive_failed(w, "archive", e);
-	r = encoder_add(w->encoder, NULL, 0, e);
-	if (r)
-		return r;
-	*layer = (struct descriptor){0};
-	memcpy(layer->media_type, types[w->options.compression],
-		strlen(types[w->options.compression]) + 1);
-	w->blob = NULL;
-	r = blob_end(blob, NULL, UINT64_MAX, &layer->digest, &layer->size, e);
+	r = w->blob ? finish_blob(w, layer, e) : 0;
 	if (r)
 		return r;
 	hasher_end(w->tar_hash, diff_id);
