@@ -54,6 +54,10 @@ struct verb_names {
 };
 error_t verb_names_parse(int key, char *arg, struct argp_state *state);
 
+/* STORE_REMOVE; says so before it waits for others, unless quiet. -EBUSY instead with no_wait. */
+int verb_open_alone(
+	const struct verb_names *v, bool no_wait, struct store **out, struct image_error *e);
+
 /* Writes the document and lets go of it; the exit code. */
 int verb_json(json_t *root);
 /* A string for JSON of what a stranger named: clean as on a terminal. */

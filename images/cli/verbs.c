@@ -3,6 +3,7 @@
 
 const struct cli_verb *const image_verbs[] = {
 	&verb_pack,
+	&verb_commit,
 	&verb_import,
 	&verb_export,
 	&verb_pull,

@@ -135,7 +135,7 @@ int flat_open(struct store *s, const struct manifest *m, int *fd, const struct p
 	if (r)
 		return image_within(e, r, "flattening the image");
 	r = open_made(s, path, fd, e);
-	return r == -ENOENT
-		       ? image_fail(e, r, "%s/%s went away while it was made", store_dir(s), path)
-		       : r;
+	if (r == -ENOENT)
+		image_fail(e, r, "%s/%s went away while it was made", store_dir(s), path);
+	return r;
 }

@@ -89,10 +89,6 @@ struct layer_options {
 	 * "/" also over the last component alone. One that begins with "/" is about the whole path.
 	 */
 	const char *const *exclude;
-	/* layer_add_tree: the tree is what `sandbox run --upper` left. Names ".wh.X" and
-	 * ".wh..wh..opq" are whiteouts, and the extended attribute user.sandbox.owner,
-	 * "UID:GID:MODE" (octal mode), says what the file system could not keep. */
-	bool upper;
 };
 
 /* A layer out of members that the caller gives in the order of a walk: by their paths as bytes, "/"
@@ -112,6 +108,12 @@ void layer_abort(struct layer_writer *w);
  * "opt/app" (it is one; "opt" is not). Sockets are left out; of extended attributes user.* and
  * security.capability are taken. What changes while it is read is an error, not a mixture. */
 int layer_add_tree(struct layer_writer *w, int dirfd, const char *prefix, const struct progress *p,
+	struct image_error *e);
+
+/* The members that `read` gives to its sink, in whatever order: sorted, of two with one name the
+ * last, hard links from the first in that order. Content waits in a file of the store. */
+int layer_add_sorted(struct layer_writer *w, struct store *s,
+	int (*read)(void *arg, const struct layer_sink *sink, struct image_error *e), void *arg,
 	struct image_error *e);
 
 #endif

@@ -95,8 +95,7 @@ int layer_begin(struct store *s, const struct layer_options *o, struct layer_wri
 
 /* -- members -- */
 
-/* The name in the archive; whiteouts are names, too. */
-static int member_name(const struct layer_entry *m, char out[LAYER_PATH_MAX + 1])
+int layer_member_name(const struct layer_entry *m, char out[LAYER_PATH_MAX + 1])
 {
 	const char *slash = strrchr(m->path, '/');
 	int dir = slash ? (int)(slash + 1 - m->path) : 0, n;
@@ -129,7 +128,7 @@ static int check_name(const struct layer_entry *m, const char *name)
 static int take_name(struct layer_writer *w, const struct layer_entry *m, struct image_error *e)
 {
 	char name[LAYER_PATH_MAX + 1];
-	int r = member_name(m, name);
+	int r = layer_member_name(m, name);
 
 	if (!r)
 		r = check_name(m, name);
@@ -220,7 +219,7 @@ static int put_range(
 {
 	while (from < to) {
 		size_t want = to - from < sizeof w->copy ? (size_t)(to - from) : sizeof w->copy;
-		ssize_t n = pread(fd, w->copy, want, (off_t)from);
+		ssize_t n = pread(fd, w->copy, want, (off_t)(w->base + from));
 		int r;
 
 		if (n < 0 && errno == EINTR)
@@ -271,9 +270,9 @@ static int put_file(
 
 	if (fstat(fd, &before))
 		return image_fail(e, -errno, "%s: %s", w->last, strerror(errno));
-	if ((uint64_t)before.st_size != m->size)
+	if (!w->spooled && (uint64_t)before.st_size != m->size)
 		return image_fail(e, -ESTALE, "%s: changed while it was read", w->last);
-	r = extents_find(fd, m->size, &x);
+	r = extents_find(fd, w->base, m->size, &x);
 	if (r)
 		return image_fail(e, r, "%s: cannot be read: %s", w->last, strerror(-r));
 	for (size_t i = 0; i < x.n; i++)
@@ -285,7 +284,7 @@ static int put_file(
 	if (!r)
 		r = put_content(w, fd, m->size, &x, e);
 	extents_free(&x);
-	if (!r && (fstat(fd, &after) || !same_file(&before, &after)))
+	if (!r && !w->spooled && (fstat(fd, &after) || !same_file(&before, &after)))
 		r = image_fail(e, -ESTALE, "%s: changed while it was read", w->last);
 	return r;
 }
@@ -310,6 +309,19 @@ int layer_add(struct layer_writer *w, const struct layer_entry *m, int fd, struc
 	int r = add(w, m, fd, e);
 
 	w->broken |= r != 0;
+	return r;
+}
+
+int layer_add_spooled(struct layer_writer *w, const struct layer_entry *m, int fd, uint64_t base,
+	struct image_error *e)
+{
+	int r;
+
+	w->spooled = true;
+	w->base = base;
+	r = layer_add(w, m, fd, e);
+	w->spooled = false;
+	w->base = 0;
 	return r;
 }
 

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from layout import Image, MANIFEST, REF, digest
+from handmade import Image, MANIFEST, REF, digest
 
 
 def free_port():

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import SANDBOX
-from layout import Image, archive, digest, layer, REF
+from handmade import Image, archive, digest, layer, REF
 
 ROOT = os.geteuid() == 0
 
