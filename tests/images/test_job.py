@@ -24,6 +24,8 @@ class Job:
         self.top = top
         self.env = dict(os.environ, XDG_CACHE_HOME=str(top / "cache"), TMPDIR=str(top / "tmp"), LC_ALL="C.UTF-8",
                         SANDBOX_STORE=str(top / "store"))
+        if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+            self.env["SANDBOX_BACKEND"] = "process"  # each step would say that it falls back to it
         (top / "tmp").mkdir()
 
     def start(self, text, *args, **kw):
@@ -362,7 +364,10 @@ class Terminal:
 
     def __init__(self, job, text, *args, columns=60, rows=20):
         (job.top / "job.yml").write_text(text)
-        self.pid, self.fd = pty.fork()
+        try:
+            self.pid, self.fd = pty.fork()
+        except OSError as e:
+            pytest.skip(f"no terminal to be had: {e}")
         if not self.pid:
             os.chdir(job.top)
             os.execve(SANDBOX, ["sandbox", "job", *args, "job.yml"], dict(job.env, TERM="xterm"))

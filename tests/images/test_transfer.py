@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 import tarfile
+import time
 
 import pytest
 
+from conftest import SANDBOX
 from handmade import Image, archive, digest, layer, REF
 
 ROOT = os.geteuid() == 0
@@ -257,6 +259,22 @@ def test_what_is_no_image_is_said_to_be_none(tool, tmp_path):
     assert "neither an OCI layout" in tool.fails("import", tmp_path / "dir")
     assert "archive" in tool.fails("import", tmp_path / "text")
     assert "No such file" in tool.fails("import", tmp_path / "nothing")
+
+
+def test_an_import_that_is_killed_leaves_no_name(tool, store, tmp_path):
+    image = Image({"big": os.urandom(30 << 20)}, compress=False)
+    archive(tmp_path / "a.tar", image.files())
+    for delay in (0.0, 0.01, 0.03, 0.06, 0.1):
+        p = subprocess.Popen([SANDBOX, "image", "import", "--store", store, tmp_path / "a.tar"], stdout=subprocess.DEVNULL)
+        time.sleep(delay)
+        p.kill()
+        if p.wait() == 0:
+            break  # it was faster
+        assert names(store) in ({}, {"app:1": image.digest})
+    tool.ok("import", tmp_path / "a.tar")
+    assert names(store) == {"app:1": image.digest}
+    tool.ok("gc")
+    assert {b.name for b in (store / "blobs/sha256").iterdir()} == {d.split(":")[1] for d in image.blobs}
 
 
 # -- what goes out --
