@@ -40,15 +40,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 const struct argp verb_common_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
 const struct argp_child verb_common_child[] = {{.argp = &verb_common_argp}, {0}};
 
-/* "NAME", "at least 1 NAME", "NAME and NAME": what was wanted. */
 static int wrong_count(const struct verb_names *v)
 {
 	if (v->n < v->min)
 		cli_say("%s: %s; `sandbox image %s --help` says more", v->verb,
 			v->min == 1 ? "no NAME given" : "a NAME is missing", v->verb);
+	else if (!v->max)
+		cli_say("%s: takes no argument, not \"%s\"", v->verb, v->names[0]);
 	else
-		cli_say("%s: takes not also \"%s\"; `sandbox image %s --help` says more", v->verb,
-			v->names[v->max], v->verb);
+		cli_say("%s: takes %s, not also \"%s\"", v->verb,
+			v->max == 1 ? "one NAME" : "two NAMEs", v->names[v->max]);
 	return EINVAL;
 }
 
@@ -69,6 +70,18 @@ error_t verb_names_parse(int key, char *arg, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+int verb_open_alone(
+	const struct verb_names *v, bool no_wait, struct store **out, struct image_error *e)
+{
+	int r = store_open(v->common.store, STORE_REMOVE, true, out, e);
+
+	if (r != -EBUSY || no_wait)
+		return r;
+	if (!v->common.quiet)
+		cli_say("%s: waiting for others who use the image store", v->verb);
+	return store_open(v->common.store, STORE_REMOVE, false, out, e);
 }
 
 int verb_json(json_t *root)

@@ -59,6 +59,14 @@ static int image(int argc, char **argv)
 	return v->run(argc - 1, argv + 1);
 }
 
+static int job(int argc, char **argv)
+{
+	static char name[] = "sandbox";
+
+	argv[0] = name;
+	return job_verb.run(argc, argv);
+}
+
 /* A limit on the size of files ends in a sentence (EFBIG). Not SIG_IGN: what is started inherits
  * that.
  */
@@ -73,6 +81,8 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	if (argc >= 2 && !strcmp(argv[1], "image"))
 		return image(argc - 1, argv + 1);
+	if (argc >= 2 && !strcmp(argv[1], "job"))
+		return job(argc - 1, argv + 1);
 	cli_say("sandbox-image is started by `sandbox image` and `sandbox job`");
 	return POLICY_FAILED;
 }

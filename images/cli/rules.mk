@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-IMAGE_SRCS += $(addprefix images/cli/,bar.c common.c main.c table.c verbs.c)
+IMAGE_SRCS += $(addprefix images/cli/,bar.c brief.c cat.c common.c diff.c export.c extract.c flatten.c gc.c history.c \
+	import.c inspect.c job.c listing.c ls.c main.c making.c opened.c pack.c reach.c registry.c rm.c stack.c table.c tag.c verbs.c verify.c)
 IMAGE_SRCS += $(addprefix runtime/,cli/cli.c cli/text.c policy/parse.c policy/path.c)
-IMAGE_SRCS += $(addprefix images/cli/,cat.c diff.c extract.c flatten.c linked.c listing.c opened.c stage.c trail.c)
+IMAGE_SRCS += $(addprefix images/cli/,linked.c stage.c trail.c)

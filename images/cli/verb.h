@@ -15,9 +15,20 @@
 
 /* All of `sandbox image`, by use: what makes images first. Ends with NULL. */
 extern const struct cli_verb *const image_verbs[];
-extern const struct cli_verb image_verb_cat, image_verb_diff, image_verb_extract,
-	image_verb_flatten;
+extern const struct cli_verb verb_cat, verb_diff, verb_extract, verb_flatten, image_verb_stack;
+extern const struct cli_verb verb_gc;
+extern const struct cli_verb verb_history;
+extern const struct cli_verb verb_inspect;
+extern const struct cli_verb verb_ls;
+extern const struct cli_verb verb_rm;
+extern const struct cli_verb verb_tag;
+extern const struct cli_verb verb_verify;
 extern const struct cli_verb job_verb;
+extern const struct cli_verb verb_pack, verb_build, verb_commit;
+extern const struct cli_verb verb_export;
+extern const struct cli_verb verb_import;
+extern const struct cli_verb verb_pull;
+extern const struct cli_verb verb_push;
 
 /* Says e's sentence; POLICY_FAILED. */
 int verb_failed(const struct image_error *e);
@@ -41,6 +52,10 @@ struct verb_names {
 	size_t n;
 };
 error_t verb_names_parse(int key, char *arg, struct argp_state *state);
+
+/* STORE_REMOVE; says so before it waits for others, unless quiet. -EBUSY instead with no_wait. */
+int verb_open_alone(
+	const struct verb_names *v, bool no_wait, struct store **out, struct image_error *e);
 
 /* Writes the document and lets go of it; the exit code. */
 int verb_json(json_t *root);

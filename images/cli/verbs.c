@@ -2,9 +2,22 @@
 #include "images/cli/verb.h"
 
 const struct cli_verb *const image_verbs[] = {
-	&image_verb_diff,
-	&image_verb_cat,
-	&image_verb_extract,
-	&image_verb_flatten,
+	&verb_pack,
+	&verb_import,
+	&verb_export,
+	&verb_pull,
+	&verb_push,
+	&verb_ls,
+	&verb_inspect,
+	&verb_history,
+	&verb_diff,
+	&verb_cat,
+	&verb_extract,
+	&verb_tag,
+	&verb_rm,
+	&verb_gc,
+	&verb_verify,
+	&verb_flatten,
+	&image_verb_stack,
 	NULL,
 };

@@ -7,6 +7,7 @@
 #ifndef IMAGES_FLAT_H
 #define IMAGES_FLAT_H
 
+#include "images/flat/flat_read.h"
 #include "images/layer/layer.h"
 
 #define FLAT_VERSION 1 /* in the file's name: another writer, another file */
@@ -15,11 +16,32 @@
  * make it at once both succeed. */
 int flat_open(struct store *s, const struct manifest *m, int *fd, const struct progress *p,
 	struct image_error *e);
+/* What lies on an image's layers, oldest first, and is in no store. */
+struct flat_above {
+	size_t n;
+	int (*read)(void *arg, size_t i, struct layer_limits *limits, const struct layer_sink *sink,
+		const struct progress *p, struct image_error *e);
+	void *arg;
+};
+/* The same into a file of the caller's, empty. above: or NULL. After 0 *e may hold a sentence, as
+ * after flat_end. */
+int flat_write(struct store *s, const struct manifest *m, int fd, const struct flat_above *above,
+	const struct progress *p, struct image_error *e);
 /* Its name, relative to the store: for gc. */
 void flat_path(const struct digest *manifest, char out[128]);
 
 /* The tree that layers leave, and the image written of it. Content of files goes straight to fd
- * while layers are read. */
+ * while layers are read; names, attributes and ends of files stay in memory (2 GiB of the former at
+ * most, -EFBIG; 256 MiB of the latter, what comes then takes whole blocks).
+ *
+ * Later members replace earlier ones; of two directories the later one's attributes count and the
+ * children of both stay. Whiteouts and opaque directories act on what lower layers left, wherever
+ * in their layer they stand; what the layer itself adds stays. Missing parents are made, 0755 and
+ * root's. Symbolic links on the way to a member (never the member itself) are followed inside the
+ * root, at most 40, whichever layer made them: lib/x over a base with lib -> usr/lib is usr/lib/x.
+ * Hard links share a node; their target is looked for in the tree as it is then. Extended
+ * attributes are user., trusted., security. and the two of ACLs; flat_end names the others. The
+ * same calls give the same bytes. */
 struct flat_writer;
 int flat_begin(int fd, struct flat_writer **out, struct image_error *e);
 const struct layer_sink *flat_sink(struct flat_writer *w);
@@ -28,36 +50,5 @@ int flat_layer_done(struct flat_writer *w, struct image_error *e); /* after each
  * out. */
 int flat_end(struct flat_writer *w, struct image_error *e);
 void flat_abort(struct flat_writer *w);
-
-/* Reading one on the host: cat, extract, diff, and what the launcher checks of it. The image may be
- * anybody's: what is damaged gives -EUCLEAN, and no call does more than the file's size explains;
- * who walks a tree must still not enter a directory twice (images of ours have none such). */
-struct flat_image;
-int flat_map(int fd, struct flat_image **out, struct image_error *e); /* fd stays the caller's */
-void flat_unmap(struct flat_image *f);
-struct flat_node {
-	struct stat st; /* st_ino is the nid */
-	uint64_t nid;
-};
-int flat_root(const struct flat_image *f, struct flat_node *out);
-int flat_stat(const struct flat_image *f, uint64_t nid, struct flat_node *out);
-/* Links are followed inside the image, as in a chroot; follow: one at the path's end too. -ENOENT,
- * -ENOTDIR, -ELOOP. */
-int flat_lookup(const struct flat_image *f, const char *path, bool follow, struct flat_node *out);
-/* Content in [off, off+n) of a regular file, or the text of a symbolic link: bytes read, fewer only
- * at its end. */
-ssize_t flat_read(const struct flat_image *f, const struct flat_node *node, void *buf, size_t n,
-	uint64_t off);
-/* The next byte at or after off that is in a block, st_size if there is none; *end: where the
- * blocks end again. What lies between is zeros. */
-int flat_data(const struct flat_image *f, const struct flat_node *node, uint64_t off,
-	uint64_t *data, uint64_t *end);
-/* Names in byte order, without "." and "..". They have neither "/" nor NUL in them and are 1 to 255
- * bytes long. Non-zero stops and is returned. */
-int flat_list(const struct flat_image *f, const struct flat_node *dir,
-	int (*fn)(void *arg, const char *name, size_t len, uint64_t nid), void *arg);
-/* Extended attributes as they are on disk (kernel-shim/abi/erofs.h), malloc'ed; *n 0: none. Of the
- * same writer, equal attributes are equal bytes. */
-int flat_xattrs(const struct flat_image *f, const struct flat_node *node, void **area, size_t *n);
 
 #endif

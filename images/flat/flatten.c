@@ -42,7 +42,7 @@ static int add_layer(struct store *s, const struct manifest *m, const struct ima
 }
 
 static int flatten(struct store *s, const struct manifest *m, const struct image_config *c, int fd,
-	const struct progress *p, struct image_error *e)
+	const struct flat_above *above, const struct progress *p, struct image_error *e)
 {
 	struct layer_limits limits = layer_limits_default;
 	struct flat_writer *w;
@@ -52,34 +52,48 @@ static int flatten(struct store *s, const struct manifest *m, const struct image
 		return r;
 	for (size_t i = 0; i < m->nlayers && !r; i++)
 		r = add_layer(s, m, c, i, &limits, w, p, e);
+	for (size_t i = 0; above && i < above->n && !r; i++) {
+		r = above->read(above->arg, i, &limits, flat_sink(w), p, e);
+		if (!r)
+			r = flat_layer_done(w, e);
+	}
 	if (!r)
 		return flat_end(w, e);
 	flat_abort(w);
 	return r;
 }
 
-static int make(struct store *s, const struct manifest *m, const char *path,
+int flat_write(struct store *s, const struct manifest *m, int fd, const struct flat_above *above,
 	const struct progress *p, struct image_error *e)
 {
 	struct image_error note = {""};
 	struct image_config c;
-	int fd, r = config_load(s, m, &c, e);
+	int r = config_load(s, m, &c, e);
 
 	if (r)
 		return r;
-	r = store_temp(s, &fd, e);
-	if (r)
-		goto clear_config;
-	r = flatten(s, m, &c, fd, p, &note);
+	r = flatten(s, m, &c, fd, above, p, &note);
 	if (e && (r || *note.text))
 		*e = note;
-	if (!r)
-		r = store_publish(s, fd, path, &note);
-	if (r && e)
-		*e = note;
-	close(fd);
-clear_config:
 	config_clear(&c);
+	return r;
+}
+
+static int make(struct store *s, const struct manifest *m, const char *path,
+	const struct progress *p, struct image_error *e)
+{
+	struct image_error failed;
+	int fd, r = store_temp(s, &fd, e);
+
+	if (r)
+		return r;
+	r = flat_write(s, m, fd, NULL, p, e);
+	if (!r) {
+		r = store_publish(s, fd, path, &failed);
+		if (r && e)
+			*e = failed;
+	}
+	close(fd);
 	return r;
 }
 

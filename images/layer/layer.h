@@ -10,6 +10,16 @@
 #include "images/oci/oci.h"
 #include "images/progress.h"
 
+/* -- names -- */
+
+#define LAYER_PATH_MAX 4095u
+#define LAYER_NAME_MAX 255u
+/* Copies name without leading "/" and empty or "." components. NULL; or what is wrong with it. */
+const char *layer_path_clean(const char *name, char out[LAYER_PATH_MAX + 1]);
+/* The order of a walk: a directory, what is in it, what comes after it. As strcmp(3), "/" being the
+ * lowest of all bytes. */
+int layer_path_compare(const char *a, const char *b);
+
 /* -- reading -- */
 
 struct layer_xattr {
@@ -75,8 +85,9 @@ struct layer_options {
 	bool keep_times, keep_owner; /* not keep_owner: 0:0 */
 	unsigned threads;	     /* 0: as many as processors */
 	/* Of layer_add_tree: NULL-terminated or NULL. What matches is left out, with all below it.
-	 * Patterns of fnmatch(3), whose "*" also matches "/", over the relative path; one without a
-	 * "/" also over the last component alone. One that begins with "/" is about the top. */
+	 * Patterns of fnmatch(3), whose "*" also matches "/", over the member's path; one without a
+	 * "/" also over the last component alone. One that begins with "/" is about the whole path.
+	 */
 	const char *const *exclude;
 	/* layer_add_tree: the tree is what `sandbox run --upper` left. Names ".wh.X" and
 	 * ".wh..wh..opq" are whiteouts, and the extended attribute user.sandbox.owner,

@@ -10,9 +10,6 @@
 
 #include "images/layer/layer.h"
 
-#define LAYER_PATH_MAX 4095u
-#define LAYER_NAME_MAX 255u
-
 /* libarchive guesses the encoding of names by the locale; in "C" it leaves every byte as it is. For
  * the current thread, until the scope ends. */
 struct layer_locale {
@@ -26,11 +23,6 @@ void layer_locale_leave(struct layer_locale *l);
 
 /* -- names.c -- */
 
-/* Copies name without leading "/" and empty or "." components. NULL; or what is wrong with it. */
-const char *layer_path_clean(const char *name, char out[LAYER_PATH_MAX + 1]);
-/* In the order of a walk: a directory, what is in it, what comes after it. As strcmp(3), '/' being
- * the lowest of all bytes. */
-int layer_path_compare(const char *a, const char *b);
 /* Makes a whiteout of a name that is one: cuts path (an array of its own) to what it is about.
  * *kind is LAYER_NODE if it is none. -EINVAL: reserved but no whiteout. -ENOENT: of another
  * implementation's own books, to be left out. */

@@ -27,8 +27,7 @@ struct linked {
 struct walk {
 	struct layer_writer *w;
 	struct image_error *e;
-	void *links;   /* tsearch(3) of struct linked */
-	size_t prefix; /* bytes of path before the relative path */
+	void *links; /* tsearch(3) of struct linked */
 	size_t len;
 	char path[LAYER_PATH_MAX + 1]; /* of the member at hand */
 	/* Its extended attributes. */
@@ -130,13 +129,12 @@ static void path_cut(struct walk *k, size_t len)
 
 static bool excluded(const struct walk *k)
 {
-	const char *rel = k->path + k->prefix;
-	const char *slash = strrchr(rel, '/');
+	const char *slash = strrchr(k->path, '/');
 
 	if (!k->w->options.exclude)
 		return false;
 	for (const char *const *x = k->w->options.exclude; *x; x++) {
-		if (**x == '/' ? !fnmatch(*x + 1, rel, 0) : !fnmatch(*x, rel, 0))
+		if (**x == '/' ? !fnmatch(*x + 1, k->path, 0) : !fnmatch(*x, k->path, 0))
 			return true;
 		if (slash && !strchr(*x, '/') && !fnmatch(*x, slash + 1, 0))
 			return true;
@@ -476,7 +474,6 @@ int layer_add_tree(struct layer_writer *w, int dirfd, const char *prefix, const 
 	if (p)
 		measure(dirfd, &w->total);
 	r = path_push(k, prefix);
-	k->prefix = k->len ? k->len + 1 : 0;
 	if (!r)
 		r = add_top(k, dirfd);
 	tdestroy(k->links, free);

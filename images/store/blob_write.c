@@ -160,7 +160,7 @@ static int give_name(struct blob_writer *w, const struct digest *d, struct image
 
 	blob_path(d, path);
 	if (!*w->part)
-		return temp_replace(w->store, w->fd, path, e);
+		return temp_replace(w->store, w->fd, path, 0444, e);
 	if (fchmod(w->fd, 0444) || fsync(w->fd) ||
 		renameat(w->store->fd, w->part, w->store->fd, path))
 		return store_fail(w->store, e, -errno, "write %s", path);

@@ -121,12 +121,36 @@ static size_t find_exact(const json_t *root, const char *name)
 	return found;
 }
 
+static size_t find_digest(const json_t *root, const struct digest *d)
+{
+	size_t count = json_array_size(entries(root));
+
+	for (size_t i = 0; i < count; i++) {
+		struct store_ref ref;
+
+		if (!entry_ref(json_array_get(entries(root), i), &ref, NULL) &&
+			digest_equal(&ref.digest, d))
+			return i;
+	}
+	return count;
+}
+
 static int find(const json_t *root, const char *name, size_t *at, struct image_error *e)
 {
 	size_t count = json_array_size(entries(root));
 	char whole[STORE_NAME_MAX];
+	struct digest d;
 	int r = 0;
 
+	if (digest_parse(name, &d)) {
+		*at = find_digest(root, &d);
+		return *at < count
+			       ? 0
+			       : image_fail(e, -ENOENT,
+					 "no image %s has a name here; `sandbox image ls` lists "
+					 "them",
+					 name);
+	}
 	*at = *name ? find_exact(root, name) : count;
 	if (*at == count) {
 		r = image_name_parse(name, whole, e);
@@ -147,8 +171,8 @@ int index_find(const json_t *root, const char *name, struct store_ref *out, stru
 	return r ? r : entry_ref(json_array_get(entries(root), at), out, e);
 }
 
-/* Every entry of this very name, and nameless ones of `nameless`, which the new one stands for. */
-static void drop(json_t *root, const char *name, const struct digest *nameless)
+/* Entries of this very name, or of this digest: all of them, or those without a name. */
+static void drop(json_t *root, const char *name, const struct digest *d, bool nameless)
 {
 	size_t i = json_array_size(entries(root));
 
@@ -157,8 +181,8 @@ static void drop(json_t *root, const char *name, const struct digest *nameless)
 
 		if (entry_ref(json_array_get(entries(root), i), &ref, NULL))
 			continue;
-		if (*ref.name ? !strcmp(ref.name, name)
-			      : nameless && digest_equal(&ref.digest, nameless))
+		if ((name && !strcmp(ref.name, name)) ||
+			(d && digest_equal(&ref.digest, d) && !(nameless && *ref.name)))
 			json_array_remove(entries(root), i);
 	}
 }
@@ -173,7 +197,8 @@ int index_set(json_t *root, const struct store_ref *ref, struct image_error *e)
 		digest, "size", (json_int_t)ref->size, "annotations", REF_NAME, ref->name);
 	if (!entry)
 		return image_fail(e, -ENOMEM, "no memory");
-	drop(root, ref->name, &ref->digest);
+	/* the new one stands for one without a name */
+	drop(root, ref->name, &ref->digest, true);
 	if (json_array_append_new(entries(root), entry))
 		return image_fail(e, -ENOMEM, "no memory");
 	return 0;
@@ -182,11 +207,16 @@ int index_set(json_t *root, const struct store_ref *ref, struct image_error *e)
 int index_unset(json_t *root, const char *name, struct image_error *e)
 {
 	struct store_ref ref;
+	struct digest d;
 	int r = index_find(root, name, &ref, e);
 
-	if (!r)
-		drop(root, ref.name, NULL);
-	return r;
+	if (r)
+		return r;
+	if (digest_parse(name, &d))
+		drop(root, NULL, &d, false);
+	else
+		drop(root, ref.name, NULL, false);
+	return 0;
 }
 
 int index_text(const json_t *root, char **out, size_t *n, struct image_error *e)

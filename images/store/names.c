@@ -49,7 +49,9 @@ static int write_index(struct store *s, const json_t *root, struct image_error *
 	if (!r) {
 		r = temp_write(s, fd, text, n, e);
 		if (!r)
-			r = temp_replace(s, fd, STORE_INDEX, e);
+			r = temp_replace(
+				s, fd, STORE_INDEX, 0644, e); /* other programs write to it */
+		;
 		temp_drop(s, fd);
 	}
 	free(text);

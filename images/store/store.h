@@ -3,14 +3,14 @@
  * The store: an OCI image layout (image-layout.md of the image specification) that many processes
  * use at once.
  *
- *   DIR/oci-layout, DIR/index.json, DIR/blobs/sha256/HEX  as specified; names are the annotation
- *                      org.opencontainers.image.ref.name of the index
- *   DIR/flat/          flattened images by manifest digest (images/flat)
- *   DIR/cache/         what pack/ remembers of builds
- *   DIR/tmp/           half-written files: of no name anybody looks up; `gc` removes those that
- *                      nobody locks
- *   DIR/.lock          flock: shared while a store is open, exclusive for what removes (gc, rm)
- *   DIR/.index.lock    flock: exclusive while index.json is replaced
+ * - DIR/oci-layout, DIR/index.json, DIR/blobs/sha256/HEX: as specified; names are the annotation
+ *   org.opencontainers.image.ref.name of the index
+ * - DIR/flat/: flattened images by manifest digest (images/flat)
+ * - DIR/cache/: what pack/ remembers of builds, JSON objects. gc removes one when a blob that it
+ *   mentions (an object with "digest") goes; it keeps none
+ * - DIR/tmp/: half-written files, of no name anybody looks up; gc removes those that nobody locks
+ * - DIR/.lock: flock, shared while a store is open, exclusive for what removes files (gc)
+ * - DIR/.index.lock: flock, exclusive while index.json is replaced
  *
  * A file gets its name only when it is whole and on disk (write, fsync, link or rename, fsync of
  * the directory), so that a kill at any moment leaves nothing half-written under a name. Blobs are
@@ -28,6 +28,7 @@ struct store;
 
 enum store_mode {
 	STORE_USE,    /* shared lock; the layout is made if it is missing */
+	STORE_CHANGE, /* the same, but -ENOENT if there is none */
 	STORE_READ,   /* shared lock; -ENOENT if there is none */
 	STORE_REMOVE, /* exclusive lock: waits for the others, says so through *e only if it would
 			 have to and `nowait` */
@@ -93,7 +94,8 @@ int store_find(struct store *s, const char *name, struct store_ref *out,
 /* Adds the name, or moves it to another digest; all that it stands on must be in the store already.
  */
 int store_set(struct store *s, const struct store_ref *ref, struct image_error *e);
-int store_unset(struct store *s, const char *name, struct image_error *e); /* -ENOENT */
+/* -ENOENT. "sha256:…" stands for all names of that digest, here and above for any of them. */
+int store_unset(struct store *s, const char *name, struct image_error *e);
 /* All entries of the index, a malloc'ed array. */
 int store_list(struct store *s, struct store_ref **out, size_t *n, struct image_error *e);
 

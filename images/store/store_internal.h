@@ -37,7 +37,7 @@ int lock_file(int dirfd, const char *name, int flags, int op);
 
 /* temp.c */
 /* As store_publish; what has the name already is replaced. */
-int temp_replace(struct store *s, int fd, const char *path, struct image_error *e);
+int temp_replace(struct store *s, int fd, const char *path, mode_t mode, struct image_error *e);
 int temp_write(
 	struct store *s, int fd, const void *data, size_t n, struct image_error *e); /* all of it */
 void temp_drop(struct store *s, int fd); /* closes; gone unless it was published */

@@ -18,6 +18,7 @@
 #include "images/store/store_internal.h"
 
 #define PROC_FD_SIZE 32
+#define PUBLISHED    0444
 
 struct temp {
 	struct temp *next;
@@ -198,7 +199,7 @@ static int make_parents(struct store *s, const char *path)
 }
 
 /* Content before name: a name never stands for less than the whole file. */
-static int prepare(struct store *s, int fd, const char *path)
+static int prepare(struct store *s, int fd, const char *path, mode_t mode)
 {
 	int r;
 
@@ -207,7 +208,7 @@ static int prepare(struct store *s, int fd, const char *path)
 	r = make_parents(s, path);
 	if (r)
 		return r;
-	return fchmod(fd, 0444) || fsync(fd) ? -errno : 0;
+	return fchmod(fd, mode) || fsync(fd) ? -errno : 0;
 }
 
 static int name_nameless(struct store *s, int fd, const char *path)
@@ -257,7 +258,7 @@ static int add(struct store *s, int fd, const char *path)
 
 int store_publish(struct store *s, int fd, const char *path, struct image_error *e)
 {
-	int r = prepare(s, fd, path);
+	int r = prepare(s, fd, path, PUBLISHED);
 
 	if (!r) {
 		r = add(s, fd, path);
@@ -269,9 +270,9 @@ int store_publish(struct store *s, int fd, const char *path, struct image_error 
 	return r ? store_fail(s, e, r, "write %s", path) : 0;
 }
 
-int temp_replace(struct store *s, int fd, const char *path, struct image_error *e)
+int temp_replace(struct store *s, int fd, const char *path, mode_t mode, struct image_error *e)
 {
-	int r = prepare(s, fd, path);
+	int r = prepare(s, fd, path, mode);
 
 	if (!r)
 		r = replace(s, fd, path);

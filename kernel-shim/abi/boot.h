@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define BOOT_MAGIC   0x30746f6f42786253ull /* "SbxBoot0" */
-#define BOOT_VERSION 2u
+#define BOOT_VERSION 3u
 
 /* Guest-physical layout. RAM starts at 0; the file window is far above any RAM. */
 #define BOOT_WINDOW_GPA	 0x1000000000ull /* 64 GiB */
@@ -31,7 +31,9 @@ enum boot_mount_kind {
 	BOOT_MOUNT_PROC,
 	BOOT_MOUNT_DEV,
 	BOOT_MOUNT_SYS,
-	BOOT_MOUNT_LINK, /* not a mount: a symbolic link at target pointing to source */
+	BOOT_MOUNT_IMAGE, /* an EROFS image: FILE handle; changes stay in memory, size as for TMPFS
+			   */
+	BOOT_MOUNT_LINK,  /* not a mount: a symbolic link at target pointing to source */
 };
 #define BOOT_MOUNT_RO 1u
 
@@ -91,7 +93,8 @@ struct boot_block {
 	uint32_t pids_max;
 	uint32_t trace;	 /* offset of the --trace filter: "" all, or names by comma; 0: no trace */
 	uint32_t tty_fd; /* descriptor number of the controlling terminal, or ~0u */
-	uint32_t pad0;
+	uint32_t keep; /* FILE handle, open for writing: what became of the image at "/"; 0: nobody
+			  asks */
 
 	uint64_t rlimits[16][2]; /* RLIMIT_* soft, hard */
 	uint64_t hwcap, hwcap2;	 /* AT_HWCAP, AT_HWCAP2 to announce */

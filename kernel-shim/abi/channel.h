@@ -195,7 +195,13 @@ enum chan_tty_op {
 
 /* DENIED: "--ro PATH" or "--rw PATH", what would give the program what it missed. FATAL: why it
  * could not be started. */
-enum chan_log_kind { CHAN_LOG_VERBOSE, CHAN_LOG_TRACE, CHAN_LOG_DENIED, CHAN_LOG_FATAL };
+enum chan_log_kind {
+	CHAN_LOG_VERBOSE,
+	CHAN_LOG_TRACE,
+	CHAN_LOG_DENIED,
+	CHAN_LOG_FATAL,
+	CHAN_LOG_WARN
+};
 
 /* What EXIT reports: counters for --stats and --json. */
 struct chan_report {

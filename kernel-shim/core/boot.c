@@ -19,7 +19,11 @@ static const char *boot_string(const struct boot_block *b, u32 offset)
 void kernel_exit(s32 wait_status)
 {
 	struct kernel *k = kern;
-	struct chan_report r = {
+	struct chan_report r;
+	struct chan_msg m = {.op = CHAN_OP_EXIT, .a = {(u32)wait_status}, .in_len = sizeof(r)};
+
+	fs_end();
+	r = (struct chan_report){
 		.syscalls = k->stats.syscalls,
 		.syscalls_absent = k->stats.syscalls_absent,
 		.faults = k->stats.faults,
@@ -30,8 +34,6 @@ void kernel_exit(s32 wait_status)
 		.processes = k->stats.processes,
 		.flags = k->stats.oom ? CHAN_REPORT_OOM : 0,
 	};
-	struct chan_msg m = {.op = CHAN_OP_EXIT, .a = {(u32)wait_status}, .in_len = sizeof(r)};
-
 	memcpy(plat_chan_data(), &r, sizeof(r));
 	plat_channel(&m);
 	k->ended = true;

@@ -2,6 +2,7 @@
  * The first program's files: the mounts of the boot block, its directories and its descriptors.
  */
 #include "fs/fs_internal.h"
+#include "fs/keep.h"
 #include "fs/tmpfs.h"
 #include "fs/tty.h"
 
@@ -125,6 +126,8 @@ static struct super *make_super(const struct boot_mount *b)
 	switch (b->kind) {
 	case BOOT_MOUNT_HOST:
 		return hostfs_mount(b->handle, b->flags & BOOT_MOUNT_RO);
+	case BOOT_MOUNT_IMAGE:
+		return imagefs_mount(b->handle, b->size);
 	case BOOT_MOUNT_TMPFS:
 		return tmpfs_mount(b->size, b->mode, b->uid, b->gid);
 	case BOOT_MOUNT_PROC:
@@ -261,6 +264,12 @@ static int make_terminal(struct task *init)
 	r = tty_boot(init, f);
 	file_put(f);
 	return r;
+}
+
+void fs_end(void)
+{
+	if (kern->boot->keep && kern->root_mount)
+		imagefs_keep(kern->root_mount->super, kern->boot->keep);
 }
 
 int fs_boot(struct task *init)

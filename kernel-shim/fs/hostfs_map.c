@@ -209,3 +209,27 @@ int host_map_page(struct inode *i, struct file *f, u64 index, bool write, u64 *p
 	*pa = kern->boot->window_gpa + e->off + (index - e->first) * PAGE_SIZE;
 	return 0;
 }
+
+int hostfs_map_handle(u32 handle, u64 *off, u64 *size)
+{
+	struct chan_msg get = {.op = CHAN_OP_GETATTR, .a = {handle}}, map = {.op = CHAN_OP_MAP};
+	struct chan_attr a;
+	s64 r = host_call(&get);
+
+	if (r < 0)
+		return (int)r;
+	memcpy(&a, plat_chan_data(), sizeof(a));
+	*size = a.size;
+	if (!a.size || a.size > kern->boot->window_size)
+		return -EFBIG;
+	*off = host_state() ? window_alloc(round_up(a.size, PAGE_SIZE)) : ~(u64)0;
+	if (*off == ~(u64)0)
+		return -ENOMEM;
+	map.a[0] = handle;
+	map.a[2] = round_up(a.size, PAGE_SIZE);
+	map.a[3] = *off;
+	r = host_call(&map);
+	if (r)
+		window_free(*off, round_up(a.size, PAGE_SIZE));
+	return (int)r;
+}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# the VFS, tmpfs, hostfs, and the calls on files and names
+# the VFS, tmpfs and images, hostfs, and the calls on files and names
 CORE_SRCS += $(addprefix kernel-shim/fs/,attr.c boot.c change.c dcache.c denial.c file.c files.c inode.c \
 	locks.c fstype.c mount.c namei.c open.c path.c perm.c rename.c) \
-	$(addprefix kernel-shim/fs/,tmpfs.c tmpfs_dir.c tmpfs_file.c tmpfs_pages.c tmpfs_xattr.c) \
+	$(addprefix kernel-shim/fs/,erofs.c imagefs.c keep.c tmpfs.c tmpfs_dir.c tmpfs_file.c tmpfs_pages.c tmpfs_xattr.c) \
 	$(addprefix kernel-shim/fs/,hostfs.c hostfs_call.c hostfs_change.c hostfs_dir.c hostfs_file.c \
 	hostfs_inode.c hostfs_map.c hostfs_stream.c hostfs_walk.c) \
 	$(addprefix kernel-shim/sys/,attr.c copy.c dir.c fcntl.c file.c handle.c mount.c path.c rw.c stat.c sync.c xattr.c)

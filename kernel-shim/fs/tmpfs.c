@@ -10,6 +10,7 @@
 #define SEALS_ALL                                                                                  \
 	((u32)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE |    \
 		F_SEAL_EXEC))
+#define NEW_INO (1ull << 40)
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC 0x0020
 #endif
@@ -45,6 +46,8 @@ void tmpfs_release(struct inode *i)
 	else if (S_ISLNK(i->mode))
 		kfree(node->target);
 	tmpfs_xattrs_free(node);
+	if (node->image)
+		imagefs_release(i);
 	kfree(node);
 }
 
@@ -71,6 +74,8 @@ struct inode *tmpfs_inode(struct super *s, u32 mode)
 		kfree(node);
 		return NULL;
 	}
+	if (tmpfs_super(s)->image)
+		i->ino |= NEW_INO; /* not a nid of the image's */
 	list_init(&node->xattrs);
 	node->seals = F_SEAL_SEAL; /* only memfds can be sealed */
 	i->priv = node;
@@ -98,7 +103,7 @@ static int tmpfs_statfs(struct super *s, struct inode *i, struct chan_statfs *ou
 	u64 avail = pages_free_count();
 
 	*out = (struct chan_statfs){
-		.type = TMPFS_MAGIC,
+		.type = t->image ? OVERLAYFS_SUPER_MAGIC : TMPFS_MAGIC,
 		.bsize = PAGE_SIZE,
 		.frsize = PAGE_SIZE,
 		.blocks = t->max_pages ? t->max_pages : pages_total(),
@@ -114,6 +119,8 @@ static int tmpfs_statfs(struct super *s, struct inode *i, struct chan_statfs *ou
 
 static void tmpfs_destroy(struct super *s)
 {
+	if (tmpfs_super(s)->image)
+		kfree(tmpfs_super(s)->image);
 	kfree(s->priv);
 }
 
@@ -123,6 +130,8 @@ static void tmpfs_unmounted(struct super *s)
 
 	s->root = NULL;
 	tmpfs_tree_free(root);
+	if (tmpfs_super(s)->image)
+		imagefs_unpin_all(s);
 	inode_put(root);
 }
 
@@ -131,6 +140,12 @@ static const struct super_ops tmpfs_super_ops = {
 	.statfs = tmpfs_statfs,
 	.destroy = tmpfs_destroy,
 };
+
+/* Half of the memory, as tmpfs(5): full, it leaves programs room to clean it up. */
+static u64 default_size(u64 size_limit)
+{
+	return size_limit ? size_limit : pages_total() / 2 * PAGE_SIZE;
+}
 
 static struct super *tmpfs_super_new(u64 size_limit)
 {
@@ -149,8 +164,7 @@ static struct super *tmpfs_super_new(u64 size_limit)
 
 struct super *tmpfs_mount(u64 size_limit, u32 mode, u32 uid, u32 gid)
 {
-	/* half of the memory, as tmpfs(5): full, it leaves programs room to clean it up */
-	struct super *s = tmpfs_super_new(size_limit ? size_limit : pages_total() / 2 * PAGE_SIZE);
+	struct super *s = tmpfs_super_new(default_size(size_limit));
 
 	if (!s)
 		return NULL;
@@ -162,6 +176,18 @@ struct super *tmpfs_mount(u64 size_limit, u32 mode, u32 uid, u32 gid)
 	s->root->uid = uid;
 	s->root->gid = gid;
 	return s;
+}
+
+struct super *imagefs_mount(u32 handle, u64 size_limit)
+{
+	struct super *s = tmpfs_super_new(default_size(size_limit));
+	int r = s ? imagefs_begin(s, handle) : -ENOMEM;
+
+	if (!r)
+		return s;
+	if (s)
+		super_put(s);
+	return err_ptr(r);
 }
 
 int tmpfs_resize(struct super *s, u64 size)

@@ -69,19 +69,19 @@ static void dir_rehash(struct tmpfs_dir *d)
 	d->nbuckets = n;
 }
 
-int tmpfs_dir_add(struct tmpfs_dir *d, const char *name, u32 len, struct inode *i)
+struct tmpfs_entry *tmpfs_dir_add_entry(struct tmpfs_dir *d, const char *name, u32 len)
 {
 	struct tmpfs_entry *e = kalloc(sizeof(*e) + len + 1);
 
 	if (!e)
-		return -ENOMEM;
+		return NULL;
 	memcpy(e->name, name, len);
 	e->name[len] = 0;
 	e->len = len;
 	e->hash = entry_hash(name, len);
 	e->cookie = d->next_cookie++;
-	e->inode = i;
-	inode_get(i);
+	e->inode = NULL;
+	e->nid = 0;
 	list_add_tail(&d->entries, &e->link);
 	if (d->buckets) {
 		struct tmpfs_entry **b = &d->buckets[e->hash & (d->nbuckets - 1)];
@@ -91,7 +91,27 @@ int tmpfs_dir_add(struct tmpfs_dir *d, const char *name, u32 len, struct inode *
 	}
 	d->count++;
 	dir_rehash(d);
+	return e;
+}
+
+int tmpfs_dir_add(struct tmpfs_dir *d, const char *name, u32 len, struct inode *i)
+{
+	struct tmpfs_entry *e = tmpfs_dir_add_entry(d, name, len);
+
+	if (!e)
+		return -ENOMEM;
+	e->inode = i;
+	e->type = (u8)(i->mode >> 12);
+	inode_get(i);
 	return 0;
+}
+
+static void entry_free(struct tmpfs_entry *e)
+{
+	list_del(&e->link);
+	if (e->inode)
+		inode_put(e->inode);
+	kfree(e);
 }
 
 void tmpfs_dir_remove(struct tmpfs_dir *d, struct tmpfs_entry *e)
@@ -105,10 +125,8 @@ void tmpfs_dir_remove(struct tmpfs_dir *d, struct tmpfs_entry *e)
 	}
 	if (d->hint == e)
 		d->hint = NULL;
-	list_del(&e->link);
 	d->count--;
-	inode_put(e->inode);
-	kfree(e);
+	entry_free(e);
 }
 
 void tmpfs_dir_free(struct tmpfs_dir *d)
@@ -128,18 +146,17 @@ void tmpfs_tree_free(struct inode *root)
 	d->hint = NULL;
 	while (!list_empty(&d->entries)) {
 		struct tmpfs_entry *e = list_entry(d->entries.next, struct tmpfs_entry, link);
-		struct list *below = &tmpfs_node(e->inode)->dir.entries;
+		struct list *below = e->inode ? &tmpfs_node(e->inode)->dir.entries : NULL;
 
-		while (S_ISDIR(e->inode->mode) && !list_empty(below)) {
+		while (below && S_ISDIR(e->inode->mode) && !list_empty(below)) {
 			struct list *moved = below->next;
 
 			list_del(moved);
 			list_add_tail(&d->entries, moved);
 		}
-		list_del(&e->link);
-		notify_unmounted(e->inode);
-		inode_put(e->inode);
-		kfree(e);
+		if (e->inode)
+			notify_unmounted(e->inode);
+		entry_free(e);
 	}
 	d->count = 0;
 	notify_unmounted(root);
@@ -156,10 +173,15 @@ static void dir_changed(struct inode *dir)
 
 static int dir_lookup(struct inode *dir, const char *name, u32 len, struct inode **out)
 {
-	struct tmpfs_entry *e = tmpfs_dir_find(&tmpfs_node(dir)->dir, name, len);
+	struct tmpfs_entry *e;
 
+	if (imagefs_unlisted(dir))
+		return imagefs_lookup(dir, name, len, out);
+	e = tmpfs_dir_find(&tmpfs_node(dir)->dir, name, len);
 	if (!e)
 		return -ENOENT;
+	if (!e->inode)
+		return imagefs_inode(dir->super, e->nid, out);
 	inode_get(e->inode);
 	*out = e->inode;
 	return 0;
@@ -167,11 +189,11 @@ static int dir_lookup(struct inode *dir, const char *name, u32 len, struct inode
 
 static int dir_new(struct inode *dir, struct dentry *d, u32 mode, struct inode **out)
 {
-	struct inode *i = tmpfs_inode(dir->super, mode);
-	int r;
+	int r = imagefs_list(dir);
+	struct inode *i = r ? NULL : tmpfs_inode(dir->super, mode);
 
 	if (!i)
-		return -ENOMEM;
+		return r ? r : -ENOMEM;
 	inode_inherit(i, dir);
 	r = tmpfs_dir_add(&tmpfs_node(dir)->dir, d->name, d->len, i);
 	if (r) {
@@ -222,9 +244,12 @@ static int dir_link(struct inode *dir, struct dentry *d, struct inode *i)
 
 	if (!i->nlink && !node->linkable)
 		return -ENOENT; /* the last name is gone: no way back */
-	r = tmpfs_dir_add(&tmpfs_node(dir)->dir, d->name, d->len, i);
+	r = imagefs_list(dir);
+	if (!r)
+		r = tmpfs_dir_add(&tmpfs_node(dir)->dir, d->name, d->len, i);
 	if (r)
 		return r;
+	imagefs_pin(i);
 	node->linkable = false;
 	i->nlink++;
 	inode_touch(i, TOUCH_C);
@@ -232,19 +257,49 @@ static int dir_link(struct inode *dir, struct dentry *d, struct inode *i)
 	return 0;
 }
 
-static struct tmpfs_entry *entry_of(struct inode *dir, const struct dentry *d)
+/* The entry of d, for a change; NULL: there is none. One that is there has its inode. */
+static int entry_of(struct inode *dir, const struct dentry *d, struct tmpfs_entry **out)
 {
-	return tmpfs_dir_find(&tmpfs_node(dir)->dir, d->name, d->len);
+	int r = imagefs_list(dir);
+	struct tmpfs_entry *e = r ? NULL : tmpfs_dir_find(&tmpfs_node(dir)->dir, d->name, d->len);
+
+	if (e && !e->inode) {
+		r = d->inode ? 0 : -ENOENT;
+		e->inode = d->inode;
+		if (e->inode)
+			inode_get(e->inode);
+	}
+	*out = e;
+	return r;
+}
+
+static bool dir_is_empty(const struct inode *dir)
+{
+	struct erofs_name first;
+
+	if (imagefs_unlisted(dir))
+		return !erofs_next(&tmpfs_super(dir->super)->image->fs,
+			&tmpfs_node(dir)->image->node, 0, &first);
+	return !tmpfs_node(dir)->dir.count;
+}
+
+/* One name less. */
+static void lose_name(struct inode *i)
+{
+	imagefs_pin(i);
+	if (!--i->nlink)
+		imagefs_unpin(i);
+	inode_touch(i, TOUCH_C);
 }
 
 static int dir_unlink(struct inode *dir, struct dentry *d)
 {
-	struct tmpfs_entry *e = entry_of(dir, d);
+	struct tmpfs_entry *e;
+	int r = entry_of(dir, d, &e);
 
-	if (!e)
-		return -ENOENT;
-	d->inode->nlink--;
-	inode_touch(d->inode, TOUCH_C);
+	if (r || !e)
+		return r ? r : -ENOENT;
+	lose_name(d->inode);
 	tmpfs_dir_remove(&tmpfs_node(dir)->dir, e);
 	dir_changed(dir);
 	return 0;
@@ -252,8 +307,13 @@ static int dir_unlink(struct inode *dir, struct dentry *d)
 
 static int dir_rmdir(struct inode *dir, struct dentry *d)
 {
-	if (tmpfs_node(d->inode)->dir.count)
+	int r;
+
+	if (!dir_is_empty(d->inode))
 		return -ENOTEMPTY;
+	r = imagefs_list(dir);
+	if (r)
+		return r;
 	d->inode->nlink--; /* for its own "." */
 	dir->nlink--;
 	return dir_unlink(dir, d);
@@ -266,6 +326,8 @@ static void exchange(
 
 	oe->inode = ne->inode;
 	ne->inode = i;
+	oe->type = (u8)(oe->inode->mode >> 12);
+	ne->type = (u8)(i->mode >> 12);
 	if (odir == ndir)
 		return;
 	if (S_ISDIR(oe->inode->mode)) {
@@ -287,16 +349,16 @@ static int replace(struct inode *odir, struct tmpfs_entry *oe, struct inode *ndi
 
 	if (ne) {
 		if (S_ISDIR(ne->inode->mode)) {
-			if (tmpfs_node(ne->inode)->dir.count)
+			if (!dir_is_empty(ne->inode))
 				return -ENOTEMPTY;
 			ne->inode->nlink--;
 			ndir->nlink--;
 		}
-		ne->inode->nlink--;
-		inode_touch(ne->inode, TOUCH_C);
+		lose_name(ne->inode);
 		inode_get(oe->inode);
 		inode_put(ne->inode);
 		ne->inode = oe->inode;
+		ne->type = oe->type;
 	} else {
 		r = tmpfs_dir_add(&tmpfs_node(ndir)->dir, nd->name, nd->len, oe->inode);
 	}
@@ -313,11 +375,14 @@ static int replace(struct inode *odir, struct tmpfs_entry *oe, struct inode *ndi
 static int dir_rename(
 	struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd, u32 flags)
 {
-	struct tmpfs_entry *oe = entry_of(odir, od), *ne = entry_of(ndir, nd);
-	int r = 0;
+	struct tmpfs_entry *oe, *ne;
+	int r = entry_of(odir, od, &oe);
 
-	if (!oe)
-		return -ENOENT;
+	if (!r)
+		r = entry_of(ndir, nd, &ne);
+	if (r || !oe)
+		return r ? r : -ENOENT;
+	imagefs_pin(od->inode);
 	if ((flags & RENAME_EXCHANGE) && ne)
 		exchange(odir, oe, ndir, ne);
 	else
@@ -384,10 +449,12 @@ static int dir_readdir(struct file *f, dir_emit emit, void *arg)
 
 	if (!dir_emit_dots(f, emit, arg))
 		return 0;
+	if (imagefs_unlisted(f->inode))
+		return imagefs_readdir(f, emit, arg);
 	for (l = dir_at(d, (u64)f->pos); l != &d->entries; l = l->next) {
 		struct tmpfs_entry *e = list_entry(l, struct tmpfs_entry, link);
 
-		if (!emit(arg, e->name, e->len, e->inode->ino, (u8)(e->inode->mode >> 12),
+		if (!emit(arg, e->name, e->len, e->inode ? e->inode->ino : e->nid, e->type,
 			    e->cookie + 1))
 			break;
 		f->pos = (s64)e->cookie + 1;

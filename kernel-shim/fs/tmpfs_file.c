@@ -17,8 +17,14 @@ static s64 file_read(struct file *f, struct uio *u, s64 *pos)
 		u64 off = (u64)*pos % PAGE_SIZE;
 		size_t n = min_u64(min_u64(PAGE_SIZE - off, u->left), i->size - (u64)*pos);
 		u64 pa = tmpfs_page(&tmpfs_node(i)->pages, (u64)*pos / PAGE_SIZE);
-		s64 r = pa ? uio_put(u, (u8 *)phys_ptr(pa) + off, n) : uio_zero(u, n);
+		s64 r;
 
+		if (pa)
+			r = uio_put(u, (u8 *)phys_ptr(pa) + off, n);
+		else if (imagefs_shows(i, (u64)*pos / PAGE_SIZE))
+			r = imagefs_put(i, u, (u64)*pos, n);
+		else
+			r = uio_zero(u, n);
 		if (r < 0)
 			return done ? done : r;
 		*pos += r;
@@ -35,7 +41,9 @@ static s64 write_page(struct inode *i, struct uio *u, u64 pos)
 {
 	u64 off = pos % PAGE_SIZE, pa;
 	size_t n = min_u64(PAGE_SIZE - off, u->left);
-	bool fresh = !tmpfs_page(&tmpfs_node(i)->pages, pos / PAGE_SIZE), whole = n == PAGE_SIZE;
+	bool fresh = !tmpfs_page(&tmpfs_node(i)->pages, pos / PAGE_SIZE) &&
+		     !imagefs_shows(i, pos / PAGE_SIZE),
+	     whole = n == PAGE_SIZE;
 	int r = tmpfs_page_make(i, pos / PAGE_SIZE, !whole, &pa);
 	s64 got;
 
@@ -92,6 +100,7 @@ static s64 file_write(struct file *f, struct uio *u, s64 *pos)
 	}
 	*pos = (s64)at;
 	drop_setid(i);
+	imagefs_pin(i);
 	inode_touch(i, TOUCH_M | TOUCH_C);
 	return done;
 }
@@ -99,13 +108,18 @@ static s64 file_write(struct file *f, struct uio *u, s64 *pos)
 static s64 file_seek(struct file *f, s64 off, int whence)
 {
 	struct inode *i = f->inode;
-	u64 page;
+	const struct image_inode *im = tmpfs_node(i)->image;
+	u64 page = (u64)off / PAGE_SIZE;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return file_seek_to(f, off, whence, (s64)i->size);
 	if (off < 0 || (u64)off >= i->size)
 		return -ENXIO;
-	page = tmpfs_pages_next(&tmpfs_node(i)->pages, (u64)off / PAGE_SIZE, whence == SEEK_HOLE);
+	/* what the image has counts as data */
+	if (im && page < im->pages && whence == SEEK_HOLE)
+		page = im->pages;
+	if (!im || page >= im->pages)
+		page = tmpfs_pages_next(&tmpfs_node(i)->pages, page, whence == SEEK_HOLE);
 	if (page != (u64)off / PAGE_SIZE)
 		off = page < i->size / PAGE_SIZE + 1 ? (s64)(page * PAGE_SIZE) : (s64)i->size;
 	if ((u64)off >= i->size) {
@@ -119,12 +133,48 @@ static s64 file_seek(struct file *f, s64 off, int whence)
 
 /* -- size -- */
 
-static void zero_range(struct inode *i, u64 from, u64 to)
+static int zero_range(struct inode *i, u64 from, u64 to)
 {
 	u64 pa = tmpfs_page(&tmpfs_node(i)->pages, from / PAGE_SIZE);
+	int r = 0;
 
-	if (pa && to > from)
+	if (to > from && !pa && imagefs_shows(i, from / PAGE_SIZE))
+		r = tmpfs_page_make(i, from / PAGE_SIZE, true, &pa);
+	if (!r && pa && to > from)
 		memset((u8 *)phys_ptr(pa) + from % PAGE_SIZE, 0, to - from);
+	return r;
+}
+
+static int zero_page(struct inode *i, u64 index)
+{
+	u64 pa;
+	int r = tmpfs_page_make(i, index, true, &pa);
+
+	if (!r)
+		plat_zero_page(pa);
+	return r;
+}
+
+/* What was the image's beyond is gone, also when the file grows again. */
+static void image_cut(struct inode *i, u64 size)
+{
+	struct image_inode *im = tmpfs_node(i)->image;
+
+	im->pages = min_u64(im->pages, round_up(size, PAGE_SIZE) / PAGE_SIZE);
+}
+
+/* A hole where the image has something is a page of zeroes. */
+static int hide_image(struct inode *i, u64 first, u64 last)
+{
+	for (u64 n = first; n < last; n++) {
+		int r = imagefs_shows(i, n) || tmpfs_page(&tmpfs_node(i)->pages, n)
+				? zero_page(i, n)
+				: 0;
+
+		if (r)
+			return r;
+	}
+	return 0;
 }
 
 static int set_size(struct inode *i, u64 size)
@@ -137,10 +187,14 @@ static int set_size(struct inode *i, u64 size)
 		(size > i->size && (seals & F_SEAL_GROW)))
 		return -EPERM;
 	if (size < i->size) {
+		int r = size % PAGE_SIZE ? zero_range(i, size, round_up(size, PAGE_SIZE)) : 0;
+
+		if (r)
+			return r;
 		i->size = size;
 		mm_file_truncated(i, size); /* before the pages are somebody else's */
-		if (size % PAGE_SIZE)
-			zero_range(i, size, round_up(size, PAGE_SIZE));
+		if (tmpfs_node(i)->image)
+			image_cut(i, size);
 		tmpfs_pages_drop(i, round_up(size, PAGE_SIZE) / PAGE_SIZE, ~(u64)0);
 	}
 	i->size = size;
@@ -151,18 +205,25 @@ static int set_size(struct inode *i, u64 size)
 static int punch_hole(struct inode *i, u64 off, u64 len)
 {
 	u64 end = off + len, first = round_up(off, PAGE_SIZE), last = round_down(end, PAGE_SIZE);
+	const struct image_inode *im = tmpfs_node(i)->image;
+	u64 kept = im ? max_u64(first / PAGE_SIZE, min_u64(im->pages, last / PAGE_SIZE))
+		      : first / PAGE_SIZE;
+	int r;
 
 	if (tmpfs_node(i)->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
-	if (first > last) { /* inside one page */
-		zero_range(i, off, end);
-		return 0;
-	}
-	zero_range(i, off, first);
-	zero_range(i, last, end);
+	if (first > last) /* inside one page */
+		return zero_range(i, off, end);
+	r = zero_range(i, off, first);
+	if (!r)
+		r = zero_range(i, last, end);
+	if (!r && first < last)
+		r = hide_image(i, first / PAGE_SIZE, kept);
+	if (r)
+		return r;
 	if (first < last) {
 		mm_file_punched(i, first, last);
-		tmpfs_pages_drop(i, first / PAGE_SIZE, last / PAGE_SIZE);
+		tmpfs_pages_drop(i, kept, last / PAGE_SIZE);
 	}
 	inode_touch(i, TOUCH_M | TOUCH_C);
 	return 0;
@@ -174,6 +235,9 @@ static int file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 	u64 end = off + len, first = off / PAGE_SIZE, last = round_up(end, PAGE_SIZE) / PAGE_SIZE,
 	    pa;
 
+	imagefs_pin(i);
+	if (tmpfs_node(i)->image) /* what the image has is there */
+		first = min_u64(last, max_u64(first, tmpfs_node(i)->image->pages));
 	if (mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
 		return punch_hole(i, off, len);
 	if (mode & ~(u32)FALLOC_FL_KEEP_SIZE)
@@ -206,6 +270,7 @@ int tmpfs_setattr(struct inode *i, const struct setattr *a)
 
 	if (r)
 		return r;
+	imagefs_pin(i);
 	inode_set_access(i, a);
 	if (a->valid & CHAN_SET_ATIME) {
 		i->atime = a->atime;
@@ -242,12 +307,17 @@ static int file_map_page(struct inode *i, struct file *f, u64 index, bool write,
 	/* A mapping that could be made writable after the file was sealed. */
 	if (write && (tmpfs_node(i)->seals & F_SEAL_WRITE))
 		return -EIO;
+	*pa = write || tmpfs_page(&tmpfs_node(i)->pages, index) ? 0 : imagefs_frame(i, index);
+	if (*pa)
+		return 0;
 	r = tmpfs_page_make(i, index, true, pa);
 	if (r)
 		return r == -ENOSPC ? -EIO : r;
 	page_get(*pa);
-	if (write)
+	if (write) {
+		imagefs_pin(i);
 		inode_touch(i, TOUCH_M | TOUCH_C);
+	}
 	return 0;
 }
 

@@ -5,21 +5,42 @@
 #ifndef FS_TMPFS_INTERNAL_H
 #define FS_TMPFS_INTERNAL_H
 
+#include "fs/erofs.h"
 #include "fs/fs_internal.h"
 #include "fs/tmpfs.h"
+
+#define IMAGE_BUCKETS 256u
+
+/* A tmpfs may begin as an image (imagefs.c): what nobody changed is read from there. */
+struct image {
+	struct erofs fs;
+	struct list inodes[IMAGE_BUCKETS]; /* image_inode.hash_link, by nid */
+};
 
 struct tmpfs_super {
 	u64 max_pages; /* 0: what the guest has (memory without a mount: memfd, shared mappings) */
 	u64 used_pages;
+	struct image *image; /* or NULL */
+};
+
+struct image_inode {
+	struct inode *inode;
+	struct list hash_link;
+	struct erofs_node node;
+	u64 pages;   /* of its content that show where tmpfs has no page of its own */
+	bool pinned; /* changed: a reference keeps it */
+	bool listed; /* a directory: its entries are in tmpfs_dir now, the image's are out of use */
 };
 
 struct tmpfs_entry {
 	struct list link;	       /* tmpfs_dir.entries, by cookie */
 	struct tmpfs_entry *hash_next; /* tmpfs_dir.buckets */
-	struct inode *inode;	       /* a reference */
+	struct inode *inode;	       /* a reference; NULL: the image's, by nid */
+	u64 nid;
 	u64 cookie;
 	u32 hash;
 	u32 len;
+	u8 type; /* as in struct dirent */
 	char name[];
 };
 
@@ -47,6 +68,7 @@ struct tmpfs_node {
 		struct tmpfs_pages pages;
 		char *target;
 	};
+	struct image_inode *image; /* where it began, or NULL */
 	u32 seals;
 	bool linkable; /* O_TMPFILE: has no name but may get one */
 	struct list xattrs;
@@ -62,6 +84,29 @@ static inline struct tmpfs_super *tmpfs_super(const struct super *s)
 }
 struct inode *tmpfs_inode(struct super *s, u32 mode);
 
+/* imagefs.c. The inode of a nid, a new reference. */
+int imagefs_inode(struct super *s, u64 nid, struct inode **out);
+void imagefs_release(struct inode *i);
+/* The inode is about to be changed, so it stays. Nothing for other inodes. */
+void imagefs_pin(struct inode *i);
+void imagefs_unpin(struct inode *i); /* its last name is gone */
+/* Whether page `index` of the file, not in tmpfs, is the image's and not a hole. */
+bool imagefs_shows(const struct inode *i, u64 index);
+/* Content that shows from there on, to memory of ours or the caller's. */
+int imagefs_read(const struct inode *i, void *buf, size_t n, u64 off);
+s64 imagefs_put(const struct inode *i, struct uio *u, u64 off, size_t n);
+/* Its frame in the file window, or 0. */
+u64 imagefs_frame(const struct inode *i, u64 index);
+/* The directory is the image's still: look there. */
+bool imagefs_unlisted(const struct inode *dir);
+int imagefs_lookup(struct inode *dir, const char *name, u32 len, struct inode **out);
+int imagefs_readdir(struct file *f, dir_emit emit, void *arg);
+/* The directory is about to be changed: its entries come into tmpfs_dir. 0, -ENOMEM, -EIO. */
+int imagefs_list(struct inode *dir);
+/* s becomes the image that this handle of the host's opens: its root, and all below. */
+int imagefs_begin(struct super *s, u32 handle);
+void imagefs_unpin_all(struct super *s);
+
 /* tmpfs_dir.c */
 extern const struct inode_ops tmpfs_dir_inode_ops;
 extern const struct file_ops tmpfs_dir_ops;
@@ -70,6 +115,8 @@ void tmpfs_dir_free(struct tmpfs_dir *d);
 void tmpfs_tree_free(struct inode *root);
 struct tmpfs_entry *tmpfs_dir_find(struct tmpfs_dir *d, const char *name, u32 len);
 int tmpfs_dir_add(struct tmpfs_dir *d, const char *name, u32 len, struct inode *i);
+/* The same without an inode: nid is the image's. */
+struct tmpfs_entry *tmpfs_dir_add_entry(struct tmpfs_dir *d, const char *name, u32 len);
 void tmpfs_dir_remove(struct tmpfs_dir *d, struct tmpfs_entry *e);
 
 /* tmpfs_pages.c: a page's frame, 0: a hole */

@@ -63,6 +63,13 @@ static u64 *slot_make(struct tmpfs_pages *p, u64 index)
 	return &node[slot_of(index, 0)];
 }
 
+static void count_blocks(struct inode *i)
+{
+	const struct tmpfs_node *n = tmpfs_node(i);
+
+	i->blocks = max_u64(n->pages.count, n->image ? n->image->pages : 0) * (PAGE_SIZE / 512);
+}
+
 int tmpfs_page_make(struct inode *i, u64 index, bool zero, u64 *pa)
 {
 	struct tmpfs_super *s = tmpfs_super(i->super);
@@ -82,10 +89,20 @@ int tmpfs_page_make(struct inode *i, u64 index, bool zero, u64 *pa)
 	*pa = zero ? page_alloc_user() : page_alloc_user_raw();
 	if (!*pa)
 		return -ENOMEM;
+	if (imagefs_shows(i, index)) {
+		int r = imagefs_read(i, phys_ptr(*pa), PAGE_SIZE, index * PAGE_SIZE);
+
+		if (r) {
+			page_put(*pa);
+			return r;
+		}
+		mm_file_punched(
+			i, index * PAGE_SIZE, (index + 1) * PAGE_SIZE); /* who maps the image's */
+	}
 	*slot = *pa;
 	s->used_pages++;
 	p->count++;
-	i->blocks = p->count * (PAGE_SIZE / 512);
+	count_blocks(i);
 	return 0;
 }
 
@@ -132,14 +149,12 @@ void tmpfs_pages_drop(struct inode *i, u64 from, u64 to)
 {
 	struct tmpfs_pages *p = &tmpfs_node(i)->pages;
 
-	if (!p->root || from >= to)
-		return;
-	if (node_drop(i, p->root, p->height - 1, from, to)) {
+	if (from < to && p->root && node_drop(i, p->root, p->height - 1, from, to)) {
 		kfree(p->root);
 		p->root = NULL;
 		p->height = 0;
 	}
-	i->blocks = p->count * (PAGE_SIZE / 512);
+	count_blocks(i);
 }
 
 static u64 node_next(const u64 *node, u32 level, u64 from)

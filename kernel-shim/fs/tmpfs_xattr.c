@@ -91,6 +91,7 @@ int tmpfs_setxattr(struct inode *i, const char *name, const void *value, size_t 
 	list_add_tail(&tmpfs_node(i)->xattrs, &x->link);
 	if (old)
 		xattr_free(old);
+	imagefs_pin(i);
 	inode_touch(i, TOUCH_C);
 	return 0;
 }
@@ -101,6 +102,7 @@ int tmpfs_removexattr(struct inode *i, const char *name)
 
 	if (!x)
 		return -ENODATA;
+	imagefs_pin(i);
 	xattr_free(x);
 	inode_touch(i, TOUCH_C);
 	return 0;

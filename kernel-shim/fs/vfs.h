@@ -357,12 +357,16 @@ void fs_ctx_put(struct fs_ctx *f);
 /* -- file systems (each makes a super with its root inode) -- */
 struct super *tmpfs_mount(u64 size_limit, u32 mode, u32 uid, u32 gid);
 struct super *hostfs_mount(u32 handle, bool readonly);
+/* An image in a file of the host; what is changed stays in memory, up to a size as tmpfs_mount's.
+ * Or err_ptr. */
+struct super *imagefs_mount(u32 handle, u64 size_limit);
 struct super *procfs_mount(void);
 struct super *sysfs_mount(void);
 struct super *devfs_mount(void);
 /* At boot; at NULL: the root. */
 int vfs_mount(struct super *s, const struct path *at, u32 flags, const char *source);
 int fs_init(void);		/* kern->fs_state; fs_boot calls it, tests may before */
+void fs_end(void);		/* the sandbox ends: hands out what the boot block asks for */
 int fs_boot(struct task *init); /* mounts of the boot block, stdio descriptors, cwd */
 
 /* An unnamed tmpfs file (shared anonymous memory, memfd). */

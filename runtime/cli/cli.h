@@ -24,8 +24,8 @@ struct cli_verb {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cli_verb cli_verb_run, cli_verb_image, cli_verb_doctor, cli_verb_version,
-	cli_verb_help, cli_verb_completion;
+extern const struct cli_verb cli_verb_run, cli_verb_image, cli_verb_job, cli_verb_doctor,
+	cli_verb_version, cli_verb_help, cli_verb_completion;
 /* All of them; ends with NULL. */
 extern const struct cli_verb *const cli_verbs[];
 const struct cli_verb *cli_verb_find(const char *name);
@@ -33,6 +33,8 @@ void cli_verb_help_text(const struct cli_verb *v, FILE *out);
 void cli_overview(void);
 /* Goes on as sandbox-image with this verb; returns only when that cannot be started (said). */
 int cli_image_tool(const char *verb, int argc, char **argv);
+/* Runs `sandbox image` with this as a child, without its output. 0, or POLICY_FAILED (said). */
+int cli_image_run(int argc, char **argv);
 
 /* "sandbox: …\n" on stderr in one write; control characters are replaced. */
 __attribute__((format(printf, 1, 2))) void cli_say(const char *fmt, ...);

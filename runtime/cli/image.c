@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/cli/cli.h"
@@ -13,7 +14,7 @@
 static const char *const places[] = {"sandbox-image", "../libexec/sandbox/sandbox-image"};
 
 /* Beside this program, or where `make install` puts it. */
-static bool find_tool(char out[PATH_MAX])
+static bool cli_image_find(char out[PATH_MAX])
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -39,7 +40,7 @@ int cli_image_tool(const char *verb, int argc, char **argv)
 	char tool[PATH_MAX];
 	char **args = calloc((size_t)argc + 2, sizeof *args);
 
-	if (!args || !find_tool(tool)) {
+	if (!args || !cli_image_find(tool)) {
 		cli_say("%s: sandbox-image is not installed beside sandbox", verb);
 		free(args);
 		return POLICY_FAILED;
@@ -52,6 +53,26 @@ int cli_image_tool(const char *verb, int argc, char **argv)
 	cli_say("%s: cannot start %s: %s", verb, tool, strerror(errno));
 	free(args);
 	return POLICY_FAILED;
+}
+
+int cli_image_run(int argc, char **argv)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		/* what it prints is not the program's output */
+		if (!freopen("/dev/null", "w", stdout))
+			_exit(POLICY_FAILED);
+		_exit(cli_image_tool("image", argc, argv));
+	}
+	if (pid < 0) {
+		cli_say("image: %s", strerror(errno));
+		return POLICY_FAILED;
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : POLICY_FAILED;
 }
 
 static int run(int argc, char **argv)
@@ -67,3 +88,16 @@ static const struct argp argp = {NULL, NULL, "COMMAND [ARG...]",
 
 const struct cli_verb cli_verb_image = {
 	"image", "Pack, import and run OCI images", "sandbox image", &argp, run};
+
+static int run_job(int argc, char **argv)
+{
+	return cli_image_tool("job", argc, argv);
+}
+
+static const struct argp job_argp = {NULL, NULL, "[OPTION...] FILE",
+	"Run the steps of a CI job file, each in a sandbox of its own; `sandbox job --help` says "
+	"more.",
+	NULL, NULL, NULL};
+
+const struct cli_verb cli_verb_job = {
+	"job", "Run the steps of a CI job file", "sandbox job", &job_argp, run_job};

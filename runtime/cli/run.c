@@ -9,10 +9,12 @@
 #include <sys/wait.h>
 
 #include "runtime/cli/report.h"
+#include "runtime/cli/run_image.h"
 
 /* One run. Files are opened before the launch: afterwards the jail lets nothing be opened. */
 struct run {
 	struct run_options options;
+	struct run_image image;
 	struct policy *policy;
 	struct report report;
 	FILE *trace, *json;
@@ -27,7 +29,7 @@ static void on_log(void *arg, uint32_t kind, const char *text)
 	if (kind == CHAN_LOG_TRACE) {
 		policy_clean_text(clean, sizeof clean, text);
 		fprintf(run->trace, "%s\n", clean);
-	} else if (kind == CHAN_LOG_FATAL || run->options.verbose) {
+	} else if (kind == CHAN_LOG_FATAL || kind == CHAN_LOG_WARN || run->options.verbose) {
 		cli_say("%s", text);
 	}
 }
@@ -147,7 +149,9 @@ static int run_run(int argc, char **argv)
 	if (run_options_parse(&run.options, argc, argv) || !open_outputs(&run))
 		goto out;
 	run.report.options = &run.options;
-	code = prepare(&run);
+	code = run.options.image ? run_image_open(&run.image, &run.options) : 0;
+	if (!code)
+		code = prepare(&run);
 	if (!code)
 		code = launch(&run);
 	run.report.code = code;
@@ -159,6 +163,7 @@ static int run_run(int argc, char **argv)
 out:
 	report_clear(&run.report);
 	policy_free(run.policy);
+	run_image_close(&run.image);
 	run_options_clear(&run.options);
 	return code;
 }

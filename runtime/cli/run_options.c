@@ -17,6 +17,10 @@ enum run_key {
 	KEY_RW,
 	KEY_TMPFS,
 	KEY_ROOT,
+	KEY_IMAGE,
+	KEY_STORE,
+	KEY_ENTRYPOINT,
+	KEY_UPPER,
 	KEY_CWD,
 	KEY_ENV,
 	KEY_ENV_CLEAR,
@@ -42,6 +46,12 @@ static const struct argp_option options[] = {
 	{"rw", KEY_RW, "SRC[:DST]", 0, "Let it read and change SRC", 0},
 	{"tmpfs", KEY_TMPFS, "DST[:SIZE]", 0, "An empty directory in memory, gone afterwards", 0},
 	{"root", KEY_ROOT, "DIR", 0, "Make DIR its \"/\", with nothing else of the host", 0},
+	{"image", KEY_IMAGE, "NAME|FILE", 0,
+		"Make an image its \"/\": its changes stay in memory (sandbox image)", 0},
+	{"entrypoint", KEY_ENTRYPOINT, "PROGRAM", 0, "Run this in the image, not what it says", 0},
+	{"upper", KEY_UPPER, "DIR", 0,
+		"Keep what changes in the image in DIR, and begin with what is there", 0},
+	{"store", KEY_STORE, "DIR", 0, "Where images are (SANDBOX_STORE)", 0},
 	{"cwd", KEY_CWD, "DIR", 0, "Start in DIR (a path inside)", 0},
 
 	{0, 0, 0, 0, "Who and where it is:", 2},
@@ -84,6 +94,7 @@ static const char doc[] =
 	"  sandbox run ./a.out input.txt\n"
 	"  sandbox run --rw . make\n"
 	"  sandbox run --ro ~/data:/data --mem 4G --timeout 10m python3 job.py\n"
+	"  sandbox run --image debian:12 apt-get --version\n"
 	"  sandbox run --root ./rootfs --rw ./out:/out /bin/sh -c 'id >/out/id'\n"
 	"\n"
 	"The exit code is the program's own; 128+N when signal N killed it; 124 after a timeout; "
@@ -239,6 +250,37 @@ static error_t parse_plain(struct policy_request *q, int key, char *arg)
 	}
 }
 
+static error_t parse_image(struct run_options *o, int key, const char *arg)
+{
+	switch (key) {
+	case KEY_IMAGE:
+		o->image = arg;
+		return 0;
+	case KEY_UPPER:
+		o->upper = arg;
+		return 0;
+	case KEY_STORE:
+		o->store = arg;
+		return 0;
+	case KEY_ENTRYPOINT:
+		o->entrypoint = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Options that say something of an image only. */
+static error_t check_image(const struct run_options *o)
+{
+	const char *option = o->entrypoint ? "entrypoint" : o->upper ? "upper" : NULL;
+
+	if (o->image || !option)
+		return 0;
+	cli_say("--%s: only with --image", option);
+	return EINVAL;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct run_options *o = state->input;
@@ -262,14 +304,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->next = state->argc;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
+		if (o->image) /* says itself what to run */
+			return 0;
 		cli_say("no program given: sandbox run [OPTION...] PROGRAM [ARG...]");
 		return EINVAL;
 	}
+	if (key == ARGP_KEY_END)
+		return check_image(o);
+	r = parse_image(o, key, arg);
+	if (r != ARGP_ERR_UNKNOWN)
+		return r;
 	r = parse_plain(&o->request, key, arg);
 	return r == ARGP_ERR_UNKNOWN ? parse_report(o, key, arg) : r;
 }
 
-const struct argp run_argp = {options, parse, "PROGRAM [ARG...]", doc, NULL, NULL, NULL};
+const struct argp run_argp = {
+	options, parse, "PROGRAM [ARG...]\n--image NAME [ARG...]", doc, NULL, NULL, NULL};
 
 static const char *env_or(const char *name, const char *otherwise)
 {

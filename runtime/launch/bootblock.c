@@ -59,6 +59,7 @@ static const uint32_t mount_kinds[] = {
 	[LAUNCH_MOUNT_PROC] = BOOT_MOUNT_PROC,
 	[LAUNCH_MOUNT_DEV] = BOOT_MOUNT_DEV,
 	[LAUNCH_MOUNT_SYS] = BOOT_MOUNT_SYS,
+	[LAUNCH_MOUNT_IMAGE] = BOOT_MOUNT_IMAGE,
 	[LAUNCH_MOUNT_LINK] = BOOT_MOUNT_LINK,
 };
 
@@ -67,12 +68,13 @@ static int add_mount(
 {
 	int64_t handle = 0;
 
-	if (m->kind == LAUNCH_MOUNT_HOST) {
+	if (m->kind == LAUNCH_MOUNT_HOST)
 		handle = service_grant(l->service, m->fd, m->writable, m->source);
-		if (handle < 0) {
-			launch_fail(l, "cannot grant %s: %s", m->source, strerror((int)-handle));
-			return (int)handle;
-		}
+	else if (m->kind == LAUNCH_MOUNT_IMAGE)
+		handle = service_inherit(l->service, m->fd, NULL);
+	if (handle < 0) {
+		launch_fail(l, "cannot grant %s: %s", m->source, strerror((int)-handle));
+		return (int)handle;
 	}
 	*out = (struct boot_mount){
 		.kind = mount_kinds[m->kind],
@@ -196,6 +198,12 @@ static int fill(struct launch *l, struct builder *b)
 	r = add_mounts(l, b);
 	if (!r)
 		r = add_stdio(l, b);
+	if (!r && c->keep_fd) {
+		int64_t handle = service_inherit(l->service, c->keep_fd, NULL);
+
+		k->keep = handle > 0 ? (uint32_t)handle : 0;
+		r = handle < 0 ? (int)handle : 0;
+	}
 	return r;
 }
 

@@ -34,7 +34,9 @@ enum launch_mount_kind {
 	LAUNCH_MOUNT_PROC,
 	LAUNCH_MOUNT_DEV,
 	LAUNCH_MOUNT_SYS,
-	LAUNCH_MOUNT_LINK, /* a symbolic link at target with text source */
+	LAUNCH_MOUNT_IMAGE, /* fd: an EROFS image (abi/erofs.h), open for reading; changes stay in
+			       memory */
+	LAUNCH_MOUNT_LINK,  /* a symbolic link at target with text source */
 };
 
 /* Mounted in order; the first is "/". Paths are absolute and normalised. */
@@ -42,10 +44,10 @@ struct launch_mount {
 	enum launch_mount_kind kind;
 	const char *target;
 	const char *source; /* host path for messages, or the link's text */
-	int fd;		    /* O_PATH; closed by launch */
+	int fd;		    /* closed by launch */
 	bool writable;
 	uint32_t mode; /* tmpfs: permissions */
-	uint64_t size; /* tmpfs: bytes, 0: no limit of its own */
+	uint64_t size; /* tmpfs, image: bytes, 0: no limit of its own */
 };
 
 struct launch_config {
@@ -60,6 +62,8 @@ struct launch_config {
 	const char *hostname;
 	struct launch_mount *mounts;
 	unsigned nmounts;
+	int keep_fd; /* open for writing: gets what became of the image at "/" (tar); 0: nobody asks
+		      */
 	uint64_t mem_size; /* bytes, page-aligned */
 	uint32_t cpus;
 	uint32_t pids_max;

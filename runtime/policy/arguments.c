@@ -27,8 +27,8 @@ static bool is_seen(const struct view *v, const char *path)
 			 m->kind == LAUNCH_MOUNT_SYS))
 		return true; /* the sandbox's own, whatever the host has there */
 	r = view_lookup(v, path, &node);
-	if (!r && node.fd >= 0)
-		close(node.fd);
+	if (!r)
+		view_node_close(&node);
 	return !r;
 }
 

@@ -147,6 +147,15 @@ static int add_etc(struct view *v)
 	return r;
 }
 
+int view_add_image(struct view *v, const struct policy_image *image)
+{
+	struct launch_mount root = {
+		.kind = LAUNCH_MOUNT_IMAGE, .target = "/", .source = image->name, .writable = true};
+
+	root.fd = fcntl(image->fd, F_DUPFD_CLOEXEC, 3);
+	return root.fd < 0 ? -errno : view_add(v, &root, VIEW_DEFAULT);
+}
+
 int view_add_pseudo(struct view *v)
 {
 	static const struct launch_mount pseudo[] = {
@@ -162,7 +171,8 @@ int view_add_pseudo(struct view *v)
 			.writable = true},
 		{.kind = LAUNCH_MOUNT_SYS, .target = "/sys", .source = "sysfs", .fd = -1},
 	};
-	int r = view_add_tmpfs(v, "/tmp", 01777, VIEW_DEFAULT);
+	/* an image has its own, which a commit keeps */
+	int r = v->image ? 0 : view_add_tmpfs(v, "/tmp", 01777, VIEW_DEFAULT);
 
 	for (size_t i = 0; !r && i < sizeof pseudo / sizeof *pseudo; i++)
 		r = view_add(v, &pseudo[i], VIEW_DEFAULT);

@@ -83,6 +83,20 @@ static int put_defaults(struct env *e, const char *home, const char *user)
 	return r;
 }
 
+/* As the image says, and what its users expect beside that. */
+static int put_image(struct env *e, const struct policy_image *image, const char *home)
+{
+	int r = env_set(e, "PATH", DEFAULT_PATH);
+
+	r = r ? r : env_set(e, "HOME", home);
+	if (!r && getenv("TERM") && isatty(STDIN_FILENO))
+		r = env_set(e, "TERM", getenv("TERM"));
+	for (size_t i = 0; !r && image->env && image->env[i]; i++)
+		if (strchr(image->env[i], '='))
+			r = env_put(e, strdup(image->env[i]));
+	return r;
+}
+
 int environ_build(const struct policy_request *req, const char *home, const char *user, char ***out)
 {
 	struct env e = {.room = 32};
@@ -91,7 +105,10 @@ int environ_build(const struct policy_request *req, const char *home, const char
 	e.v = calloc(e.room, sizeof *e.v);
 	if (!e.v)
 		return -ENOMEM;
-	r = req->env_clear ? 0 : put_defaults(&e, home, user);
+	if (req->env_clear)
+		r = 0;
+	else
+		r = req->image ? put_image(&e, req->image, home) : put_defaults(&e, home, user);
 	for (size_t i = 0; !r && i < req->nenv; i++) {
 		const char *s = req->env[i];
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,6 +72,94 @@ static int parse_user(const char *spec, struct identity *id, struct policy_error
 	return colon ? parse_group(colon + 1, id, e) : 0;
 }
 
+/* -- of an image: its own /etc/passwd and /etc/group -- */
+
+#define TABLE_MAX (1u << 20)
+
+/* A small file of the image as a stream, or NULL. *buf is to be freed after it. */
+static FILE *image_table(const struct view *v, const char *path, char **buf)
+{
+	struct flat_node node;
+	ssize_t n = -1;
+
+	*buf = NULL;
+	if (flat_lookup(v->image, path, true, &node) || !S_ISREG(node.st.st_mode) ||
+		node.st.st_size <= 0 || node.st.st_size > TABLE_MAX)
+		return NULL;
+	*buf = malloc((size_t)node.st.st_size);
+	if (*buf)
+		n = flat_read(v->image, &node, *buf, (size_t)node.st.st_size, 0);
+	return n > 0 ? fmemopen(*buf, (size_t)n, "r") : NULL;
+}
+
+/* By name, or by number where name is NULL. */
+static bool image_user(const struct view *v, const char *name, struct identity *id)
+{
+	char *buf;
+	FILE *f = image_table(v, "etc/passwd", &buf);
+	struct passwd *pw = NULL;
+
+	while (f && (pw = fgetpwent(f)) &&
+		!(name ? !strcmp(pw->pw_name, name) : pw->pw_uid == id->uid))
+		;
+	if (pw) {
+		id->uid = pw->pw_uid;
+		id->gid = pw->pw_gid;
+		snprintf(id->user, sizeof id->user, "%s", pw->pw_name);
+		if (pw->pw_dir[0] != '/' || path_normalise(id->home, "/", pw->pw_dir))
+			strcpy(id->home, "/");
+	}
+	if (f)
+		fclose(f);
+	free(buf);
+	return pw;
+}
+
+static bool image_group(const struct view *v, const char *name, struct identity *id)
+{
+	char *buf;
+	FILE *f = image_table(v, "etc/group", &buf);
+	struct group *g = NULL;
+
+	while (f && (g = fgetgrent(f)) && strcmp(g->gr_name, name))
+		;
+	if (g)
+		id->gid = g->gr_gid;
+	if (f)
+		fclose(f);
+	free(buf);
+	return g;
+}
+
+/* USER[:GROUP], names or numbers: --user, else the image's own word, else root. */
+static int image_identity(const struct policy_request *r, const struct view *v, struct identity *id,
+	struct policy_error *e)
+{
+	const char *spec = r->user ? r->user : r->image->user, *colon;
+	char name[256];
+
+	if (!spec || !*spec)
+		spec = "0";
+	colon = strchr(spec, ':');
+	strcpy(id->home, "/");
+	if (snprintf(name, sizeof name, "%.*s", (int)(colon ? colon - spec : (long)strlen(spec)),
+		    spec) >= (int)sizeof name)
+		return policy_fail(e, POLICY_FAILED, "user %.32s…: name too long", spec);
+	if (parse_id(name, &id->uid)) {
+		id->gid = id->uid;
+		image_user(v, NULL, id);
+	} else if (!image_user(v, name, id)) {
+		return policy_fail(
+			e, POLICY_FAILED, "image %s has no user \"%s\"", r->image->name, name);
+	}
+	if (colon && !parse_id(colon + 1, &id->gid) && !image_group(v, colon + 1, id))
+		return policy_fail(e, POLICY_FAILED, "image %s has no group \"%s\"", r->image->name,
+			colon + 1);
+	return 0;
+}
+
+/* -- of the host -- */
+
 static int own_groups(struct identity *id)
 {
 	int n = getgroups(0, NULL);
@@ -105,9 +194,12 @@ static void own_names(struct identity *id)
 		strcpy(id->user, user);
 }
 
-int identity_build(const struct policy_request *r, struct identity *out, struct policy_error *e)
+int identity_build(const struct policy_request *r, const struct view *v, struct identity *out,
+	struct policy_error *e)
 {
 	memset(out, 0, sizeof *out);
+	if (r->image)
+		return image_identity(r, v, out, e);
 	out->uid = getuid();
 	out->gid = getgid();
 	own_names(out);

@@ -50,6 +50,8 @@ static int check_request(const struct policy_request *r, struct policy_error *e)
 		if (!*r->env[i] || *r->env[i] == '=')
 			return policy_fail(
 				e, POLICY_FAILED, "--env %s: want NAME=VALUE or NAME", r->env[i]);
+	if (r->image && r->root)
+		return policy_fail(e, POLICY_FAILED, "--image and --root: only one can be \"/\"");
 	return machine_check_names(r->backend, r->home, e);
 }
 
@@ -100,7 +102,7 @@ static int add_grant(struct policy *p, const struct policy_grant *g, struct poli
  * every program needs. */
 static int add_grants(struct policy *p, const struct policy_request *r, struct policy_error *e)
 {
-	bool whole = r->root;
+	bool whole = r->root || r->image;
 	int err = 0;
 
 	if (r->root) {
@@ -135,8 +137,7 @@ static bool is_dir(const struct view *v, const char *path)
 	if (view_lookup(v, path, &node))
 		return false;
 	yes = S_ISDIR(node.st.st_mode);
-	if (node.fd >= 0)
-		close(node.fd);
+	view_node_close(&node);
 	return yes;
 }
 
@@ -163,7 +164,7 @@ static int add_cwd(struct policy *p, const struct policy_request *r, struct poli
 	const char *why;
 	int err;
 
-	if (r->root || !*p->host_cwd || !strcmp(p->host_cwd, "/") ||
+	if (r->root || r->image || !*p->host_cwd || !strcmp(p->host_cwd, "/") ||
 		view_covering(&p->view, p->host_cwd)->kind == LAUNCH_MOUNT_HOST)
 		return 0;
 	why = cwd_withheld(p);
@@ -185,7 +186,9 @@ static int build_view(struct policy *p, const struct policy_request *r, struct p
 
 	if (!getcwd(p->host_cwd, sizeof p->host_cwd) || *p->host_cwd != '/')
 		*p->host_cwd = 0; /* removed, or unreachable from "/" */
-	if (!r->root)
+	if (r->image)
+		err = view_add_image(&p->view, r->image);
+	else if (!r->root)
 		err = view_add_defaults(&p->view, p->identity.home);
 	if (err)
 		return policy_fail(e, POLICY_FAILED, "out of memory");
@@ -200,15 +203,21 @@ static int build_view(struct policy *p, const struct policy_request *r, struct p
 
 static int choose_cwd(struct policy *p, const struct policy_request *r, struct policy_error *e)
 {
-	const char *base = r->root || !*p->host_cwd ? "/" : p->host_cwd;
+	const char *base = r->root || r->image || !*p->host_cwd ? "/" : p->host_cwd;
+	const char *dir = r->cwd ? r->cwd : r->image ? r->image->workdir : NULL;
 
-	if (path_normalise(p->cwd, base, r->cwd ? r->cwd : ""))
+	if (path_normalise(p->cwd, base, dir ? dir : ""))
 		return policy_fail(e, POLICY_FAILED, "--cwd: path too long");
 	if (is_dir(&p->view, p->cwd))
 		return 0;
 	if (r->cwd)
 		return policy_fail(
 			e, POLICY_FAILED, "--cwd %s: no such directory in the sandbox", r->cwd);
+	if (dir && r->image)
+		return policy_fail(e, POLICY_FAILED,
+			"image %s wants to start in %s, which is no directory in it; --cwd chooses "
+			"another",
+			r->image->name, dir);
 	strcpy(p->cwd, "/");
 	return 0;
 }
@@ -216,9 +225,9 @@ static int choose_cwd(struct policy *p, const struct policy_request *r, struct p
 /* A path that means the same inside stays as it was given: scripts see it as $0. */
 static const char *choose_execfn(const struct policy *p, const struct policy_request *r)
 {
-	bool relative = *r->program != '/';
+	bool relative = *r->program != '/', own = r->root || r->image;
 
-	if (!strchr(r->program, '/') || (relative && !r->root && strcmp(p->cwd, p->host_cwd)))
+	if (!strchr(r->program, '/') || (relative && !own && strcmp(p->cwd, p->host_cwd)))
 		return p->program;
 	return r->program;
 }
@@ -250,7 +259,17 @@ static void fill_config(struct policy *p, const struct policy_request *r)
 	c->ngroups = p->identity.ngroups;
 	c->umask = mask;
 	c->strict = r->strict;
+	c->keep_fd = r->image ? r->image->keep_fd : 0;
 	identity_rlimits(c->rlimits, r->pids);
+}
+
+static int map_image(struct policy *p, const struct policy_image *image, struct policy_error *e)
+{
+	struct image_error why;
+
+	if (flat_map(image->fd, &p->view.image, &why))
+		return policy_fail(e, POLICY_FAILED, "image %s: %s", image->name, why.text);
+	return 0;
 }
 
 int policy_build(const struct policy_request *r, struct policy **out, struct policy_error *e)
@@ -261,8 +280,10 @@ int policy_build(const struct policy_request *r, struct policy **out, struct pol
 	if (!p)
 		return policy_fail(e, POLICY_FAILED, "out of memory");
 	err = check_request(r, e);
+	if (!err && r->image)
+		err = map_image(p, r->image, e);
 	if (!err)
-		err = identity_build(r, &p->identity, e);
+		err = identity_build(r, &p->view, &p->identity, e);
 	if (!err && environ_build(r, p->identity.home, p->identity.user, &p->env))
 		err = policy_fail(e, POLICY_FAILED, "out of memory");
 	if (!err)
@@ -274,7 +295,7 @@ int policy_build(const struct policy_request *r, struct policy **out, struct pol
 			p->program, e);
 	if (!err && !*p->note)
 		rights_note(&p->view, p->note, sizeof p->note);
-	if (!err && !r->root && !*p->note)
+	if (!err && !r->root && !r->image && !*p->note)
 		arguments_note(&p->view, r->argv, strcmp(p->cwd, p->host_cwd) ? "" : p->cwd,
 			p->note, sizeof p->note);
 	if (!err) /* last: it makes a trial VM */

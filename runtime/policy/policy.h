@@ -36,8 +36,19 @@ struct policy_grant {
 	uint64_t size; /* tmpfs: bytes; 0: no limit of its own */
 };
 
+/* --image: an image that is open, and what its configuration says. Strings and descriptor are the
+ * caller's, until policy_free. */
+struct policy_image {
+	const char *name; /* for messages */
+	int fd;		  /* of the flattened image (kernel-shim/abi/erofs.h), open for reading */
+	const char *const *env;	    /* NULL-terminated, or NULL */
+	const char *user, *workdir; /* or NULL */
+	int keep_fd; /* open for writing: gets its changes at the end; 0: they are dropped */
+};
+
 struct policy_request {
-	const char *program; /* as given; argv[0] is the same string */
+	const struct policy_image *image; /* or NULL: the host's files */
+	const char *program; /* as given; argv[0] is the same string. NULL with an image: its own */
 	char **argv;	     /* NULL-terminated */
 	struct policy_grant *grants;
 	size_t ngrants;

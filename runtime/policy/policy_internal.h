@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "images/flat/flat_read.h"
 #include "runtime/policy/policy.h"
 
 #define POLICY_PATH_MAX PATH_MAX
@@ -32,6 +33,7 @@ struct view {
 	struct launch_mount *mounts; /* sorted: parents before children; strings are the view's */
 	enum view_rank *ranks;	     /* of each mount */
 	unsigned n, room;
+	struct flat_image *image; /* what LAUNCH_MOUNT_IMAGE shows, or NULL */
 };
 
 /* Takes over m->fd, also on failure; copies the strings. -ENOMEM. */
@@ -44,12 +46,22 @@ void view_clear(struct view *v);
 
 /* A path followed through mounts and links as the program would. */
 struct view_node {
-	int fd;		/* O_PATH, the caller's; -1: a directory that only the sandbox has */
-	struct stat st; /* of fd */
+	int fd;	       /* O_PATH, the caller's; -1: not a file of the host */
+	bool in_image; /* flat is it; neither fd nor this: a directory that only the sandbox has */
+	struct flat_node flat;
+	struct stat st;
 	char path[POLICY_PATH_MAX]; /* with every link resolved */
 };
 /* 0; -ENOENT, -ENOTDIR, -ELOOP, -EACCES, … */
 int view_lookup(const struct view *v, const char *path, struct view_node *out);
+void view_node_close(struct view_node *n);
+static inline bool view_node_is_file(const struct view_node *n) /* of the host or the image */
+{
+	return n->fd >= 0 || n->in_image;
+}
+/* The first bytes of a regular file: length, or -errno. */
+ssize_t view_node_read(const struct view *v, const struct view_node *n, void *buf, size_t size);
+bool view_node_executable(const struct view_node *n);
 
 /* -- defaults.c -- */
 /* The host's directories, /etc, /proc, /dev and the tmpfs: see docs/man/sandbox-run.1. */
@@ -57,7 +69,8 @@ int view_add_defaults(struct view *v, const char *home);
 int view_add_tmpfs(struct view *v, const char *target, uint32_t mode, enum view_rank rank);
 int view_add_host(
 	struct view *v, const char *source, const char *target, bool writable, enum view_rank rank);
-int view_add_pseudo(struct view *v); /* /proc, /dev, /tmp: also with --root */
+int view_add_image(struct view *v, const struct policy_image *image);
+int view_add_pseudo(struct view *v); /* /proc, /dev, /tmp: also with --root and --image */
 
 /* -- program.c -- */
 /* Finds r->program, makes it visible if need be, checks that it can be run. config_path gets its
@@ -98,7 +111,9 @@ struct identity {
 	char user[256];
 	char home[POLICY_PATH_MAX]; /* absolute and normalised */
 };
-int identity_build(const struct policy_request *r, struct identity *out, struct policy_error *e);
+/* With an image: who its configuration says, by its own /etc/passwd and /etc/group. */
+int identity_build(const struct policy_request *r, const struct view *v, struct identity *out,
+	struct policy_error *e);
 void identity_rlimits(struct rlimit out[RLIM_NLIMITS], uint32_t pids);
 
 #endif

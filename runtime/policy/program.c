@@ -49,32 +49,6 @@ static const char *machine_name(unsigned m)
 	return "another machine";
 }
 
-/* The first bytes of an O_PATH file: length, or -errno. */
-static ssize_t read_head(int path_fd, char buf[HEAD_SIZE])
-{
-	char name[32];
-	ssize_t n;
-	int fd;
-
-	snprintf(name, sizeof name, "/proc/self/fd/%d", path_fd);
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	n = pread(fd, buf, HEAD_SIZE, 0);
-	if (n < 0)
-		n = -errno;
-	close(fd);
-	return n;
-}
-
-static bool may_execute(int path_fd)
-{
-	char name[32];
-
-	snprintf(name, sizeof name, "/proc/self/fd/%d", path_fd);
-	return !access(name, X_OK);
-}
-
 /* An interpreter of an ELF file or script must be in the view, and executable. */
 static int check_interpreter(const struct check *c, const char *what, const char *interp)
 {
@@ -90,9 +64,9 @@ static int check_interpreter(const struct check *c, const char *what, const char
 			host_has ? " (--ro " : "", host_has ? interp : "",
 			host_has ? " gives it)" : "");
 	}
-	runnable = node.fd >= 0 && S_ISREG(node.st.st_mode) && may_execute(node.fd);
-	if (node.fd >= 0)
-		close(node.fd);
+	runnable =
+		view_node_is_file(&node) && S_ISREG(node.st.st_mode) && view_node_executable(&node);
+	view_node_close(&node);
 	return runnable ? 0
 			: policy_fail(c->e, POLICY_NOT_RUNNABLE, "%s: its %s %s is not executable",
 				  c->name, what, interp);
@@ -172,7 +146,7 @@ int program_check(const struct view *v, const char *name, const char *path, cons
 	char head[HEAD_SIZE + 1];
 	struct view_node node;
 	ssize_t n;
-	bool may;
+	bool may, from_host;
 	int r = view_lookup(v, path, &node);
 
 	if (r == -ENOENT)
@@ -180,25 +154,25 @@ int program_check(const struct view *v, const char *name, const char *path, cons
 	if (r)
 		return policy_fail(e, r == -ENOTDIR ? POLICY_NOT_FOUND : POLICY_NOT_RUNNABLE,
 			"%s: %s", name, strerror(-r));
-	if (node.fd < 0 || S_ISDIR(node.st.st_mode)) {
-		if (node.fd >= 0)
-			close(node.fd);
+	if (!view_node_is_file(&node) || S_ISDIR(node.st.st_mode)) {
+		view_node_close(&node);
 		return policy_fail(e, POLICY_NOT_RUNNABLE, "%s: a directory, not a program", name);
 	}
 	if (!S_ISREG(node.st.st_mode)) {
-		close(node.fd);
+		view_node_close(&node);
 		return policy_fail(e, POLICY_NOT_RUNNABLE, "%s: not a regular file", name);
 	}
-	may = may_execute(node.fd);
-	n = may ? read_head(node.fd, head) : 0;
-	close(node.fd);
+	may = view_node_executable(&node);
+	n = may ? view_node_read(v, &node, head, HEAD_SIZE) : 0;
+	from_host = node.fd >= 0;
+	view_node_close(&node);
 	if (!may)
 		return policy_fail(e, POLICY_NOT_RUNNABLE,
 			"%s: not executable (chmod +x, or a file system mounted noexec)", name);
 	if (n < 0)
 		return policy_fail(
 			e, POLICY_NOT_RUNNABLE, "%s: cannot be read: %s", name, strerror((int)-n));
-	if (!rights_allow(&node.st, 04))
+	if (from_host && !rights_allow(&node.st, 04))
 		return policy_fail(e, POLICY_NOT_RUNNABLE,
 			"%s: belongs to user %u, and root's right to read it does not go into the "
 			"sandbox: run it as that user",
@@ -247,12 +221,13 @@ static bool search_path(const struct view *v, const char *dirs, const char *cwd,
 				if (!v) {
 					usable = is_program(file);
 				} else if (!view_lookup(v, file, &node)) {
-					usable = node.fd >= 0 && S_ISREG(node.st.st_mode) &&
-						 may_execute(node.fd);
-					if (node.fd >= 0 && S_ISREG(node.st.st_mode) && !*found)
+					bool is_file = view_node_is_file(&node) &&
+						       S_ISREG(node.st.st_mode);
+
+					usable = is_file && view_node_executable(&node);
+					if (is_file && !*found)
 						strcpy(found, file);
-					if (node.fd >= 0)
-						close(node.fd);
+					view_node_close(&node);
 				}
 			}
 		}
@@ -279,6 +254,10 @@ static int find_by_name(struct view *v, const struct policy_request *r, const ch
 		return policy_fail(e, POLICY_NOT_FOUND, "%s: name too long", r->program);
 	if (path_env && search_path(v, path_env, sandbox_cwd, r->program, out))
 		return 0;
+	if (r->image)
+		return policy_fail(e, POLICY_NOT_FOUND,
+			"%s: not found in the PATH of image %s (%s)", r->program, r->image->name,
+			path_env ? path_env : "none");
 	if (!r->root && host_path && search_path(NULL, host_path, "/", r->program, host))
 		return policy_fail(e, POLICY_NOT_FOUND,
 			"%s: not found in the sandbox's PATH; the host has %s: give that path",
@@ -293,11 +272,11 @@ static int find_by_name(struct view *v, const struct policy_request *r, const ch
 static bool is_seen(const struct view *v, const char *path)
 {
 	struct view_node node;
-	int r = view_lookup(v, path, &node);
+	bool seen = !view_lookup(v, path, &node) && view_node_is_file(&node);
 
-	if (!r && node.fd >= 0)
-		close(node.fd);
-	return !r && node.fd >= 0;
+	if (seen)
+		view_node_close(&node);
+	return seen;
 }
 
 /* A program outside the view: its file at its real path, and a link where it was called. */
@@ -337,9 +316,9 @@ int program_find(struct view *v, const struct policy_request *r, const char *hos
 				  : policy_fail(e, POLICY_NOT_FOUND, "PROGRAM is an empty name");
 		return err ? err : program_check(v, r->program, config_path, sandbox_cwd, 0, e);
 	}
-	if (path_normalise(config_path, r->root ? sandbox_cwd : host_cwd, r->program))
+	if (path_normalise(config_path, r->root || r->image ? sandbox_cwd : host_cwd, r->program))
 		return policy_fail(e, POLICY_NOT_FOUND, "%s: path too long", r->program);
-	if (!r->root && !is_seen(v, config_path)) {
+	if (!r->root && !r->image && !is_seen(v, config_path)) {
 		err = expose(v, r->program, config_path, e);
 		if (err)
 			return err;

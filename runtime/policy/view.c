@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -126,6 +127,7 @@ void view_clear(struct view *v)
 		mount_clear(&v->mounts[i]);
 	free(v->mounts);
 	free(v->ranks);
+	flat_unmap(v->image);
 	memset(v, 0, sizeof *v);
 }
 
@@ -135,6 +137,28 @@ static bool has_mount_below(const struct view *v, const char *path)
 		if (strcmp(v->mounts[i].target, path) && path_within(v->mounts[i].target, path))
 			return true;
 	return false;
+}
+
+static int image_step(const struct view *v, struct view_node *out, const char *rest,
+	char link[POLICY_PATH_MAX], bool *is_link)
+{
+	int r = flat_lookup(v->image, rest, false, &out->flat);
+	ssize_t n;
+
+	if (r == -ENOENT && has_mount_below(v, out->path))
+		return 0;
+	if (r)
+		return r;
+	out->st = out->flat.st;
+	*is_link = S_ISLNK(out->st.st_mode);
+	out->in_image = !*is_link;
+	if (!*is_link)
+		return 0;
+	n = flat_read(v->image, &out->flat, link, POLICY_PATH_MAX - 1, 0);
+	if (n <= 0)
+		return n ? (int)n : -ENOENT;
+	link[n] = 0;
+	return 0;
 }
 
 /* One component further: fills out->fd and st for out->path, or a link's text. */
@@ -148,10 +172,13 @@ static int lookup_step(
 
 	*is_link = false;
 	out->fd = -1;
+	out->in_image = false;
 	memset(&out->st, 0, sizeof out->st);
 	out->st.st_mode = S_IFDIR | 0755;
 	if (!m)
 		return -ENOENT;
+	if (m->kind == LAUNCH_MOUNT_IMAGE)
+		return image_step(v, out, rest, link, is_link);
 	if (m->kind == LAUNCH_MOUNT_LINK) {
 		if (*rest)
 			return -ENOTDIR;
@@ -232,9 +259,7 @@ int view_lookup(const struct view *v, const char *path, struct view_node *out)
 	while (next_component(todo, name, &r)) {
 		bool dir = S_ISDIR(out->st.st_mode);
 
-		if (out->fd >= 0)
-			close(out->fd);
-		out->fd = -1;
+		view_node_close(out);
 		if (!dir)
 			return -ENOTDIR;
 		strcpy(parent, out->path);
@@ -253,7 +278,44 @@ int view_lookup(const struct view *v, const char *path, struct view_node *out)
 			out->st.st_mode = S_IFDIR | 0755; /* where it goes on */
 		}
 	}
-	if (r && out->fd >= 0)
-		close(out->fd);
+	if (r)
+		view_node_close(out);
 	return r;
+}
+
+void view_node_close(struct view_node *n)
+{
+	if (n->fd >= 0)
+		close(n->fd);
+	n->fd = -1;
+	n->in_image = false;
+}
+
+ssize_t view_node_read(const struct view *v, const struct view_node *n, void *buf, size_t size)
+{
+	char name[32];
+	ssize_t got;
+	int fd;
+
+	if (n->in_image)
+		return flat_read(v->image, &n->flat, buf, size, 0);
+	snprintf(name, sizeof name, "/proc/self/fd/%d", n->fd);
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	got = pread(fd, buf, size, 0);
+	if (got < 0)
+		got = -errno;
+	close(fd);
+	return got;
+}
+
+bool view_node_executable(const struct view_node *n)
+{
+	char name[32];
+
+	if (n->in_image)
+		return n->st.st_mode & 0111;
+	snprintf(name, sizeof name, "/proc/self/fd/%d", n->fd);
+	return !access(name, X_OK);
 }

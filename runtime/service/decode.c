@@ -320,7 +320,7 @@ static int decode_op(const struct chan_msg *m, const uint8_t *in, uint64_t ram_s
 	case CHAN_OP_DISCARD:
 		return decode_discard(m, ram_size);
 	case CHAN_OP_LOG:
-		return m->a[0] > CHAN_LOG_FATAL ? -EINVAL : 0;
+		return m->a[0] > CHAN_LOG_WARN ? -EINVAL : 0;
 	case CHAN_OP_STOP:
 		return m->a[0] >= SIGSTOP && m->a[0] <= SIGTTOU ? 0 : -EINVAL;
 	case CHAN_OP_EXIT:

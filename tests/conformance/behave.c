@@ -301,8 +301,10 @@ static char task_state(const char *path)
 
 static void until_sleeps(const char *path)
 {
-	for (int i = 0; task_state(path) != 'S'; i++) {
-		must(i < ASLEEP_MS, "whoever is waited for sleeps");
+	char state;
+
+	for (int i = 0; (state = task_state(path)) != 'S'; i++) {
+		must(i < ASLEEP_MS && !strchr("ZX?", state), "whoever is waited for sleeps");
 		sleep_ms(1);
 	}
 }

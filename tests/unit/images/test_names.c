@@ -53,6 +53,28 @@ static void name_is_found_and_moves(void **state)
 	store_close(s);
 }
 
+static void digest_stands_for_all_its_names(void **state)
+{
+	struct store *s = store_here(STORE_USE);
+	char text[DIGEST_TEXT];
+	struct store_ref ref;
+	struct image_error e;
+	struct digest d;
+
+	set_name(s, "a", "one");
+	set_name(s, "b", "one");
+	set_name(s, "c", "two");
+	digest_of("one", 3, &d);
+	digest_text(&d, text);
+	assert_int_equal(store_find(s, text, &ref, NULL), 0);
+	assert_string_equal(ref.name, "a:latest");
+	assert_int_equal(store_unset(s, text, NULL), 0);
+	assert_int_equal(count(s), 1);
+	expect_failure(store_unset(s, text, &e), -ENOENT, &e, "no image sha256:");
+	assert_int_equal(store_find(s, "c", &ref, NULL), 0);
+	store_close(s);
+}
+
 static void name_of_nothing_is_refused(void **state)
 {
 	struct store *s = store_here(STORE_USE);
@@ -193,6 +215,7 @@ int group_names(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_SCRATCH(name_is_found_and_moves),
+		WITH_SCRATCH(digest_stands_for_all_its_names),
 		WITH_SCRATCH(name_of_nothing_is_refused),
 		WITH_SCRATCH(names_set_at_once_are_all_there),
 		WITH_SCRATCH(damaged_index_is_said_and_stays_as_it_is),

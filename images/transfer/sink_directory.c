@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An OCI layout as a directory: new, empty, or a layout that is there already. Each file is written
+ * beside its name and renamed; index.json comes last, so the layout never names what is not there.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "images/store/document.h"
+#include "images/transfer/sink.h"
+
+#define TEMP ".sandbox-export"
+
+struct directory {
+	struct sink k;
+	char *path;
+	int fd;
+	bool made; /* by us: goes again if nothing comes of it */
+	bool finished;
+};
+
+struct target {
+	int fd;
+	const char *path;
+};
+
+static int write_all(void *arg, const void *data, size_t n, struct image_error *e)
+{
+	const struct target *t = arg;
+	const char *at = data;
+
+	while (n) {
+		ssize_t w = write(t->fd, at, n);
+
+		if (w < 0)
+			return image_fail(
+				e, -errno, "cannot write %s: %s", t->path, strerror(errno));
+		at += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+static int begin_file(const struct directory *d, struct target *t, struct image_error *e)
+{
+	unlinkat(d->fd, TEMP, 0);
+	t->fd = openat(d->fd, TEMP, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (t->fd < 0)
+		return image_fail(e, -errno, "cannot write in %s: %s", d->path, strerror(errno));
+	return 0;
+}
+
+static int end_file(const struct directory *d, const struct target *t, int r, struct image_error *e)
+{
+	if (!r && fsync(t->fd))
+		r = image_fail(e, -errno, "cannot write %s: %s", t->path, strerror(errno));
+	if (close(t->fd) && !r)
+		r = image_fail(e, -errno, "cannot write %s: %s", t->path, strerror(errno));
+	if (!r && renameat(d->fd, TEMP, d->fd, t->path))
+		r = image_fail(e, -errno, "cannot write %s: %s", t->path, strerror(errno));
+	if (r)
+		unlinkat(d->fd, TEMP, 0);
+	return r;
+}
+
+static int blob(struct sink *k, const char *path, int fd, uint64_t size, const struct digest *d,
+	struct meter *m, struct image_error *e)
+{
+	const struct directory *dir = (const struct directory *)k;
+	struct target t = {-1, path};
+	int r = begin_file(dir, &t, e);
+
+	if (r)
+		return r;
+	r = sink_copy(fd, path, size, d, m, write_all, &t, e);
+	return end_file(dir, &t, r, e);
+}
+
+static int document(
+	struct sink *k, const char *path, const char *data, size_t n, struct image_error *e)
+{
+	const struct directory *dir = (const struct directory *)k;
+	struct target t = {-1, path};
+	int r = begin_file(dir, &t, e);
+
+	return r ? r : end_file(dir, &t, write_all(&t, data, n, e), e);
+}
+
+static int existing(struct sink *k, char **data, size_t *n, struct image_error *e)
+{
+	const struct directory *d = (const struct directory *)k;
+	int r = document_read(d->fd, "index.json", BLOB_DOCUMENT_MAX, data, n);
+
+	if (r && r != -ENOENT)
+		return image_fail(e, r, "cannot read %s/index.json: %s", d->path, strerror(-r));
+	return r;
+}
+
+static int finish(struct sink *k, struct image_error *e)
+{
+	struct directory *d = (struct directory *)k;
+
+	if (syncfs(d->fd))
+		return image_fail(e, -errno, "cannot write %s: %s", d->path, strerror(errno));
+	d->finished = true;
+	return 0;
+}
+
+/* What a failed export made goes again. */
+static void take_away(const struct directory *d)
+{
+	int fd = openat(d->fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *all = fd < 0 ? NULL : fdopendir(fd);
+
+	for (struct dirent *n; all && (n = readdir(all));)
+		unlinkat(fd, n->d_name, 0);
+	if (all)
+		closedir(all);
+	unlinkat(d->fd, "blobs/sha256", AT_REMOVEDIR);
+	unlinkat(d->fd, "blobs", AT_REMOVEDIR);
+	unlinkat(d->fd, "oci-layout", 0);
+	unlinkat(d->fd, "index.json", 0);
+	rmdir(d->path);
+}
+
+static void close_directory(struct sink *k)
+{
+	struct directory *d = (struct directory *)k;
+
+	if (d->made && !d->finished)
+		take_away(d);
+	close(d->fd);
+	free(d->path);
+	free(d);
+}
+
+static const struct sink_ops ops = {blob, document, existing, finish, close_directory, false};
+
+static bool is_empty(int fd)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	unsigned n = 0;
+
+	while (d && readdir(d) && n < 3)
+		n++;
+	if (d)
+		closedir(d);
+	return n <= 2;
+}
+
+static int make_dir(const struct directory *d, const char *name, struct image_error *e)
+{
+	if (!mkdirat(d->fd, name, 0755) || errno == EEXIST)
+		return 0;
+	return image_fail(e, -errno, "cannot make %s/%s: %s", d->path, name, strerror(errno));
+}
+
+static int open_layout(struct directory *d, struct image_error *e)
+{
+	int r;
+
+	d->made = !mkdir(d->path, 0755);
+	if (!d->made && errno != EEXIST)
+		return image_fail(e, -errno, "cannot make %s: %s", d->path, strerror(errno));
+	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->fd < 0 || flock(d->fd, LOCK_EX))
+		return image_fail(e, -errno, "cannot open %s: %s", d->path, strerror(errno));
+	if (faccessat(d->fd, "oci-layout", F_OK, 0) && !is_empty(d->fd))
+		return image_fail(e, -ENOTEMPTY,
+			"%s is neither empty nor an OCI layout: name a new directory", d->path);
+	r = make_dir(d, "blobs", e);
+	return r ? r : make_dir(d, "blobs/sha256", e);
+}
+
+int sink_directory(const char *path, struct sink **out, struct image_error *e)
+{
+	struct directory *d = calloc(1, sizeof *d);
+	int r;
+
+	if (!d || !(d->path = strdup(path))) {
+		free(d);
+		return image_fail(e, -ENOMEM, "out of memory");
+	}
+	d->k.ops = &ops;
+	d->fd = -1;
+	r = open_layout(d, e);
+	if (r) {
+		if (d->fd < 0)
+			d->made = false;
+		close_directory(&d->k);
+		return r;
+	}
+	*out = &d->k;
+	return 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "images/upper/upper.h"
+
+#define TAR_END 1024 /* two blocks of zeroes */
+
+/* N of "N.tar", or 0. */
+static unsigned archive_number(const char *name)
+{
+	char *end;
+	unsigned long n = *name >= '1' && *name <= '9' ? strtoul(name, &end, 10) : 0;
+
+	return n && n < UINT32_MAX && !strcmp(end, ".tar") ? (unsigned)n : 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int collect(struct upper *u, DIR *dir)
+{
+	struct dirent *d;
+
+	while ((d = readdir(dir))) {
+		unsigned number = archive_number(d->d_name), *more;
+
+		if (!number)
+			continue;
+		more = reallocarray(u->numbers, u->n + 1, sizeof *more);
+		if (!more)
+			return -ENOMEM;
+		u->numbers = more;
+		more[u->n++] = number;
+	}
+	if (u->n)
+		qsort(u->numbers, u->n, sizeof *u->numbers, compare);
+	return 0;
+}
+
+int upper_open(const char *dir, struct upper *out, struct image_error *e)
+{
+	DIR *d = opendir(dir);
+	int r;
+
+	*out = (struct upper){.dir = dir, .fd = -1};
+	if (!d)
+		return image_fail(e, -errno, "%s: %s", dir, strerror(errno));
+	out->fd = fcntl(dirfd(d), F_DUPFD_CLOEXEC, 3);
+	r = out->fd < 0 ? -errno : collect(out, d);
+	closedir(d);
+	if (!r)
+		return 0;
+	upper_close(out);
+	return image_fail(e, r, "%s: %s", dir, strerror(-r));
+}
+
+void upper_close(struct upper *u)
+{
+	if (u->fd >= 0)
+		close(u->fd);
+	free(u->numbers);
+	u->fd = -1;
+	u->numbers = NULL;
+}
+
+/* libarchive takes an archive without its end for whole. */
+static bool has_end(int fd)
+{
+	static const char zero[TAR_END];
+	char end[TAR_END];
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	return size >= TAR_END && pread(fd, end, sizeof end, size - TAR_END) == TAR_END &&
+	       !memcmp(end, zero, sizeof end) && lseek(fd, 0, SEEK_SET) == 0;
+}
+
+int upper_read(const struct upper *u, size_t i, struct layer_limits *limits,
+	const struct layer_sink *sink, const struct progress *p, struct image_error *e)
+{
+	char name[32], what[320];
+	int fd, r;
+
+	snprintf(name, sizeof name, "%u.tar", u->numbers[i]);
+	snprintf(what, sizeof what, "%.256s/%s", u->dir, name);
+	fd = openat(u->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return image_fail(e, -errno, "%s: %s", what, strerror(errno));
+	if (has_end(fd))
+		r = layer_read_fd(fd, what, limits, sink, p, e);
+	else
+		r = image_fail(e, -EBADMSG,
+			"%s: not whole: the sandbox that wrote it was killed; remove it to go on "
+			"without its changes",
+			what);
+	close(fd);
+	return r;
+}

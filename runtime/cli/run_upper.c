@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runtime/cli/run_upper.h"
+
+static int fail(const char *dir, const char *what, int err)
+{
+	cli_say("--upper %s: %s%s%s", dir, what, *what ? ": " : "", strerror(err));
+	return POLICY_FAILED;
+}
+
+/* N of "N.tar", or 0. */
+static unsigned long archive_number(const char *name)
+{
+	char *end;
+	unsigned long n = *name >= '1' && *name <= '9' ? strtoul(name, &end, 10) : 0;
+
+	return n && n < UINT32_MAX && !strcmp(end, ".tar") ? n : 0;
+}
+
+static unsigned long last_archive(DIR *dir)
+{
+	unsigned long last = 0;
+	struct dirent *d;
+
+	while ((d = readdir(dir))) {
+		unsigned long n = archive_number(d->d_name);
+
+		if (n > last)
+			last = n;
+	}
+	return last;
+}
+
+static int stack(const struct run_options *o, int dirfd, int *flat_fd)
+{
+	char *argv[10] = {(char *)"sandbox", (char *)"stack", (char *)"--upper", (char *)o->upper};
+	int n = 4, code;
+
+	if (o->store) {
+		argv[n++] = (char *)"--store";
+		argv[n++] = (char *)o->store;
+	}
+	if (o->quiet)
+		argv[n++] = (char *)"-q";
+	argv[n++] = (char *)"--";
+	argv[n++] = (char *)o->image;
+	code = cli_image_run(n, argv);
+	if (code)
+		return code;
+	*flat_fd = openat(dirfd, "flat.erofs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return *flat_fd < 0 ? fail(o->upper, "flat.erofs", errno) : 0;
+}
+
+int run_upper_open(const struct run_options *o, int *keep_fd, int *flat_fd)
+{
+	unsigned long last;
+	char name[32];
+	DIR *dir;
+	int code = 0;
+
+	*flat_fd = -1;
+	if (mkdir(o->upper, 0777) && errno != EEXIST)
+		return fail(o->upper, "", errno);
+	dir = opendir(o->upper);
+	if (!dir)
+		return fail(o->upper, "", errno);
+	last = last_archive(dir);
+	if (last)
+		code = stack(o, dirfd(dir), flat_fd);
+	snprintf(name, sizeof name, "%lu.tar", last + 1);
+	if (!code) {
+		*keep_fd = openat(dirfd(dir), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (*keep_fd < 0)
+			code = fail(o->upper, name, errno);
+	}
+	closedir(dir);
+	return code;
+}
