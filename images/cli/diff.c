@@ -276,7 +276,7 @@ static int run(int argc, char **argv)
 	struct diff d = {.e = &e};
 	int r;
 
-	if (cli_parse(&image_verb_diff, argc, argv, 0, &v))
+	if (cli_parse(&verb_diff, argc, argv, 0, &v))
 		return POLICY_FAILED;
 	if (v.common.json)
 		d.changes = json_array();
@@ -291,5 +291,5 @@ static int run(int argc, char **argv)
 	return r ? r : d.different;
 }
 
-const struct cli_verb image_verb_diff = {
-	"diff", "compare the files of two images", "sandbox image diff", &diff_argp, run};
+const struct cli_verb verb_diff = {
+	"diff", "Compare the files of two images", "sandbox image diff", &diff_argp, run};

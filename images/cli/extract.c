@@ -388,7 +388,7 @@ static int run(int argc, char **argv)
 	struct extract x = {.names = {.verb = "extract", .min = 2, .max = 3}, .e = &e};
 	int r;
 
-	if (cli_parse(&image_verb_extract, argc, argv, 0, &x))
+	if (cli_parse(&verb_extract, argc, argv, 0, &x))
 		return POLICY_FAILED;
 	if (x.keep_modes && geteuid()) {
 		cli_say("extract: --keep-modes needs root: owners and set-id bits are to be kept");
@@ -403,5 +403,5 @@ static int run(int argc, char **argv)
 	return r ? verb_failed(&e) : report(&x);
 }
 
-const struct cli_verb image_verb_extract = {"extract", "copy files of an image to this machine",
+const struct cli_verb verb_extract = {"extract", "Copy files of an image to this machine",
 	"sandbox image extract", &extract_argp, run};

@@ -86,6 +86,28 @@ static void markers_act_on_lower_layers_in_any_order(void **state)
 		}
 }
 
+/* umoci's layers of a directory that became a link say both. */
+static void a_whiteout_does_not_go_through_its_own_layers_link(void **state)
+{
+	struct flat_image *f;
+	struct making m;
+
+	make_begin(&m);
+	assert_int_equal(put_file(&m, "lib/x", "old"), 0);
+	assert_int_equal(put_file(&m, "usr/lib/x", "kept"), 0);
+	assert_int_equal(put_file(&m, "below/x", ""), 0);
+	assert_int_equal(put_link(&m, "lower", "below"), 0);
+	next_layer(&m);
+	assert_int_equal(put_link(&m, "lib", "usr/lib"), 0);
+	assert_int_equal(put_white(&m, "lib/x"), 0);
+	assert_int_equal(put_opaque(&m, "lib"), 0);
+	assert_int_equal(put_white(&m, "lower/x"), 0);
+	f = make_end(&m);
+	assert_string_equal(all_paths(f), "below lib lower usr usr/lib usr/lib/x");
+	assert_string_equal(content_of(f, "lib/x"), "kept");
+	finish(&m, f);
+}
+
 static void a_whiteout_of_nothing_is_nothing(void **state)
 {
 	struct flat_image *f;
@@ -224,6 +246,21 @@ static void an_opaque_marker_a_million_times_is_quick(void **state)
 	finish(&m, f);
 }
 
+static void an_image_may_have_all_the_layers_that_a_manifest_may(void **state)
+{
+	struct flat_image *f;
+	struct making m;
+
+	make_begin(&m);
+	for (unsigned i = 0; i < OCI_LAYERS_MAX; i++) {
+		assert_int_equal(put_file(&m, "f", i % 2 ? "odd" : "even"), 0);
+		next_layer(&m);
+	}
+	f = make_end(&m);
+	assert_string_equal(content_of(f, "f"), "odd");
+	finish(&m, f);
+}
+
 static void names_are_sorted_across_blocks(void **state)
 {
 	struct flat_image *f;
@@ -255,6 +292,7 @@ int run_layer_tests(void)
 		cmocka_unit_test(missing_parents_are_made),
 		cmocka_unit_test(a_later_layer_replaces),
 		cmocka_unit_test(markers_act_on_lower_layers_in_any_order),
+		cmocka_unit_test(a_whiteout_does_not_go_through_its_own_layers_link),
 		cmocka_unit_test(a_whiteout_of_nothing_is_nothing),
 		cmocka_unit_test(hard_links_share_and_outlive_their_target),
 		cmocka_unit_test(a_hard_link_may_take_its_targets_place),
@@ -263,6 +301,7 @@ int run_layer_tests(void)
 		cmocka_unit_test(a_circle_of_links_is_refused),
 		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(an_opaque_marker_a_million_times_is_quick),
+		cmocka_unit_test(an_image_may_have_all_the_layers_that_a_manifest_may),
 		cmocka_unit_test(names_are_sorted_across_blocks),
 	};
 
