@@ -123,11 +123,17 @@ static int check_layout(struct store *s, struct image_error *e)
 static int make_layout(struct store *s, struct image_error *e)
 {
 	static const char *const dirs[] = {STORE_TMP, "blobs", STORE_BLOBS};
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
-		if (mkdirat(s->fd, dirs[i], 0700) && errno != EEXIST)
-			return store_fail(s, e, -errno, "make %s", dirs[i]);
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+		r = make_dir(s, dirs[i]);
+		if (r)
+			return store_fail(s, e, r, "make %s", dirs[i]);
+	}
+	/* the store's own name, if we may: it may lie in a directory that we can only pass through
+	 */
+	if (faccessat(s->fd, LAYOUT, F_OK, AT_SYMLINK_NOFOLLOW))
+		(void)sync_parent(s, "../");
 	r = make_file(s, LAYOUT, LAYOUT_TEXT, e);
 	if (!r)
 		r = make_file(s, STORE_INDEX, INDEX_EMPTY, e);

@@ -44,6 +44,7 @@ void temp_drop(struct store *s, int fd); /* closes; gone unless it was published
 void temps_forget(struct store *s);	 /* removes what was never published */
 /* The directory that path is in, on disk. */
 int sync_parent(struct store *s, const char *path);
+int make_dir(struct store *s, const char *path); /* and its name on disk; may be there already */
 
 void blob_path(const struct digest *d, char out[STORE_PATH]);
 

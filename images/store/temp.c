@@ -186,16 +186,23 @@ int sync_parent(struct store *s, const char *path)
 	return r;
 }
 
+int make_dir(struct store *s, const char *path)
+{
+	if (!mkdirat(s->fd, path, 0700))
+		return sync_parent(s, path);
+	return errno == EEXIST ? 0 : -errno;
+}
+
 static int make_parents(struct store *s, const char *path)
 {
 	char dir[STORE_PATH];
+	int r = 0;
 
-	for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (const char *slash = strchr(path, '/'); !r && slash; slash = strchr(slash + 1, '/')) {
 		snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
-		if (mkdirat(s->fd, dir, 0700) && errno != EEXIST)
-			return -errno;
+		r = make_dir(s, dir);
 	}
-	return 0;
+	return r;
 }
 
 /* Content before name: a name never stands for less than the whole file. */
