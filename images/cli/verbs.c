@@ -3,6 +3,8 @@
 
 const struct cli_verb *const image_verbs[] = {
 	&verb_pack,
+	&verb_build,
+	&verb_commit,
 	&verb_import,
 	&verb_export,
 	&verb_pull,
@@ -18,6 +20,6 @@ const struct cli_verb *const image_verbs[] = {
 	&verb_gc,
 	&verb_verify,
 	&verb_flatten,
-	&image_verb_stack,
+	&verb_stack,
 	NULL,
 };

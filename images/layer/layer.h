@@ -82,23 +82,22 @@ struct layer_options {
 	enum compression compression; /* COMPRESS_ZSTD */
 	int level;		      /* 0: the default of the format */
 	int64_t mtime; /* every member's; SOURCE_DATE_EPOCH, else 0. keep_times: as they are */
-	bool keep_times, keep_owner; /* not keep_owner: 0:0 */
-	unsigned threads;	     /* 0: as many as processors */
+	bool keep_times, keep_owner; /* not keep_owner: all are uid:gid */
+	uid_t uid;
+	gid_t gid;
+	unsigned threads; /* 0: as many as processors */
 	/* Of layer_add_tree: NULL-terminated or NULL. What matches is left out, with all below it.
 	 * Patterns of fnmatch(3), whose "*" also matches "/", over the member's path; one without a
 	 * "/" also over the last component alone. One that begins with "/" is about the whole path.
 	 */
 	const char *const *exclude;
-	/* layer_add_tree: the tree is what `sandbox run --upper` left. Names ".wh.X" and
-	 * ".wh..wh..opq" are whiteouts, and the extended attribute user.sandbox.owner,
-	 * "UID:GID:MODE" (octal mode), says what the file system could not keep. */
-	bool upper;
 };
 
 /* A layer out of members that the caller gives in the order of a walk: by their paths as bytes, "/"
  * being the lowest. The bytes depend on members and options alone: not on threads, host, user or
  * time. Long runs of zeros in files are written as holes, whether they are holes or not. */
 struct layer_writer;
+/* s NULL: for the digest of the archive alone, which layer_end gives as diff_id. */
 int layer_begin(struct store *s, const struct layer_options *o, struct layer_writer **out,
 	struct image_error *e);
 /* fd: content of a regular file of m->size bytes, or -1. A file that changed size meanwhile is an
@@ -109,9 +108,16 @@ int layer_end(struct layer_writer *w, struct descriptor *layer, struct digest *d
 	struct image_error *e);
 void layer_abort(struct layer_writer *w);
 /* What is below dirfd, sorted, under `prefix`: "" (the directory itself is not a member) or
- * "opt/app" (it is one; "opt" is not). Sockets are left out; of extended attributes user.* and
- * security.capability are taken. What changes while it is read is an error, not a mixture. */
+ * "opt/app" (it is one; "opt" is not) or "opt/app/" (neither is). Sockets are left out; of extended
+ * attributes user.* and security.capability are taken. What changes while it is read is an error,
+ * not a mixture. */
 int layer_add_tree(struct layer_writer *w, int dirfd, const char *prefix, const struct progress *p,
+	struct image_error *e);
+
+/* The members that `read` gives to its sink, in whatever order: sorted, of two with one name the
+ * last, hard links from the first in that order. Content waits in a file of the store. */
+int layer_add_sorted(struct layer_writer *w, struct store *s,
+	int (*read)(void *arg, const struct layer_sink *sink, struct image_error *e), void *arg,
 	struct image_error *e);
 
 #endif

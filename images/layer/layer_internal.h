@@ -78,9 +78,10 @@ struct extents {
 	struct extent *list;
 	size_t n, room;
 };
-/* By the content alone, so that a copy whose holes were filled makes the same archive. *n 0 and
- * list NULL: a file without long runs of zeros. */
-int extents_find(int fd, uint64_t size, struct extents *out);
+/* Of the size bytes from base on; offsets are from there. By the content alone, so that a copy
+ * whose holes were filled makes the same archive. *n 0 and list NULL: a file without long runs of
+ * zeros. */
+int extents_find(int fd, uint64_t base, uint64_t size, struct extents *out);
 void extents_free(struct extents *x);
 
 #endif

@@ -56,13 +56,15 @@ static int add_chunk(struct extents *x, const unsigned char *buf, size_t n, uint
 }
 
 /* Where content may be again; size if nowhere. */
-static uint64_t skip_hole(int fd, uint64_t at, uint64_t size)
+static uint64_t skip_hole(int fd, uint64_t base, uint64_t at, uint64_t size)
 {
-	off_t to = lseek(fd, (off_t)at, SEEK_DATA);
+	off_t to = lseek(fd, (off_t)(base + at), SEEK_DATA);
+	uint64_t data;
 
 	if (to < 0)
 		return errno == ENXIO ? size : at;
-	return (uint64_t)to >= size ? size : (uint64_t)to - (uint64_t)to % GRAIN;
+	data = (uint64_t)to - base;
+	return data >= size ? size : data - data % GRAIN;
 }
 
 static ssize_t read_at(int fd, void *buf, size_t n, uint64_t at)
@@ -81,13 +83,13 @@ static ssize_t read_at(int fd, void *buf, size_t n, uint64_t at)
 	return (ssize_t)done;
 }
 
-static int scan(int fd, uint64_t size, unsigned char *buf, struct extents *x)
+static int scan(int fd, uint64_t base, uint64_t size, unsigned char *buf, struct extents *x)
 {
 	uint64_t at = 0;
 
-	while ((at = skip_hole(fd, at, size)) < size) {
+	while ((at = skip_hole(fd, base, at, size)) < size) {
 		size_t n = size - at < CHUNK ? (size_t)(size - at) : CHUNK;
-		ssize_t got = read_at(fd, buf, n, at);
+		ssize_t got = read_at(fd, buf, n, base + at);
 		int r = got > 0 ? add_chunk(x, buf, (size_t)got, at) : (int)got;
 
 		if (r)
@@ -99,7 +101,7 @@ static int scan(int fd, uint64_t size, unsigned char *buf, struct extents *x)
 	return 0;
 }
 
-int extents_find(int fd, uint64_t size, struct extents *out)
+int extents_find(int fd, uint64_t base, uint64_t size, struct extents *out)
 {
 	unsigned char *buf;
 	int r;
@@ -110,7 +112,7 @@ int extents_find(int fd, uint64_t size, struct extents *out)
 	buf = malloc(CHUNK);
 	if (!buf)
 		return -ENOMEM;
-	r = scan(fd, size, buf, out);
+	r = scan(fd, base, size, buf, out);
 	free(buf);
 	if (!r && out->n && size - out->list[out->n - 1].to < RUN_MIN)
 		out->list[out->n - 1].to = size;

@@ -14,8 +14,7 @@
 
 #include "images/layer/write_internal.h"
 
-#define XATTRS_MAX  256u
-#define OWNER_XATTR "user.sandbox.owner"
+#define XATTRS_MAX 256u
 
 /* A file with several names, under the first. */
 struct linked {
@@ -28,6 +27,7 @@ struct walk {
 	struct layer_writer *w;
 	struct image_error *e;
 	void *links; /* tsearch(3) of struct linked */
+	bool top;    /* the directory itself is a member */
 	size_t len;
 	char path[LAYER_PATH_MAX + 1]; /* of the member at hand */
 	/* Its extended attributes. */
@@ -146,8 +146,7 @@ static bool excluded(const struct walk *k)
 
 static bool wanted_xattr(const char *name)
 {
-	return strcmp(name, OWNER_XATTR) &&
-	       (!strncmp(name, "user.", 5) || !strcmp(name, "security.capability"));
+	return !strncmp(name, "user.", 5) || !strcmp(name, "security.capability");
 }
 
 static int by_name(const void *a, const void *b)
@@ -206,28 +205,6 @@ static int read_xattrs(struct walk *k, int fd)
 			r = add_xattr(k, fd, k->names + at);
 	qsort(k->xattrs, k->nxattrs, sizeof *k->xattrs, by_name);
 	return r;
-}
-
-/* What --upper noted where the host did not let it set owner and mode. */
-static int read_owner(struct walk *k, int fd, struct layer_entry *m)
-{
-	char text[64];
-	unsigned uid, gid, mode;
-	int end = -1;
-	ssize_t n = fgetxattr(fd, OWNER_XATTR, text, sizeof text - 1);
-
-	if (n < 0)
-		return errno == ENODATA || errno == ENOTSUP ? 0 : walk_failed(k, errno);
-	text[n] = 0;
-	if (sscanf(text, "%9u:%9u:%7o%n", &uid, &gid, &mode, &end) != 3 || end != n)
-		return image_fail(k->e, -EINVAL,
-			"%s: its attribute " OWNER_XATTR " is not "
-			"UID:GID:MODE",
-			k->path);
-	m->uid = uid;
-	m->gid = gid;
-	m->mode = (m->mode & S_IFMT) | (mode & 07777);
-	return 0;
 }
 
 /* A descriptor of exactly the file that was looked at. */
@@ -297,8 +274,6 @@ static int add_open(struct walk *k, int fd, const struct stat *st)
 	struct layer_entry m = entry_of(k, st);
 	int r = read_xattrs(k, fd);
 
-	if (!r && k->w->options.upper)
-		r = read_owner(k, fd, &m);
 	m.xattrs = k->xattrs;
 	m.nxattrs = k->nxattrs;
 	if (!r)
@@ -342,27 +317,6 @@ static int add_symlink(struct walk *k, int dirfd, const char *name, const struct
 	return layer_add(k->w, &m, -1, k->e);
 }
 
-/* k->path names a whiteout or what is reserved for them. */
-static int add_whiteout(struct walk *k)
-{
-	char path[LAYER_PATH_MAX + 1];
-	struct layer_entry m = {.path = path};
-	int kind, r;
-
-	if (!k->w->options.upper)
-		return image_fail(k->e, -EINVAL,
-			"%s: names that begin with \".wh.\" mean deletions in layers; rename it or "
-			"--exclude it",
-			k->path);
-	memcpy(path, k->path, k->len + 1);
-	r = layer_whiteout_parse(path, &kind);
-	if (r)
-		return image_fail(
-			k->e, -EINVAL, "%s: is named like a whiteout, but is none", k->path);
-	m.kind = (__typeof__(m.kind))kind;
-	return layer_add(k->w, &m, -1, k->e);
-}
-
 static int walk_directory(struct walk *k, int fd);
 
 static int add_directory(struct walk *k, int dirfd, const char *name, const struct stat *st)
@@ -384,7 +338,10 @@ static int add_member(struct walk *k, int dirfd, const char *name)
 	struct stat st;
 
 	if (!strncmp(name, LAYER_WHITEOUT_PREFIX, strlen(LAYER_WHITEOUT_PREFIX)))
-		return add_whiteout(k);
+		return image_fail(k->e, -EINVAL,
+			"%s: names that begin with \".wh.\" mean deletions in layers; rename it or "
+			"--exclude it",
+			k->path);
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT ? changed(k) : walk_failed(k, errno);
 	switch (st.st_mode & S_IFMT) {
@@ -451,7 +408,7 @@ static int add_top(struct walk *k, int dirfd)
 	struct stat st;
 	int r = 0;
 
-	if (k->len) {
+	if (k->top) {
 		if (fstat(dirfd, &st))
 			return walk_failed(k, errno);
 		r = add_open(k, dirfd, &st);
@@ -474,6 +431,10 @@ int layer_add_tree(struct layer_writer *w, int dirfd, const char *prefix, const 
 	if (p)
 		measure(dirfd, &w->total);
 	r = path_push(k, prefix);
+	if (!r && k->len && k->path[k->len - 1] == '/')
+		path_cut(k, k->len - 1);
+	else
+		k->top = k->len > 0;
 	if (!r)
 		r = add_top(k, dirfd);
 	tdestroy(k->links, free);

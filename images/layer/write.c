@@ -24,7 +24,7 @@ static la_ssize_t put_tar(struct archive *a, void *arg, const void *data, size_t
 	if (w->aborting)
 		return (la_ssize_t)n;
 	hasher_add(w->tar_hash, data, n);
-	r = n ? encoder_add(w->encoder, data, n, &w->error) : 0;
+	r = n && w->encoder ? encoder_add(w->encoder, data, n, &w->error) : 0;
 	if (!r)
 		return (la_ssize_t)n;
 	archive_set_error(a, -r, "blob");
@@ -58,14 +58,20 @@ static int open_archive(struct layer_writer *w, struct image_error *e)
 	return 0;
 }
 
-static int begin(struct store *s, struct layer_writer *w, struct image_error *e)
+static int begin_blob(struct store *s, struct layer_writer *w, struct image_error *e)
 {
 	int r = blob_begin(s, &w->blob, e);
 
 	if (r)
 		return r;
-	r = encoder_new(w->options.compression, w->options.level, w->options.threads, w->blob,
+	return encoder_new(w->options.compression, w->options.level, w->options.threads, w->blob,
 		&w->encoder, e);
+}
+
+static int begin(struct store *s, struct layer_writer *w, struct image_error *e)
+{
+	int r = s ? begin_blob(s, w, e) : 0;
+
 	if (r)
 		return r;
 	w->tar_hash = hasher_new();
@@ -95,8 +101,7 @@ int layer_begin(struct store *s, const struct layer_options *o, struct layer_wri
 
 /* -- members -- */
 
-/* The name in the archive; whiteouts are names, too. */
-static int member_name(const struct layer_entry *m, char out[LAYER_PATH_MAX + 1])
+int layer_member_name(const struct layer_entry *m, char out[LAYER_PATH_MAX + 1])
 {
 	const char *slash = strrchr(m->path, '/');
 	int dir = slash ? (int)(slash + 1 - m->path) : 0, n;
@@ -129,7 +134,7 @@ static int check_name(const struct layer_entry *m, const char *name)
 static int take_name(struct layer_writer *w, const struct layer_entry *m, struct image_error *e)
 {
 	char name[LAYER_PATH_MAX + 1];
-	int r = member_name(m, name);
+	int r = layer_member_name(m, name);
 
 	if (!r)
 		r = check_name(m, name);
@@ -155,8 +160,8 @@ static void set_node(struct layer_writer *w, const struct layer_entry *m)
 	struct archive_entry *a = w->entry;
 
 	archive_entry_set_mode(a, m->mode);
-	archive_entry_set_uid(a, w->options.keep_owner ? m->uid : 0);
-	archive_entry_set_gid(a, w->options.keep_owner ? m->gid : 0);
+	archive_entry_set_uid(a, w->options.keep_owner ? m->uid : w->options.uid);
+	archive_entry_set_gid(a, w->options.keep_owner ? m->gid : w->options.gid);
 	archive_entry_set_size(a, S_ISREG(m->mode) ? (int64_t)m->size : 0);
 	if (S_ISLNK(m->mode))
 		archive_entry_set_symlink(a, m->target);
@@ -220,7 +225,7 @@ static int put_range(
 {
 	while (from < to) {
 		size_t want = to - from < sizeof w->copy ? (size_t)(to - from) : sizeof w->copy;
-		ssize_t n = pread(fd, w->copy, want, (off_t)from);
+		ssize_t n = pread(fd, w->copy, want, (off_t)(w->base + from));
 		int r;
 
 		if (n < 0 && errno == EINTR)
@@ -271,9 +276,9 @@ static int put_file(
 
 	if (fstat(fd, &before))
 		return image_fail(e, -errno, "%s: %s", w->last, strerror(errno));
-	if ((uint64_t)before.st_size != m->size)
+	if (!w->spooled && (uint64_t)before.st_size != m->size)
 		return image_fail(e, -ESTALE, "%s: changed while it was read", w->last);
-	r = extents_find(fd, m->size, &x);
+	r = extents_find(fd, w->base, m->size, &x);
 	if (r)
 		return image_fail(e, r, "%s: cannot be read: %s", w->last, strerror(-r));
 	for (size_t i = 0; i < x.n; i++)
@@ -285,7 +290,7 @@ static int put_file(
 	if (!r)
 		r = put_content(w, fd, m->size, &x, e);
 	extents_free(&x);
-	if (!r && (fstat(fd, &after) || !same_file(&before, &after)))
+	if (!r && !w->spooled && (fstat(fd, &after) || !same_file(&before, &after)))
 		r = image_fail(e, -ESTALE, "%s: changed while it was read", w->last);
 	return r;
 }
@@ -313,31 +318,50 @@ int layer_add(struct layer_writer *w, const struct layer_entry *m, int fd, struc
 	return r;
 }
 
+int layer_add_spooled(struct layer_writer *w, const struct layer_entry *m, int fd, uint64_t base,
+	struct image_error *e)
+{
+	int r;
+
+	w->spooled = true;
+	w->base = base;
+	r = layer_add(w, m, fd, e);
+	w->spooled = false;
+	w->base = 0;
+	return r;
+}
+
 /* -- the end -- */
 
-static int finish(struct layer_writer *w, struct descriptor *layer, struct digest *diff_id,
-	struct image_error *e)
+static int finish_blob(struct layer_writer *w, struct descriptor *layer, struct image_error *e)
 {
 	static const char *const types[] = {
 		[COMPRESS_NONE] = OCI_LAYER,
 		[COMPRESS_GZIP] = OCI_LAYER_GZIP,
 		[COMPRESS_ZSTD] = OCI_LAYER_ZSTD,
 	};
+	const char *type = types[w->options.compression];
 	struct blob_writer *blob = w->blob;
+	int r = encoder_add(w->encoder, NULL, 0, e);
+
+	if (r)
+		return r;
+	memcpy(layer->media_type, type, strlen(type) + 1);
+	w->blob = NULL;
+	return blob_end(blob, NULL, UINT64_MAX, &layer->digest, &layer->size, e);
+}
+
+static int finish(struct layer_writer *w, struct descriptor *layer, struct digest *diff_id,
+	struct image_error *e)
+{
 	int r;
 
+	*layer = (struct descriptor){0};
 	if (w->broken)
 		return image_fail(e, -EINVAL, "a layer of which a member failed cannot be ended");
 	if (archive_write_close(w->archive))
 		return archive_failed(w, "archive", e);
-	r = encoder_add(w->encoder, NULL, 0, e);
-	if (r)
-		return r;
-	*layer = (struct descriptor){0};
-	memcpy(layer->media_type, types[w->options.compression],
-		strlen(types[w->options.compression]) + 1);
-	w->blob = NULL;
-	r = blob_end(blob, NULL, UINT64_MAX, &layer->digest, &layer->size, e);
+	r = w->blob ? finish_blob(w, layer, e) : 0;
 	if (r)
 		return r;
 	hasher_end(w->tar_hash, diff_id);

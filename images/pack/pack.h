@@ -25,4 +25,9 @@ int pack_directory(struct store *s, struct draft *d, const char *dir, const char
 int pack_binary(struct store *s, struct draft *d, const char *path, const struct layer_options *o,
 	const struct progress *p, struct image_error *e);
 
+/* What `sandbox run --upper DIR` kept, on top of the draft: a layer for each sandbox. Owners are
+ * kept, times are not. -ENOENT: nothing was kept there. */
+int pack_upper(struct store *s, struct draft *d, const char *dir, const char *created_by,
+	const struct layer_options *o, const struct progress *p, struct image_error *e);
+
 #endif

@@ -30,6 +30,7 @@ def box(tmp_path):
     (root / "etc/group").write_text("root:x:0:\nusers:x:100:\nwheel:x:10:\n")
     (root / "etc/numbers").write_text("".join(f"{n}\n" for n in range(20000)))
     (root / "etc/small").write_text("small\n")
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
     os.link(root / "etc/small", root / "etc/same")
     return root
 
@@ -88,6 +89,15 @@ def test_nothing_of_the_host_is_seen(tool, image):
     assert names == {"bin", "etc", "work", "tmp", "home", "proc", "dev", "sys"}
 
 
+def test_hosts_is_there_unless_the_image_has_one(tool, box):
+    (box / "etc/hosts").unlink()
+    tool.ok("pack", box, "-t", "h:1")
+    assert "127.0.0.1\tlocalhost" in shell(tool, "h:1", "cat /etc/hosts; echo x 2>/dev/null >/etc/hosts || echo read-only")
+    (box / "etc/hosts").write_text("10.0.0.1 mine\n")
+    tool.ok("pack", box, "-t", "h:2")
+    assert shell(tool, "h:2", "cat /etc/hosts") == "10.0.0.1 mine\n"
+
+
 def test_grants_lie_on_the_image(tool, image, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/file").write_text("from the host\n")
@@ -133,11 +143,11 @@ def test_changes_are_seen_inside_and_gone_afterwards(tool, image):
         rm -r /home; ls -d /home 2>/dev/null || echo no home
         echo y > /bin/echo2; chmod 755 /bin; ls /bin | wc -l"""
     out = shell(tool, image, script)
-    assert out.split("\n") == ["more", "20001", "small", "group", "moved", "numbers", "passwd", "x", "no home",
+    assert out.split("\n") == ["more", "20001", "small", "group", "hosts", "moved", "numbers", "passwd", "x", "no home",
                                str(len(APPLETS) + 2), ""]
     assert shell(tool, image, "ls / /etc; wc -l < /etc/numbers").split() == [
         "/:", "bin", "dev", "etc", "home", "proc", "sys", "tmp", "work",
-        "/etc:", "group", "numbers", "passwd", "same", "small", "20000"]
+        "/etc:", "group", "hosts", "numbers", "passwd", "same", "small", "20000"]
 
 
 def test_hard_links_of_the_image_are_one_file(tool, image):
@@ -182,8 +192,9 @@ def test_names_of_every_kind(tool, box):
     for n in range(3000):
         (box / "work" / f"many-{n}").touch()
     tool.ok("pack", box, "-t", "names:1")
-    script = "cd /work; ls | wc -l; cat n*n; echo; cat sp*; echo; rm many-1*; ls | grep -c many; touch many-1; ls | grep -c many"
-    assert shell(tool, "names:1", script).split("\n") == ["3005", long, "sp ace", "1889", "1890", ""]
+    script = "cd /work; ls | wc -l;  # a newline shows as ?\n"
+    script += " cat n*n; echo; cat sp*; echo; rm many-1*; ls | grep -c many; touch many-1; ls | grep -c many"
+    assert shell(tool, "names:1", script).split("\n") == ["3004", long, "sp ace", "1889", "1890", ""]
 
 
 def test_no_host_call_for_stat_and_open(tool, image, tmp_path):
@@ -192,7 +203,8 @@ def test_no_host_call_for_stat_and_open(tool, image, tmp_path):
         report = tmp_path / "report.json"
         r = run(tool, "--json", report, "--image", image, "/bin/sh", "-c", script)
         assert r.returncode == 0, r.stderr
-        return json.loads(report.read_text())["channel"]["calls"]
+        operations = json.loads(report.read_text())["channel"]
+        return sum(o["calls"] for o in operations.values() if isinstance(o, dict))
 
     once = calls("cat /etc/small >/dev/null")
     often = calls("i=0; while [ $i -lt 100 ]; do read x < /etc/small; [ -e /etc/passwd ]; i=$((i + 1)); done")
@@ -206,7 +218,7 @@ def test_upper_keeps_changes_for_the_next_run(tool, image, tmp_path):
     upper = tmp_path / "upper"
     shell(tool, image, "echo one > /new; rm /etc/small; mkdir /d; echo f > /d/f; ln /d/f /d/g; chown 5:6 /d", "--upper", upper)
     assert shell(tool, image, "cat /new; ls /etc; stat -c '%u %g' /d; stat -c %h /d/g; rm -r /d; echo two >> /new",
-                 "--upper", upper) == "one\ngroup\nnumbers\npasswd\nsame\n5 6\n2\n"
+                 "--upper", upper) == "one\ngroup\nhosts\nnumbers\npasswd\nsame\n5 6\n2\n"
     assert shell(tool, image, "cat /new; ls -d /d 2>/dev/null || echo gone", "--upper", upper) == "one\ntwo\ngone\n"
     assert sorted(p.name for p in upper.iterdir()) == ["1.tar", "2.tar", "3.tar", "flat.erofs"]
 
@@ -219,7 +231,9 @@ def test_upper_says_removed_and_replaced_as_layers_do(tool, image, tmp_path):
     assert "etc/numbers" not in names, "what did not change is in the archive"
 
 
-def test_upper_of_a_run_that_changes_nothing_is_empty(tool, image, tmp_path):
+def test_upper_of_a_run_that_changes_nothing_is_empty(tool, box, image, tmp_path):
+    (box / "etc/hosts").unlink()  # a mountpoint is made for it
+    tool.ok("pack", box, "-t", image)
     shell(tool, image, "cat /etc/numbers | wc -l; ls -lR /", "--upper", tmp_path / "upper")
     assert tarfile.open(tmp_path / "upper/1.tar").getnames() == []
 

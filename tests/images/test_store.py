@@ -117,6 +117,7 @@ def test_image_for_another_machine_is_said_to_be_that(tool, store):
     store.name(store.blob({"schemaVersion": 2, "manifests": [
         dict(d, platform={"os": "linux", "architecture": "arm64"})]}, INDEX), "arm:2")
     assert "no image for linux/amd64, only for linux/arm64" in tool.fails("inspect", "arm:2")
+    assert tool.json("verify")["ok"]
 
 
 # -- names --
@@ -356,7 +357,7 @@ def test_verify_removes_damaged_blobs_so_that_import_mends_them(tool, tmp_path):
     ("[" * 100000, "nested deeper"),
     ('{"schemaVersion":2,"manifests":[{"mediaType":"m","size":1,"digest":"sha256:../../x"}]}', "is no digest"),
     ('{"schemaVersion":2,"manifests":[' + "1," * 300000 + "1]}", "more than 200000 values"),
-    ("x" * (5 << 20), "File too large"),
+    ("x" * (5 << 20), "larger than such a document may be"),
 ], ids=["empty", "object", "no-array", "twice", "deep", "digest", "many", "large"])
 def test_damaged_index_is_one_sentence_and_stays(tool, store, text, says):
     store.image("app:1")

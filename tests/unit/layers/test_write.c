@@ -236,7 +236,7 @@ static void holes_are_found_in_content(void **state)
 	put(fd, MIB + 5, "one");
 	put(fd, MIB + 40000, "near");
 	put(fd, 9 * MIB, "two");
-	assert_int_equal(extents_find(fd, 10 * MIB, &x), 0);
+	assert_int_equal(extents_find(fd, 0, 10 * MIB, &x), 0);
 	assert_int_equal(x.n, 2);
 	assert_int_equal(x.list[0].from, MIB);
 	assert_int_equal(x.list[0].to, MIB + 40960);
