@@ -83,7 +83,8 @@ help:
 	@echo "make lint       style and static checks; make check-clang: clang's warnings"
 	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
 	@echo "make check-metal      the VMX core's tests in Bochs, without an operating system"
-	@echo "make bench      ratios against native and other sandboxes"
+	@echo "make check-images     the image tool, with real clients; make fuzz-images FUZZ_SECONDS=60"
+	@echo "make bench      ratios against native and other sandboxes; make bench-images: the image tool"
 	@echo "make coverage   which lines of the shim's core the tests reach"
 	@echo "make vmx-module install-dkms   the kernel module of backend vmx: build/vmx-module, or for DKMS"
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall"
@@ -100,6 +101,8 @@ check: deps
 	@$(MAKE) --no-print-directory conformance-bare
 	@$(MAKE) --no-print-directory cli
 	@$(MAKE) --no-print-directory check-counts
+	@$(MAKE) --no-print-directory check-images
+	@$(MAKE) --no-print-directory fuzz-images FUZZ_SECONDS=5
 
 install: $(B)/sandbox $(B)/sandbox-image
 	install -D -m 755 $(B)/sandbox $(DESTDIR)$(PREFIX)/bin/sandbox

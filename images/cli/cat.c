@@ -72,7 +72,7 @@ static int run(int argc, char **argv)
 	struct opened o;
 	int r;
 
-	if (cli_parse(&image_verb_cat, argc, argv, 0, &v))
+	if (cli_parse(&verb_cat, argc, argv, 0, &v))
 		return POLICY_FAILED;
 	if (v.common.json) {
 		cli_say("cat: --json does not go with the content of a file");
@@ -85,5 +85,5 @@ static int run(int argc, char **argv)
 	return r ? verb_failed(&e) : 0;
 }
 
-const struct cli_verb image_verb_cat = {
-	"cat", "write a file of an image to standard output", "sandbox image cat", &cat_argp, run};
+const struct cli_verb verb_cat = {
+	"cat", "Write a file of an image to standard output", "sandbox image cat", &cat_argp, run};

@@ -72,6 +72,18 @@ error_t verb_names_parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
+int verb_open_alone(
+	const struct verb_names *v, bool no_wait, struct store **out, struct image_error *e)
+{
+	int r = store_open(v->common.store, STORE_REMOVE, true, out, e);
+
+	if (r != -EBUSY || no_wait)
+		return r;
+	if (!v->common.quiet)
+		cli_say("%s: waiting for others who use the image store", v->verb);
+	return store_open(v->common.store, STORE_REMOVE, false, out, e);
+}
+
 int verb_json(json_t *root)
 {
 	int r = root ? json_dumpf(root, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) : -1;

@@ -9,6 +9,7 @@
 
 #include "images/cli/listing.h"
 #include "images/cli/opened.h"
+#include "images/cli/trail.h"
 
 #define PIECE (256u << 10)
 
@@ -22,8 +23,8 @@ struct diff {
 	struct side a, b;
 	json_t *changes; /* NULL: text */
 	bool different;
-	char *path;
-	size_t len, room;
+	struct trail path;
+	char clean[8192]; /* not on the stack: trees are deep */
 	struct image_error *e;
 };
 
@@ -34,52 +35,23 @@ static int no_memory(struct diff *d)
 
 static int damaged(struct diff *d, const struct side *s, int r)
 {
-	return image_fail(
-		d->e, r, "%s: %s: %s", s->opened.name, d->len ? d->path : "/", opened_why(r));
-}
-
-/* Adds a name to the path; *len: what to give pop. */
-static int push(struct diff *d, const char *name, size_t n, size_t *len)
-{
-	size_t need = d->len + 1 + n + 1;
-
-	*len = d->len;
-	if (need > d->room) {
-		char *more = realloc(d->path, 2 * need);
-
-		if (!more)
-			return no_memory(d);
-		d->path = more;
-		d->room = 2 * need;
-	}
-	if (d->len)
-		d->path[d->len++] = '/';
-	memcpy(d->path + d->len, name, n);
-	d->len += n;
-	d->path[d->len] = 0;
-	return 0;
-}
-
-static void pop(struct diff *d, size_t len)
-{
-	d->len = len;
-	d->path[len] = 0;
+	return image_fail(d->e, r, "%s: %s: %s", s->opened.name, d->path.len ? d->path.text : "/",
+		opened_why(r));
 }
 
 static int tell(struct diff *d, char what, const struct flat_node *node)
 {
 	const char *slash = S_ISDIR(node->st.st_mode) ? "/" : "";
-	char clean[8192];
 
 	d->different = true;
-	policy_clean_text(clean, sizeof clean, d->path);
+	policy_clean_text(d->clean, sizeof d->clean, d->path.text);
 	if (!d->changes) {
-		printf("%c\t%s%s\n", what, clean, slash);
+		printf("%c\t%s%s\n", what, d->clean, slash);
 		return ferror(stdout) ? image_fail(d->e, -EIO, "cannot write to standard output")
 				      : 0;
 	}
 	return json_array_append_new(d->changes,
-		       json_pack("{s:s#, s:s+}", "change", &what, 1, "path", clean, slash))
+		       json_pack("{s:s#, s:s+}", "change", &what, 1, "path", d->clean, slash))
 		       ? no_memory(d)
 		       : 0;
 }
@@ -96,12 +68,13 @@ static int only_children(struct diff *d, struct side *s, char what, const struct
 	if (r)
 		return damaged(d, s, r);
 	for (size_t i = 0; i < list.n && !r; i++) {
-		r = push(d, list.names[i].text, list.names[i].len, &len);
-		if (r)
+		if (!trail_push(&d->path, list.names[i].text, list.names[i].len, &len)) {
+			r = no_memory(d);
 			break;
+		}
 		r = flat_stat(s->opened.image, list.names[i].nid, &child);
 		r = r ? damaged(d, s, r) : only(d, s, what, &child);
-		pop(d, len);
+		trail_pop(&d->path, len);
 	}
 	listing_leave(&s->walk, &list);
 	return r;
@@ -220,11 +193,10 @@ static int merge(struct diff *d, const struct listing *a, const struct listing *
 				    : listing_compare(&a->names[i], &b->names[j]);
 		const struct listing_name *name = c <= 0 ? &a->names[i] : &b->names[j];
 
-		r = push(d, name->text, name->len, &len);
-		if (r)
-			break;
+		if (!trail_push(&d->path, name->text, name->len, &len))
+			return no_memory(d);
 		r = one_name(d, c <= 0 ? a->names[i].nid : 0, c >= 0 ? b->names[j].nid : 0);
-		pop(d, len);
+		trail_pop(&d->path, len);
 		i += c <= 0;
 		j += c >= 0;
 	}
@@ -253,10 +225,10 @@ static int diff(struct diff *d)
 {
 	struct flat_node a, b;
 	size_t len;
-	int r = push(d, "", 0, &len);
+	int r;
 
-	if (r)
-		return r;
+	if (!trail_push(&d->path, "", 0, &len))
+		return no_memory(d);
 	r = flat_root(d->a.opened.image, &a);
 	if (r)
 		return damaged(d, &d->a, r);
@@ -287,7 +259,7 @@ static int diff_names(struct diff *d, const struct verb_names *v)
 		side_end(&d->b);
 	}
 	side_end(&d->a);
-	free(d->path);
+	trail_end(&d->path);
 	return r;
 }
 
@@ -304,7 +276,7 @@ static int run(int argc, char **argv)
 	struct diff d = {.e = &e};
 	int r;
 
-	if (cli_parse(&image_verb_diff, argc, argv, 0, &v))
+	if (cli_parse(&verb_diff, argc, argv, 0, &v))
 		return POLICY_FAILED;
 	if (v.common.json)
 		d.changes = json_array();
@@ -319,5 +291,5 @@ static int run(int argc, char **argv)
 	return r ? r : d.different;
 }
 
-const struct cli_verb image_verb_diff = {
-	"diff", "compare the files of two images", "sandbox image diff", &diff_argp, run};
+const struct cli_verb verb_diff = {
+	"diff", "Compare the files of two images", "sandbox image diff", &diff_argp, run};

@@ -75,6 +75,7 @@ static int export(const struct export_args *a, struct store *s)
 static int run(int argc, char **argv)
 {
 	struct export_args a = {.names = {.verb = "export", .min = 2, .max = NAMES_MAX}};
+	enum store_mode mode = STORE_READ;
 	struct image_error e;
 	struct store *s;
 	int r;
@@ -85,7 +86,10 @@ static int run(int argc, char **argv)
 		cli_say("export: --json and an archive cannot both go to stdout");
 		return POLICY_FAILED;
 	}
-	if (store_open(a.names.common.store, STORE_READ, false, &s, &e))
+	/* Layers are unpacked in the store's tmp. */
+	if (a.format == TRANSFER_DOCKER_ARCHIVE)
+		mode = STORE_USE;
+	if (store_open(a.names.common.store, mode, false, &s, &e))
 		return verb_failed(&e);
 	r = export(&a, s);
 	store_close(s);

@@ -10,38 +10,51 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "images/cli/linked.h"
 #include "images/cli/listing.h"
 #include "images/cli/opened.h"
+#include "images/cli/stage.h"
+#include "images/cli/trail.h"
 
-#define PIECE (256u << 10)
+#define PIECE	      (256u << 10)
+#define LINK_MAX_SIZE 4095
 
 struct extract {
 	struct verb_names names;
 	bool keep_modes, force;
 	struct opened opened;
+	int top; /* the directory that all is written in */
 	struct listing_walk walk;
+	struct trail path; /* from top on, where things are while they are made */
+	struct trail said; /* and as the user knows them */
+	struct linked linked;
 	uint8_t *piece;
 	mode_t umask;
 	size_t files, left_out;
 	struct image_error *e;
 };
 
-static int failed(struct extract *x, const char *name, int err, const char *why)
+static int failed(struct extract *x, int err, const char *why)
 {
-	return image_fail(x->e, err, "%s: %s", name, why);
+	return image_fail(x->e, err, "%s: %s", x->said.len ? x->said.text : "extract", why);
 }
 
 /* errno's, of what is done on this machine. */
-static int failed_here(struct extract *x, const char *name)
+static int failed_here(struct extract *x)
 {
 	int err = errno;
 
-	return failed(x, name, -err,
-		err == EEXIST ? "is there already; --force replaces it" : strerror(err));
+	return failed(x, -err,
+		err == EEXIST ? "is there already; --force replaces files" : strerror(err));
+}
+
+static int damaged(struct extract *x, ssize_t err)
+{
+	return failed(x, (int)err, opened_why((int)err));
 }
 
 /* Owner first: a change of it takes set-id bits away. */
-static int finish(struct extract *x, int fd, const char *name, const struct stat *st)
+static int finish(struct extract *x, int fd, const struct stat *st)
 {
 	struct timespec times[2] = {st->st_mtim, st->st_mtim};
 	mode_t mode = st->st_mode & 0777 & ~x->umask;
@@ -49,14 +62,12 @@ static int finish(struct extract *x, int fd, const char *name, const struct stat
 	if (x->keep_modes) {
 		mode = st->st_mode & 07777;
 		if (fchown(fd, st->st_uid, st->st_gid))
-			return failed_here(x, name);
+			return failed_here(x);
 	}
-	if (fchmod(fd, mode) || futimens(fd, times))
-		return failed_here(x, name);
-	return 0;
+	return fchmod(fd, mode) || futimens(fd, times) ? failed_here(x) : 0;
 }
 
-static int write_all(struct extract *x, int fd, const char *name, size_t n, uint64_t off)
+static int write_all(struct extract *x, int fd, size_t n, uint64_t off)
 {
 	const uint8_t *from = x->piece;
 
@@ -66,7 +77,7 @@ static int write_all(struct extract *x, int fd, const char *name, size_t n, uint
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
-			return failed_here(x, name);
+			return failed_here(x);
 		from += done;
 		off += (uint64_t)done;
 		n -= (size_t)done;
@@ -74,8 +85,8 @@ static int write_all(struct extract *x, int fd, const char *name, size_t n, uint
 	return 0;
 }
 
-static int copy_range(struct extract *x, int fd, const char *name, const struct flat_node *node,
-	uint64_t off, uint64_t end)
+static int copy_range(
+	struct extract *x, int fd, const struct flat_node *node, uint64_t off, uint64_t end)
 {
 	int r = 0;
 
@@ -84,128 +95,196 @@ static int copy_range(struct extract *x, int fd, const char *name, const struct 
 		ssize_t n = flat_read(x->opened.image, node, x->piece, want, off);
 
 		if (n <= 0)
-			return failed(x, name, -EUCLEAN, opened_why(n ? (int)n : -EUCLEAN));
-		r = write_all(x, fd, name, (size_t)n, off);
+			return damaged(x, n ? n : -EUCLEAN);
+		r = write_all(x, fd, (size_t)n, off);
 		off += (uint64_t)n;
 	}
 	return r;
 }
 
 /* Holes stay holes. */
-static int copy_content(struct extract *x, int fd, const char *name, const struct flat_node *node)
+static int copy_content(struct extract *x, int fd, const struct flat_node *node)
 {
 	uint64_t size = (uint64_t)node->st.st_size, data, end = 0;
 	int r = 0;
 
 	if (ftruncate(fd, node->st.st_size))
-		return failed_here(x, name);
+		return failed_here(x);
 	while (end < size && !r) {
 		r = flat_data(x->opened.image, node, end, &data, &end);
-		r = r ? failed(x, name, r, opened_why(r))
-		      : copy_range(x, fd, name, node, data, end);
+		r = r ? damaged(x, r) : copy_range(x, fd, node, data, end);
 	}
 	return r;
 }
 
-static int make_file(struct extract *x, int at, const char *name, const struct flat_node *node)
+static int copy_file(struct extract *x, int at, const char *name, const struct flat_node *node)
 {
 	int r, fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return failed_here(x, name);
-	r = copy_content(x, fd, name, node);
+		return failed_here(x);
+	r = copy_content(x, fd, node);
 	if (!r)
-		r = finish(x, fd, name, &node->st);
+		r = finish(x, fd, &node->st);
 	if (close(fd) && !r)
-		r = failed_here(x, name);
+		r = failed_here(x);
 	if (r)
 		unlinkat(at, name, 0);
 	return r;
 }
 
-static int make_link(struct extract *x, int at, const char *name, const struct flat_node *node)
+static int make_file(struct extract *x, int at, const char *name, const struct flat_node *node)
 {
-	char text[4096];
-	ssize_t n = flat_read(x->opened.image, node, text, sizeof text, 0);
+	int r;
 
-	if (n <= 0 || n == sizeof text || memchr(text, 0, (size_t)n))
-		return failed(x, name, -EUCLEAN, opened_why(n < 0 ? (int)n : -EUCLEAN));
-	text[n] = 0;
-	return symlinkat(text, at, name) ? failed_here(x, name) : 0;
+	if (node->st.st_nlink < 2)
+		return copy_file(x, at, name, node);
+	r = linked_make(&x->linked, node->nid, x->top, at, name);
+	if (!r || r == -EEXIST) {
+		errno = -r;
+		return r ? failed_here(x) : 0;
+	}
+	/* The first name, or a file system without hard links. */
+	r = copy_file(x, at, name, node);
+	if (!r && linked_add(&x->linked, node->nid, x->path.text))
+		r = failed(x, -ENOMEM, "out of memory");
+	return r;
 }
 
-static int put(struct extract *x, int at, const char *name, const struct flat_node *node);
+static int make_link(struct extract *x, int at, const char *name, const struct flat_node *node)
+{
+	char *text = (char *)x->piece; /* not on the stack: trees are deep */
+	ssize_t n = flat_read(x->opened.image, node, text, LINK_MAX_SIZE + 1, 0);
 
-static int put_children(struct extract *x, int fd, const char *name, const struct flat_node *dir)
+	if (n <= 0 || n > LINK_MAX_SIZE || memchr(text, 0, (size_t)n))
+		return damaged(x, n < 0 ? n : -EUCLEAN);
+	text[n] = 0;
+	return symlinkat(text, at, name) ? failed_here(x) : 0;
+}
+
+static int put(struct extract *x, int at, const char *name, const char *said,
+	const struct flat_node *node);
+
+static int put_child(struct extract *x, int fd, const struct listing_name *name)
+{
+	struct flat_node child;
+	int r = flat_stat(x->opened.image, name->nid, &child);
+
+	return r ? damaged(x, r) : put(x, fd, name->text, name->text, &child);
+}
+
+static int put_children(struct extract *x, int fd, const struct flat_node *dir)
 {
 	struct listing list;
-	struct flat_node child;
 	int r = listing_enter(&x->walk, x->opened.image, dir, &list);
 
 	if (r)
-		return failed(x, name, r, opened_why(r));
-	for (size_t i = 0; i < list.n && !r; i++) {
-		r = flat_stat(x->opened.image, list.names[i].nid, &child);
-		r = r ? failed(x, list.names[i].text, r, opened_why(r))
-		      : put(x, fd, list.names[i].text, &child);
-	}
+		return damaged(x, r);
+	for (size_t i = 0; i < list.n && !r; i++)
+		r = put_child(x, fd, &list.names[i]);
 	listing_leave(&x->walk, &list);
 	return r;
 }
 
-/* One that is there already is used. */
+/* One that is there already is used as it is. */
 static int put_directory(struct extract *x, int at, const char *name, const struct flat_node *dir)
 {
 	bool made = !mkdirat(at, name, 0700);
 	int fd, r;
 
 	if (!made && errno != EEXIST)
-		return failed_here(x, name);
+		return failed_here(x);
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOTDIR || errno == ELOOP
-			       ? failed(x, name, -EEXIST, "is there already and no directory")
-			       : failed_here(x, name);
-	r = put_children(x, fd, name, dir);
+			       ? failed(x, -EEXIST, "is there already and no directory")
+			       : failed_here(x);
+	r = put_children(x, fd, dir);
 	if (!r && made)
-		r = finish(x, fd, name, &dir->st);
+		r = finish(x, fd, &dir->st);
 	close(fd);
 	return r;
 }
 
-static int put(struct extract *x, int at, const char *name, const struct flat_node *node)
+/* A file of this name makes room, with --force. */
+static int make_room(struct extract *x, int at, const char *name)
 {
-	mode_t type = node->st.st_mode & S_IFMT;
 	struct stat st;
 
-	if (type == S_IFDIR)
+	if (!x->force || fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) || S_ISDIR(st.st_mode))
+		return 0;
+	return unlinkat(at, name, 0) ? failed_here(x) : 0;
+}
+
+static int put_node(struct extract *x, int at, const char *name, const struct flat_node *node)
+{
+	int r;
+
+	if (S_ISDIR(node->st.st_mode))
 		return put_directory(x, at, name, node);
-	if (type != S_IFREG && type != S_IFLNK) {
+	if (!S_ISREG(node->st.st_mode) && !S_ISLNK(node->st.st_mode)) {
 		x->left_out++;
 		return 0;
 	}
-	if (x->force && !fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) && !S_ISDIR(st.st_mode) &&
-		unlinkat(at, name, 0))
-		return failed_here(x, name);
+	r = make_room(x, at, name);
+	if (r)
+		return r;
 	x->files++;
-	return type == S_IFREG ? make_file(x, at, name, node) : make_link(x, at, name, node);
+	return S_ISREG(node->st.st_mode) ? make_file(x, at, name, node)
+					 : make_link(x, at, name, node);
 }
 
-/* DEST, and within it or as it: as cp does it. */
-static int destination(struct extract *x, const char *path, char **dir, const char **name)
+static int put(
+	struct extract *x, int at, const char *name, const char *said, const struct flat_node *node)
 {
-	const char *dest = x->names.n > 2 ? x->names.names[2] : ".";
-	size_t len = strlen(path);
-	const char *base;
+	size_t path, where;
+	int r;
+
+	if (!trail_push(&x->path, name, strlen(name), &path) ||
+		!trail_push(&x->said, said, strlen(said), &where))
+		return failed(x, -ENOMEM, "out of memory");
+	r = put_node(x, at, name, node);
+	trail_pop(&x->path, path);
+	if (!r)
+		trail_pop(&x->said, where);
+	return r;
+}
+
+/* What is new appears when it is whole; what is there already is added to. */
+static int put_new(struct extract *x, const char *name, const struct flat_node *node)
+{
+	char stage[STAGE_NAME];
 	struct stat st;
-	char *slash;
+	int r;
+
+	if (!fstatat(x->top, name, &st, AT_SYMLINK_NOFOLLOW))
+		return put(x, x->top, name, name, node);
+	r = stage_name(stage);
+	if (r)
+		return failed(x, r, strerror(-r));
+	r = put(x, x->top, stage, name, node);
+	if (!r) {
+		r = stage_end(x->top, stage, name);
+		if (r)
+			image_fail(x->e, r, "%s: %s", name, strerror(-r));
+	}
+	if (r)
+		stage_remove(x->top, stage);
+	return r;
+}
+
+/* DEST: as it, or within it if it is a directory, as cp does it. */
+static int destination(const char *path, const char *dest, char **dir, char **name)
+{
+	size_t len = strlen(path);
+	const char *base, *slash;
+	struct stat st;
 
 	while (len && path[len - 1] == '/')
 		len--;
 	base = path + len;
 	while (base > path && base[-1] != '/')
 		base--;
-	*dir = NULL;
 	if (!stat(dest, &st) && S_ISDIR(st.st_mode)) {
 		*name = strndup(base, len - (size_t)(base - path));
 		*dir = strdup(dest);
@@ -215,49 +294,52 @@ static int destination(struct extract *x, const char *path, char **dir, const ch
 		*dir = slash ? strndup(dest, slash == dest ? 1 : (size_t)(slash - dest))
 			     : strdup(".");
 	}
-	return *name && *dir ? 0 : image_fail(x->e, -ENOMEM, "out of memory");
+	return *name && *dir ? 0 : -ENOMEM;
 }
 
-static int extract_to(
+static int put_top(
 	struct extract *x, const char *dir, const char *name, const struct flat_node *node)
 {
-	int r, at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
 
-	if (at < 0)
-		return failed_here(x, dir);
+	x->top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (x->top < 0)
+		return image_fail(x->e, -errno, "%s: %s", dir, strerror(errno));
 	/* The root itself, or a path that ends with dots: its content goes right there. */
-	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
-		r = S_ISDIR(node->st.st_mode)
-			    ? put_children(x, at, dir, node)
-			    : failed(x, dir, -EISDIR, "the destination is a directory");
+	if (*name && strcmp(name, ".") && strcmp(name, ".."))
+		r = put_new(x, name, node);
+	else if (S_ISDIR(node->st.st_mode))
+		r = put_children(x, x->top, node);
 	else
-		r = put(x, at, name, node);
-	close(at);
+		r = image_fail(x->e, -EISDIR, "%s: a directory cannot be replaced by a file", dir);
+	close(x->top);
 	return r;
 }
 
 static int extract(struct extract *x)
 {
-	const char *path = x->names.names[1], *name = NULL;
+	const char *path = x->names.names[1];
+	char *dir = NULL, *name = NULL;
 	struct flat_node node;
-	char *dir = NULL;
 	int r = opened_lookup(&x->opened, path, true, &node, x->e);
 
 	if (r)
 		return r;
 	if (!S_ISREG(node.st.st_mode) && !S_ISDIR(node.st.st_mode))
-		return image_fail(x->e, -EINVAL,
-			"%s: %s: a device, FIFO or socket; these stay where they are",
+		return image_fail(x->e, -EINVAL, "%s: %s: neither a file nor a directory",
 			x->opened.name, path);
 	x->piece = malloc(PIECE);
-	r = x->piece ? destination(x, path, &dir, &name)
-		     : image_fail(x->e, -ENOMEM, "out of memory");
-	if (!r)
-		r = extract_to(x, dir, name, &node);
+	if (!x->piece || destination(path, x->names.n > 2 ? x->names.names[2] : ".", &dir, &name))
+		r = failed(x, -ENOMEM, "out of memory");
+	else
+		r = put_top(x, dir, name, &node);
 	free(dir);
-	free((char *)name);
+	free(name);
 	free(x->piece);
 	listing_walk_end(&x->walk);
+	linked_end(&x->linked);
+	trail_end(&x->path);
+	trail_end(&x->said);
 	return r;
 }
 
@@ -286,8 +368,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp extract_argp = {options, parse, "NAME PATH [DEST]",
 	"Copies a file or a directory of the image NAME to this machine, as DEST or, where that is "
 	"a directory, into it (default: the current one). Symbolic links on the way to PATH and at "
-	"its end are followed inside the image. Hard links become copies; devices, FIFOs and "
-	"sockets are left out. Files that are there already are not touched.",
+	"its end are followed inside the image. Devices, FIFOs and sockets are left out. Files "
+	"that are there already are not touched.",
 	verb_common_child, NULL, NULL};
 
 static int report(const struct extract *x)
@@ -306,7 +388,7 @@ static int run(int argc, char **argv)
 	struct extract x = {.names = {.verb = "extract", .min = 2, .max = 3}, .e = &e};
 	int r;
 
-	if (cli_parse(&image_verb_extract, argc, argv, 0, &x))
+	if (cli_parse(&verb_extract, argc, argv, 0, &x))
 		return POLICY_FAILED;
 	if (x.keep_modes && geteuid()) {
 		cli_say("extract: --keep-modes needs root: owners and set-id bits are to be kept");
@@ -321,5 +403,5 @@ static int run(int argc, char **argv)
 	return r ? verb_failed(&e) : report(&x);
 }
 
-const struct cli_verb image_verb_extract = {"extract", "copy files of an image to this machine",
+const struct cli_verb verb_extract = {"extract", "Copy files of an image to this machine",
 	"sandbox image extract", &extract_argp, run};

@@ -29,7 +29,7 @@ static int run(int argc, char **argv)
 	struct opened o;
 	int r;
 
-	if (cli_parse(&image_verb_flatten, argc, argv, 0, &v))
+	if (cli_parse(&verb_flatten, argc, argv, 0, &v))
 		return POLICY_FAILED;
 	if (opened_begin(&v.common, v.names[0], &o, &e))
 		return verb_failed(&e);
@@ -40,6 +40,5 @@ static int run(int argc, char **argv)
 	return r;
 }
 
-const struct cli_verb image_verb_flatten = {"flatten",
-	"make the file system that `run --image` reads", "sandbox image flatten", &flatten_argp,
-	run};
+const struct cli_verb verb_flatten = {"flatten", "Make the file system that `run --image` reads",
+	"sandbox image flatten", &flatten_argp, run};

@@ -8,6 +8,9 @@
 #include "images/cli/reach.h"
 #include "images/cli/verb.h"
 #include "images/flat/flat.h"
+#include "images/store/document.h"
+
+#define CACHE_ENTRY_MAX (1u << 20)
 
 enum { KEY_DRY_RUN = 0x100, KEY_NO_WAIT };
 
@@ -18,14 +21,16 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-	"Remove what no image needs: blobs, flattened images, files of what was interrupted."
+	"Remove what no image needs: blobs, flattened images, remembered steps of builds whose "
+	"layers "
+	"are gone, files of what was interrupted."
 	"\v"
 	"Waits until nobody else uses the store. What a name of `sandbox image ls` leads to stays, "
 	"and programs that run go on: a file that is open is there until it is closed.";
 
 /* What goes, kind by kind. */
-enum kind { BLOBS, FLAT, TEMPORARY, KINDS };
-static const char *const kind_names[KINDS] = {"blobs", "flat", "temporary"};
+enum kind { BLOBS, FLAT, CACHE, TEMPORARY, KINDS };
+static const char *const kind_names[KINDS] = {"blobs", "flat", "cache", "temporary"};
 
 struct gc {
 	struct verb_names v;
@@ -93,6 +98,25 @@ static int look_at_flat(void *arg, const char *path, uint64_t bytes)
 	return 0;
 }
 
+/* A remembered step of a build is of use as long as its layers are there. It keeps none itself. */
+static int look_at_cache(void *arg, const char *path, uint64_t bytes)
+{
+	struct gc *gc = arg;
+	json_t *entry = NULL;
+	char *text;
+	size_t n;
+
+	if (!document_read(store_fd(gc->store), path, CACHE_ENTRY_MAX, &text, &n)) {
+		if (document_parse(text, n, &entry, NULL))
+			entry = NULL;
+		free(text);
+	}
+	if (!entry || !reach_covers(gc->needed, entry))
+		add(gc, CACHE, path, bytes);
+	json_decref(entry);
+	return 0;
+}
+
 static int look_at_temporary(void *arg, const char *path, uint64_t bytes)
 {
 	struct gc *gc = arg;
@@ -115,6 +139,8 @@ static int look(struct gc *gc, struct image_error *e)
 	if (!r && !gc->no_memory)
 		r = store_each(gc->store, "flat", look_at_flat, gc);
 	if (!r && !gc->no_memory)
+		r = store_each(gc->store, "cache", look_at_cache, gc);
+	if (!r && !gc->no_memory)
 		r = store_each(gc->store, "tmp", look_at_temporary, gc);
 	return gc->no_memory ? image_fail(e, -ENOMEM, "no memory") : r;
 }
@@ -136,7 +162,7 @@ static int sweep(struct gc *gc, struct image_error *e)
 
 static uint64_t total(const struct gc *gc)
 {
-	return gc->bytes[BLOBS] + gc->bytes[FLAT] + gc->bytes[TEMPORARY];
+	return gc->bytes[BLOBS] + gc->bytes[FLAT] + gc->bytes[CACHE] + gc->bytes[TEMPORARY];
 }
 
 static int print_json(const struct gc *gc)
@@ -156,23 +182,12 @@ static int print_text(const struct gc *gc)
 		for (size_t i = 0; i < json_array_size(gc->goes[k]); i++)
 			puts(json_string_value(json_array_get(gc->goes[k], i)));
 	policy_format_size(size, total(gc));
-	printf("%s %s: %zu blobs, %zu flattened images, %zu temporary files\n",
+	printf("%s %s: %zu blobs, %zu flattened images, %zu remembered steps, %zu temporary "
+	       "files\n",
 		gc->dry_run ? "would free" : "freed", size, json_array_size(gc->goes[BLOBS]),
-		json_array_size(gc->goes[FLAT]), json_array_size(gc->goes[TEMPORARY]));
+		json_array_size(gc->goes[FLAT]), json_array_size(gc->goes[CACHE]),
+		json_array_size(gc->goes[TEMPORARY]));
 	return cli_flush();
-}
-
-/* Says so before it waits for others. */
-static int open_alone(struct gc *gc, struct image_error *e)
-{
-	const char *dir = gc->v.common.store;
-	int r = store_open(dir, STORE_REMOVE, true, &gc->store, e);
-
-	if (r != -EBUSY || gc->no_wait)
-		return r;
-	if (!gc->v.common.quiet)
-		cli_say("gc: waiting for others who use the image store");
-	return store_open(dir, STORE_REMOVE, false, &gc->store, e);
 }
 
 static int collect(struct gc *gc)
@@ -195,7 +210,7 @@ static int run(int argc, char **argv)
 
 	if (cli_parse(&verb_gc, argc, argv, 0, &gc))
 		return POLICY_FAILED;
-	if (open_alone(&gc, &e))
+	if (verb_open_alone(&gc.v, gc.no_wait, &gc.store, &e))
 		return verb_failed(&e);
 	code = collect(&gc);
 	for (int k = 0; k < KINDS; k++)

@@ -108,3 +108,26 @@ bool reach_has(const json_t *set, const struct digest *d)
 {
 	return json_object_get(set, d->hex);
 }
+
+bool reach_covers(const json_t *set, const json_t *document)
+{
+	const char *digest = json_string_value(json_object_get(document, "digest"));
+	json_t *value;
+	const char *key;
+	struct digest d;
+	size_t i;
+
+	if (digest && digest_parse(digest, &d) && !reach_has(set, &d))
+		return false;
+	json_array_foreach(document, i, value)
+	{
+		if (!reach_covers(set, value))
+			return false;
+	}
+	json_object_foreach((json_t *)document, key, value)
+	{
+		if (!reach_covers(set, value))
+			return false;
+	}
+	return true;
+}

@@ -11,6 +11,8 @@
  * machines, signatures and whatever else is not read here. A document that is damaged is an error:
  * what it needs is not known. One that is missing needs nothing. */
 int reach_all(struct store *s, json_t **out, struct image_error *e);
+/* Whether all digests that a document mentions are in it. */
+bool reach_covers(const json_t *set, const json_t *document);
 bool reach_has(const json_t *set, const struct digest *d);
 
 #endif

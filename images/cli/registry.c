@@ -144,11 +144,11 @@ static int push(const struct registry_args *a, struct store *s)
 	struct bar *bar = bar_begin(&a->names.common);
 	const char *to = a->names.n > 1 ? a->names.names[1] : NULL;
 	struct image_error e;
-	struct digest d;
-	int r = transfer_push(s, a->names.names[0], to, &a->o, bar_progress(bar), &d, &e);
+	struct store_ref sent;
+	int r = transfer_push(s, a->names.names[0], to, &a->o, bar_progress(bar), &sent, &e);
 
 	bar_end(bar);
-	return r ? verb_failed(&e) : tell(a, to ? to : a->names.names[0], &d);
+	return r ? verb_failed(&e) : tell(a, sent.name, &sent.digest);
 }
 
 static int with_store(struct registry_args *a, enum store_mode mode,
@@ -173,7 +173,7 @@ static int run_pull(int argc, char **argv)
 	struct registry_args a = {.names = {.verb = "pull", .min = 1, .max = 1}};
 
 	return cli_parse(&verb_pull, argc, argv, 0, &a) ? POLICY_FAILED
-							 : with_store(&a, STORE_USE, pull);
+							: with_store(&a, STORE_USE, pull);
 }
 
 static int run_push(int argc, char **argv)
@@ -181,7 +181,7 @@ static int run_push(int argc, char **argv)
 	struct registry_args a = {.names = {.verb = "push", .min = 1, .max = 2}};
 
 	return cli_parse(&verb_push, argc, argv, 0, &a) ? POLICY_FAILED
-							 : with_store(&a, STORE_READ, push);
+							: with_store(&a, STORE_READ, push);
 }
 
 const struct cli_verb verb_pull = {

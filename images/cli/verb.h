@@ -15,8 +15,7 @@
 
 /* All of `sandbox image`, by use: what makes images first. Ends with NULL. */
 extern const struct cli_verb *const image_verbs[];
-extern const struct cli_verb image_verb_cat, image_verb_diff, image_verb_extract,
-	image_verb_flatten, image_verb_stack;
+extern const struct cli_verb verb_cat, verb_diff, verb_extract, verb_flatten, image_verb_stack;
 extern const struct cli_verb verb_gc;
 extern const struct cli_verb verb_history;
 extern const struct cli_verb verb_inspect;
@@ -53,6 +52,10 @@ struct verb_names {
 	size_t n;
 };
 error_t verb_names_parse(int key, char *arg, struct argp_state *state);
+
+/* STORE_REMOVE; says so before it waits for others, unless quiet. -EBUSY instead with no_wait. */
+int verb_open_alone(
+	const struct verb_names *v, bool no_wait, struct store **out, struct image_error *e);
 
 /* Writes the document and lets go of it; the exit code. */
 int verb_json(json_t *root);

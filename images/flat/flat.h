@@ -31,7 +31,17 @@ int flat_write(struct store *s, const struct manifest *m, int fd, const struct f
 void flat_path(const struct digest *manifest, char out[128]);
 
 /* The tree that layers leave, and the image written of it. Content of files goes straight to fd
- * while layers are read. */
+ * while layers are read; names, attributes and ends of files stay in memory (2 GiB of the former at
+ * most, -EFBIG; 256 MiB of the latter, what comes then takes whole blocks).
+ *
+ * Later members replace earlier ones; of two directories the later one's attributes count and the
+ * children of both stay. Whiteouts and opaque directories act on what lower layers left, wherever
+ * in their layer they stand; what the layer itself adds stays. Missing parents are made, 0755 and
+ * root's. Symbolic links on the way to a member (never the member itself) are followed inside the
+ * root, at most 40, whichever layer made them: lib/x over a base with lib -> usr/lib is usr/lib/x.
+ * Hard links share a node; their target is looked for in the tree as it is then. Extended
+ * attributes are user., trusted., security. and the two of ACLs; flat_end names the others. The
+ * same calls give the same bytes. */
 struct flat_writer;
 int flat_begin(int fd, struct flat_writer **out, struct image_error *e);
 const struct layer_sink *flat_sink(struct flat_writer *w);

@@ -114,7 +114,7 @@ static int open_made(struct store *s, const char *path, int *fd, struct image_er
 		return 0;
 	}
 	close(*fd);
-	image_within(e, r, "%s/%s", store_dir(s), path);
+	image_within(e, r, "%s/%s (it is made again when it is removed)", store_dir(s), path);
 	/* It is not to be taken for one that is not there yet. */
 	return r == -ENOENT ? -EIO : r;
 }
@@ -135,7 +135,7 @@ int flat_open(struct store *s, const struct manifest *m, int *fd, const struct p
 	if (r)
 		return image_within(e, r, "flattening the image");
 	r = open_made(s, path, fd, e);
-	return r == -ENOENT
-		       ? image_fail(e, r, "%s/%s went away while it was made", store_dir(s), path)
-		       : r;
+	if (r == -ENOENT)
+		image_fail(e, r, "%s/%s went away while it was made", store_dir(s), path);
+	return r;
 }

@@ -7,7 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "images/flat/crc32c.h"
+#include "images/flat/checksum.h"
 #include "images/flat/image.h"
 
 int image_bytes(const struct flat_image *f, void *buf, size_t n, uint64_t at)

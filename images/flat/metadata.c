@@ -186,7 +186,7 @@ static int put(struct metadata *m, uint64_t *at, const void *data, size_t n, str
 static int write_inode(struct metadata *m, struct node *n, uint32_t number, struct image_error *e)
 {
 	struct erofs_inode_extended inode = {
-		.format = (uint16_t)(EROFS_EXTENDED | n->layout << 1),
+		.format = (uint16_t)(EROFS_EXTENDED | (unsigned)n->layout << 1),
 		.xattr_icount = xattr_count(n),
 		.mode = (uint16_t)n->mode,
 		.size = n->size,

@@ -12,13 +12,13 @@
 #define LINK_TEXT_MAX 4095u
 
 /* path's last name, and the directory that the rest leads to. */
-static int parent_of(struct flat_writer *w, const char *path, bool make, struct node **dir,
+static int parent_of(struct flat_writer *w, const char *path, enum tree_how how, struct node **dir,
 	const char **name, struct image_error *e)
 {
 	const char *slash = strrchr(path, '/');
 
 	*name = slash ? slash + 1 : path;
-	return tree_walk(&w->tree, path, slash ? (size_t)(slash - path) : 0, make, dir, e);
+	return tree_walk(&w->tree, path, slash ? (size_t)(slash - path) : 0, how, dir, e);
 }
 
 static int device_number(const struct layer_entry *m, uint32_t *out, struct image_error *e)
@@ -122,7 +122,7 @@ static int add_node(struct flat_writer *w, const struct layer_entry *m, struct i
 	if (!*m->path)
 		return S_ISDIR(m->mode) ? set_attributes(w, w->tree.root, m, e)
 					: image_fail(e, -EINVAL, "the root is no directory");
-	r = parent_of(w, m->path, true, &dir, &name, e);
+	r = parent_of(w, m->path, TREE_MAKE, &dir, &name, e);
 	if (r)
 		return r;
 	old = tree_find(dir, name, strlen(name));
@@ -146,7 +146,7 @@ static int add_hardlink(struct flat_writer *w, const struct layer_entry *m, stru
 	struct tree_entry *target = NULL;
 	struct node *dir, *n;
 	const char *name;
-	int r = parent_of(w, m->target, false, &dir, &name, e);
+	int r = parent_of(w, m->target, TREE_FIND, &dir, &name, e);
 
 	if (r)
 		return r;
@@ -158,7 +158,7 @@ static int add_hardlink(struct flat_writer *w, const struct layer_entry *m, stru
 	n = target->node;
 	/* Held: the way to the new name, or the name, may be where the target was. */
 	n->nlink++;
-	r = parent_of(w, m->path, true, &dir, &name, e);
+	r = parent_of(w, m->path, TREE_MAKE, &dir, &name, e);
 	if (!r)
 		r = tree_put(&w->tree, dir, name, strlen(name), n, e);
 	if (!--n->nlink)
@@ -171,7 +171,7 @@ static int whiteout(struct flat_writer *w, const struct layer_entry *m, struct i
 	struct tree_entry *entry;
 	struct node *dir;
 	const char *name;
-	int r = parent_of(w, m->path, false, &dir, &name, e);
+	int r = parent_of(w, m->path, TREE_LOWER, &dir, &name, e);
 
 	if (r || !dir)
 		return r;
@@ -182,7 +182,7 @@ static int whiteout(struct flat_writer *w, const struct layer_entry *m, struct i
 static int opaque(struct flat_writer *w, const struct layer_entry *m, struct image_error *e)
 {
 	struct node *dir;
-	int r = tree_walk(&w->tree, m->path, strlen(m->path), false, &dir, e);
+	int r = tree_walk(&w->tree, m->path, strlen(m->path), TREE_LOWER, &dir, e);
 
 	return r || !dir ? r : tree_clear_lower(&w->tree, dir);
 }
@@ -259,8 +259,8 @@ int flat_layer_done(struct flat_writer *w, struct image_error *e)
 
 	if (r)
 		return r;
-	if (w->tree.layer == OCI_LAYERS_MAX)
-		return image_fail(e, -E2BIG, "more than %u layers", OCI_LAYERS_MAX);
+	if (w->tree.layer == UINT16_MAX)
+		return image_fail(e, -E2BIG, "more than %u layers", UINT16_MAX - 1u);
 	w->tree.layer++;
 	return checked(w, 0, e);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "images/flat/crc32c.h"
+#include "images/flat/checksum.h"
 #include "images/flat/writer.h"
 
 void super_fill(uint8_t block[EROFS_BLOCK], struct erofs_super *s)

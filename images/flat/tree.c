@@ -116,10 +116,11 @@ static void remove_entry(struct tree *t, struct node *dir, struct tree_entry *en
 	tdelete(entry, &dir->children, compare);
 	t->bytes -= sizeof *entry + TREE_ENTRY_NODE + entry->len;
 	free(entry);
-	if (--n->nlink)
-		return;
+	/* A directory has one entry; what its nlink says is for the image. */
 	if (S_ISDIR(n->mode))
 		empty(t, n);
+	else if (--n->nlink)
+		return;
 	tree_forget(t, n);
 }
 

@@ -89,9 +89,16 @@ int tree_list(const struct node *dir, struct tree_entry ***out, size_t *n);
 
 /* The directory that path (len bytes) leads to. Symbolic links are followed, inside the root, as in
  * a chroot: a layer that writes to lib/x of a base with lib -> usr/lib means usr/lib/x, whichever
- * layer the link is of. make: what is missing is made, 0755 and root's, and what is no directory is
- * replaced by one; otherwise *out is NULL then. -ELOOP. */
-int tree_walk(struct tree *t, const char *path, size_t len, bool make, struct node **out,
+ * layer the link is of. -ELOOP. */
+enum tree_how {
+	TREE_FIND, /* *out NULL: there is none */
+	TREE_MAKE, /* what is missing is made, 0755 and root's; what is no directory is replaced by
+		      one */
+	TREE_LOWER /* as lower layers had it: NULL, too, where the layer that is being read put a
+		      link in a directory's place. umoci writes the link and whiteouts of all that
+		      the directory had; behind the link, they would hit others. */
+};
+int tree_walk(struct tree *t, const char *path, size_t len, enum tree_how how, struct node **out,
 	struct image_error *e);
 
 #endif

@@ -15,7 +15,7 @@ struct walk {
 	const char *rest;
 	size_t left;
 	unsigned links, steps;
-	bool make;
+	enum tree_how how;
 };
 
 static int too_long(struct image_error *e)
@@ -78,18 +78,19 @@ static int step(struct walk *w, const char *name, size_t len, struct image_error
 		w->at = entry->node;
 		return 0;
 	}
-	if (entry && S_ISLNK(entry->node->mode))
+	if (entry && S_ISLNK(entry->node->mode) &&
+		!(w->how == TREE_LOWER && entry->layer == w->tree->layer))
 		return follow(w, entry->node, e);
-	if (w->make)
+	if (w->how == TREE_MAKE)
 		return make(w, name, len, e);
 	w->at = NULL;
 	return 0;
 }
 
-int tree_walk(struct tree *t, const char *path, size_t len, bool make, struct node **out,
+int tree_walk(struct tree *t, const char *path, size_t len, enum tree_how how, struct node **out,
 	struct image_error *e)
 {
-	struct walk w = {.tree = t, .at = t->root, .rest = path, .left = len, .make = make};
+	struct walk w = {.tree = t, .at = t->root, .rest = path, .left = len, .how = how};
 	int r = 0;
 
 	while (w.left && w.at && !r) {

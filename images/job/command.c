@@ -165,17 +165,32 @@ static void add_env(struct args *a, const char *name, const char *value)
 	add(a, asprintf(&text, "%s=%s", name, value) < 0 ? NULL : text);
 }
 
+/* In an image `sandbox run` puts arguments behind the image's entrypoint; a step says all of what
+ * it runs. */
 static void add_program(struct args *a, const struct job_step *s)
 {
-	if (s->run || s->command)
-		add_word(a, "--");
+	static const char shell[] = "/bin/sh";
+	const char *program = s->run ? shell : s->command ? s->command[0] : NULL;
+
+	if (s->image && program)
+		add_option(a, "--entrypoint", program);
+	add_word(a, "--");
+	if (!s->image && program)
+		add_word(a, program);
 	if (s->run) {
-		add_word(a, "/bin/sh");
 		add_word(a, "-euc");
 		add_word(a, s->run);
 	}
-	for (size_t i = 0; s->command && s->command[i]; i++)
+	for (size_t i = 1; s->command && s->command[i]; i++)
 		add_word(a, s->command[i]);
+}
+
+/* An image's own command starts where the image says. */
+static const char *start_dir(const struct job_step *s)
+{
+	if (s->workdir)
+		return s->workdir;
+	return s->run || s->command ? JOB_WORKSPACE : NULL;
 }
 
 int step_argv(const struct job *j, const struct job_step *s, const char *sandbox,
@@ -191,10 +206,7 @@ int step_argv(const struct job *j, const struct job_step *s, const char *sandbox
 	add_option(&a, "--mem", s->mem);
 	add_option(&a, "--pids", s->pids);
 	add_option(&a, "--timeout", s->timeout);
-	add_option(&a, "--cwd",
-		s->workdir	      ? s->workdir
-		: s->image && !s->run ? NULL
-				      : JOB_WORKSPACE);
+	add_option(&a, "--cwd", start_dir(s));
 	for (size_t i = 0; i < s->nenv; i++)
 		add_env(&a, s->env[i].name, s->env[i].value);
 	r = add_mounts(&a, j, s, workspace, e);

@@ -12,7 +12,7 @@
 #define USER_MAX     256u
 #define WORKDIR_MAX  4096u
 
-/* -ENOENT: made for another machine. */
+/* -ENOEXEC: made for another machine. */
 static int check_platform(const json_t *root, struct image_error *e)
 {
 	const char *os, *arch;
@@ -27,7 +27,7 @@ static int check_platform(const json_t *root, struct image_error *e)
 			e, -EBADMSG, "it does not say \"%s\"", os ? "architecture" : "os");
 	if (strcmp(os, "linux") || strcmp(arch, "amd64"))
 		return image_fail(
-			e, -ENOENT, "an image for %s/%s; only linux/amd64 runs here", os, arch);
+			e, -ENOEXEC, "an image for %s/%s; only linux/amd64 runs here", os, arch);
 	return 0;
 }
 

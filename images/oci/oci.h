@@ -62,8 +62,8 @@ void descriptor_clear(struct descriptor *d);
 int reference_find(
 	struct store *s, const char *name, struct descriptor *out, struct image_error *e);
 /* From a name or "sha256:…" of the store, through an index to the manifest for linux/amd64. Unknown
- * media types, another architecture (the sentence lists what there is) and damaged documents are
- * refused. On failure *out need not be cleared; the same of all that parses here. */
+ * media types, another architecture (-ENOEXEC; the sentence lists what there is) and damaged
+ * documents are refused. On failure *out need not be cleared; the same of all that parses here. */
 int manifest_find(struct store *s, const char *name, struct manifest *out, struct image_error *e);
 int manifest_load(
 	struct store *s, const struct descriptor *d, struct manifest *out, struct image_error *e);

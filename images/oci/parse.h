@@ -16,7 +16,7 @@ int document_kind(const char *media_type, enum document_kind *out, struct image_
 int document_media_type(const json_t *root, const char **out, struct image_error *e);
 /* As manifest_parse, but out->self has only media type and size. */
 int manifest_read(const char *data, size_t n, struct manifest *out, struct image_error *e);
-/* The entry of an index for linux/amd64. -ENOENT: none; the sentence lists what there is. */
+/* The entry of an index for linux/amd64. -ENOEXEC: none; the sentence lists what there is. */
 int platform_choose(const char *data, size_t n, struct descriptor *out, struct image_error *e);
 /* Where documents come from: load gives a malloc'ed text that ends with a NUL beyond *n. */
 struct source {

@@ -101,7 +101,7 @@ static int choose(const json_t *entries, const json_t **out, struct image_error 
 	}
 	if (*out)
 		return 0;
-	return image_fail(e, -ENOENT, "no image for linux/amd64, only for %s",
+	return image_fail(e, -ENOEXEC, "no image for linux/amd64, only for %s",
 		*list ? list : "nothing that is known here");
 }
 

@@ -33,10 +33,7 @@ static int place_open(struct place *p, const char *dir, struct image_error *e)
 	if (p->fd >= 0)
 		return 0;
 	if (errno == ENOENT)
-		return image_fail(e, -ENOENT,
-			"there is no image store at %s; `sandbox image pack`, `import` or `pull` "
-			"makes one",
-			p->dir);
+		return store_missing(p->dir, e);
 	return image_fail(e, -errno, "cannot open the image store %s: %s", p->dir, strerror(errno));
 }
 
@@ -62,7 +59,7 @@ static int load_blob(
 			"again",
 			d->hex, p->dir);
 	return r ? image_fail(e, r, "cannot read %s of the image store %s: %s", path, p->dir,
-			   strerror(-r))
+			   document_why(r))
 		 : 0;
 }
 
@@ -75,9 +72,10 @@ static int find_name(
 	size_t n;
 	int r = document_read(p->fd, "index.json", INDEX_MAX, &text, &n);
 
+	if (r == -ENOENT)
+		return store_missing(p->dir, e);
 	if (r)
-		return image_fail(e, r, "cannot read index.json of the image store %s: %s", p->dir,
-			strerror(-r));
+		return image_fail(e, r, "cannot read %s/index.json: %s", p->dir, document_why(r));
 	r = index_parse(text, n, &root, e);
 	free(text);
 	if (r)

@@ -23,8 +23,8 @@ struct image_run {
 };
 
 /* store_dir NULL: the default (store_open). name: as image_name_parse takes it, or "sha256:…" of a
- * manifest or index. -ENOENT: no such store, image, or image for this machine; -EBADMSG: damaged.
- * Takes no lock and writes nothing. After a failure there is nothing to be cleared. */
+ * manifest or index. -ENOENT: no such store or image; -ENOEXEC: not for this machine; -EBADMSG:
+ * damaged. Takes no lock and writes nothing. After a failure there is nothing to be cleared. */
 int image_open(
 	const char *store_dir, const char *name, struct image_run *out, struct image_error *e);
 /* Closes fd, too, unless it is -1: who keeps it sets that. */

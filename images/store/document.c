@@ -66,6 +66,20 @@ int document_read(int dirfd, const char *path, size_t max, char **data, size_t *
 	return r;
 }
 
+const char *document_why(int err)
+{
+	switch (-err) {
+	case EBADMSG:
+		return "it is no regular file";
+	case ELOOP:
+		return "it is a symbolic link";
+	case EFBIG:
+		return "it is larger than such a document may be";
+	default:
+		return strerror(-err);
+	}
+}
+
 /* Before anything is allocated: jansson recurses for each level and makes a node for each value. */
 static int check_shape(const char *data, size_t n, struct image_error *e)
 {

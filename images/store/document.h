@@ -20,6 +20,7 @@
 /* A regular file of at most max bytes: *data is malloc'ed and ends with a NUL beyond *n. -EFBIG,
  * -EBADMSG: no regular file. */
 int document_read(int dirfd, const char *path, size_t max, char **data, size_t *n);
+const char *document_why(int err); /* what document_read's error means */
 /* One JSON object. Refused, -EBADMSG: keys that come twice, more than one document, deeper or of
  * more values than the limits above. */
 int document_parse(const char *data, size_t n, json_t **out, struct image_error *e);

@@ -25,7 +25,8 @@ static int read_index(struct store *s, json_t **out, struct image_error *e)
 	if (r == -ENOENT) /* killed between the layout's two files */
 		return index_parse(NO_INDEX, strlen(NO_INDEX), out, e);
 	if (r)
-		return store_fail(s, e, r, "read " STORE_INDEX);
+		return image_fail(
+			e, r, "cannot read %s/" STORE_INDEX ": %s", s->dir, document_why(r));
 	r = index_parse(text, n, out, e);
 	free(text);
 	if (r)

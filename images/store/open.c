@@ -105,7 +105,7 @@ static int check_layout(struct store *s, struct image_error *e)
 	if (r == -ENOENT)
 		return r;
 	if (r)
-		return store_fail(s, e, r, "read " LAYOUT);
+		return image_fail(e, r, "cannot read %s/" LAYOUT ": %s", s->dir, document_why(r));
 	r = document_parse(text, n, &root, e);
 	free(text);
 	if (r)
@@ -134,13 +134,6 @@ static int make_layout(struct store *s, struct image_error *e)
 	return r;
 }
 
-static int no_store(struct store *s, struct image_error *e)
-{
-	return image_fail(e, -ENOENT,
-		"there is no image store at %s; `sandbox image pack`, `import` or `pull` makes one",
-		s->dir);
-}
-
 /* Before the lock: nothing is put into a directory that is no store of images. */
 static int look(struct store *s, struct image_error *e)
 {
@@ -149,7 +142,7 @@ static int look(struct store *s, struct image_error *e)
 	if (r != -ENOENT)
 		return r;
 	if (s->mode != STORE_USE)
-		return no_store(s, e);
+		return store_missing(s->dir, e);
 	r = check_fresh(s);
 	if (r == -EEXIST)
 		return image_fail(e, r,
@@ -189,7 +182,7 @@ static int open_dir(struct store *s, struct image_error *e)
 	if (s->fd >= 0)
 		return 0;
 	if (errno == ENOENT)
-		return no_store(s, e);
+		return store_missing(s->dir, e);
 	return image_fail(e, -errno, "cannot open the image store %s: %s", s->dir, strerror(errno));
 }
 

@@ -33,3 +33,10 @@ int store_place(const char *dir, char **out, struct image_error *e)
 		return image_fail(e, -ENOMEM, "no memory");
 	return 0;
 }
+
+int store_missing(const char *dir, struct image_error *e)
+{
+	return image_fail(e, -ENOENT,
+		"there is no image store at %s; `sandbox image pack`, `import` or `pull` makes one",
+		dir);
+}

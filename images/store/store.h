@@ -3,14 +3,14 @@
  * The store: an OCI image layout (image-layout.md of the image specification) that many processes
  * use at once.
  *
- *   DIR/oci-layout, DIR/index.json, DIR/blobs/sha256/HEX  as specified; names are the annotation
- *                      org.opencontainers.image.ref.name of the index
- *   DIR/flat/          flattened images by manifest digest (images/flat)
- *   DIR/cache/         what pack/ remembers of builds
- *   DIR/tmp/           half-written files: of no name anybody looks up; `gc` removes those that
- *                      nobody locks
- *   DIR/.lock          flock: shared while a store is open, exclusive for what removes (gc, rm)
- *   DIR/.index.lock    flock: exclusive while index.json is replaced
+ * - DIR/oci-layout, DIR/index.json, DIR/blobs/sha256/HEX: as specified; names are the annotation
+ *   org.opencontainers.image.ref.name of the index
+ * - DIR/flat/: flattened images by manifest digest (images/flat)
+ * - DIR/cache/: what pack/ remembers of builds, JSON objects. gc removes one when a blob that it
+ *   mentions (an object with "digest") goes; it keeps none
+ * - DIR/tmp/: half-written files, of no name anybody looks up; gc removes those that nobody locks
+ * - DIR/.lock: flock, shared while a store is open, exclusive for what removes files (gc)
+ * - DIR/.index.lock: flock, exclusive while index.json is replaced
  *
  * A file gets its name only when it is whole and on disk (write, fsync, link or rename, fsync of
  * the directory), so that a kill at any moment leaves nothing half-written under a name. Blobs are

@@ -62,10 +62,12 @@ static int unreadable(const struct walk *k)
 /* As names are written in documents: without "./". */
 static const char *plain_name(const char *name)
 {
-	while (name && name[0] == '.' && name[1] == '/')
+	if (!name)
+		return "";
+	while (name[0] == '.' && name[1] == '/')
 		for (name += 2; *name == '/'; name++)
 			;
-	return name ? name : "";
+	return name;
 }
 
 static int check_limits(const struct walk *k)

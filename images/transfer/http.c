@@ -325,8 +325,8 @@ static void set_up(CURL *c, const char *url, struct exchange *x)
 
 static bool passes_by(CURLcode code)
 {
-	return code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT ||
-	       code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_PARTIAL_FILE ||
+	return code == CURLE_OPERATION_TIMEDOUT || code == CURLE_RECV_ERROR ||
+	       code == CURLE_SEND_ERROR || code == CURLE_PARTIAL_FILE ||
 	       code == CURLE_GOT_NOTHING || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM;
 }
 
@@ -342,6 +342,8 @@ static int say_why(const struct exchange *x, CURLcode code, struct image_error *
 		return image_fail(e, -ENOMEM, "out of memory");
 	if (x->failed)
 		return x->failed; /* the sink's own, said already */
+	if (code == CURLE_COULDNT_CONNECT)
+		return image_fail(e, -ECONNREFUSED, "%s", why);
 	return image_fail(e, passes_by(code) ? -EAGAIN : -EIO, "%s", why);
 }
 

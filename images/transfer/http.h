@@ -46,8 +46,8 @@ struct http_response {
 
 int http_new(struct http **out, struct image_error *e);
 void http_free(struct http *h);
-/* One request and what it is redirected to. -EAGAIN: may well work next time; -EFBIG: more than
- * the limit; sink's own; else -EIO. All with a sentence. */
+/* One request and what it is redirected to. -EAGAIN: may well work next time; -ECONNREFUSED: there
+ * is nobody; -EFBIG: more than the limit; sink's own; else -EIO. All with a sentence. */
 int http_do(struct http *h, const struct http_request *q, struct http_response *a,
 	struct image_error *e);
 void http_response_clear(struct http_response *a);

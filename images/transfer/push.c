@@ -293,7 +293,7 @@ static int target_name(
 }
 
 int transfer_push(struct store *s, const char *name, const char *to,
-	const struct registry_options *o, const struct progress *p, struct digest *digest,
+	const struct registry_options *o, const struct progress *p, struct store_ref *out,
 	struct image_error *e)
 {
 	char whole[STORE_NAME_MAX], target[2 * STORE_NAME_MAX];
@@ -316,7 +316,10 @@ int transfer_push(struct store *s, const char *name, const char *to,
 	if (!err)
 		err = push(r, s, &m, p, e);
 	registry_close(r);
-	*digest = m.self.digest;
+	strcpy(out->name, at.name);
+	strcpy(out->media_type, m.self.media_type);
+	out->digest = m.self.digest;
+	out->size = m.self.size;
 	manifest_clear(&m);
 	return err;
 }

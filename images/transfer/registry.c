@@ -79,6 +79,9 @@ int registry_request_once(
 
 	q->authorization = ours && *r->authorization ? r->authorization : NULL;
 	err = http_do(r->http, q, a, e);
+	if (err == -ECONNREFUSED && r->reached) /* just now it was there */
+		err = -EAGAIN;
+	r->reached |= !err;
 	if (err || a->status != 401 || !*a->challenge || !ours)
 		return err;
 	err = registry_authorize(r, a->challenge, e);
@@ -122,7 +125,7 @@ int registry_request(
 			break;
 		registry_wait(i, a);
 	}
-	if (err == -EAGAIN)
+	if (err == -EAGAIN || err == -ECONNREFUSED)
 		err = -EIO;
 	return err ? image_within(e, err, "%s", r->at.known_as) : 0;
 }

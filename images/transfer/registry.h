@@ -25,6 +25,7 @@ struct registry {
 	struct http *http;
 	struct remote at;
 	char base[300];				     /* "https://HOST" */
+	bool reached;				     /* it has answered */
 	bool writes;				     /* asks for the right to push */
 	char basic[1024];			     /* "user:password" in base64, or "" */
 	char authorization[REGISTRY_TOKEN_MAX + 16]; /* what the last challenge led to, or "" */

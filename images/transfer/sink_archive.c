@@ -19,19 +19,21 @@ struct tarball {
 	struct archive *a;
 	int fd;
 	char *path, *temp; /* temp NULL: written to directly */
+	bool has_dirs;	   /* "blobs/sha256/", the only ones there are */
 	bool finished;
 };
 
 static int failed(const struct tarball *t, struct image_error *e)
 {
-	const char *why = archive_error_string(t->a);
+	int err = archive_errno(t->a);
+	const char *why = err > 0 ? strerror(err) : archive_error_string(t->a);
 
-	return image_fail(
-		e, -EIO, "cannot write %s: %s", t->path, why ? why : "the archive is refused");
+	return image_fail(e, err > 0 ? -err : -EIO, "cannot write %s: %s", t->path,
+		why ? why : "the archive is refused");
 }
 
-static int begin_member(
-	const struct tarball *t, const char *path, uint64_t size, struct image_error *e)
+static int put_header(const struct tarball *t, const char *path, mode_t type, uint64_t size,
+	struct image_error *e)
 {
 	struct archive_entry *m = archive_entry_new();
 	int r;
@@ -39,13 +41,27 @@ static int begin_member(
 	if (!m)
 		return image_fail(e, -ENOMEM, "out of memory");
 	archive_entry_set_pathname(m, path);
-	archive_entry_set_filetype(m, AE_IFREG);
-	archive_entry_set_perm(m, 0644);
+	archive_entry_set_filetype(m, type);
+	archive_entry_set_perm(m, type == AE_IFDIR ? 0755 : 0644);
 	archive_entry_set_size(m, (la_int64_t)size);
 	archive_entry_set_mtime(m, 0, 0);
 	r = archive_write_header(t->a, m);
 	archive_entry_free(m);
 	return r < ARCHIVE_WARN ? failed(t, e) : 0;
+}
+
+/* Tools that unpack as an ordinary user want directories to be there by name. */
+static int begin_member(struct tarball *t, const char *path, uint64_t size, struct image_error *e)
+{
+	int r = 0;
+
+	if (strchr(path, '/') && !t->has_dirs) {
+		t->has_dirs = true;
+		r = put_header(t, "blobs/", AE_IFDIR, 0, e);
+		if (!r)
+			r = put_header(t, "blobs/sha256/", AE_IFDIR, 0, e);
+	}
+	return r ? r : put_header(t, path, AE_IFREG, size, e);
 }
 
 static int write_data(void *arg, const void *data, size_t n, struct image_error *e)

@@ -44,9 +44,9 @@ struct registry_options {
 int transfer_pull(struct store *s, const char *from, const char *name,
 	const struct registry_options *o, const struct progress *p, struct store_ref *out,
 	struct image_error *e);
-/* to NULL: where its name says. *digest: of the manifest, as the registry has it. */
+/* to NULL: where its name says. *out: what it is called there, and its manifest. */
 int transfer_push(struct store *s, const char *name, const char *to,
-	const struct registry_options *o, const struct progress *p, struct digest *digest,
+	const struct registry_options *o, const struct progress *p, struct store_ref *out,
 	struct image_error *e);
 
 #endif

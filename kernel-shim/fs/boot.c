@@ -32,6 +32,7 @@ static int stand_in(struct dentry *dir, const char *name, u32 len, u32 mode, con
 
 static int make(struct inode *dir, struct dentry *d, u32 mode, const char *target)
 {
+	const struct inode before = *dir;
 	struct inode *made = NULL;
 	int r = -EPERM;
 
@@ -43,8 +44,13 @@ static int make(struct inode *dir, struct dentry *d, u32 mode, const char *targe
 		r = dir->ops->create(dir, d, mode, 0, &made);
 	if (r)
 		return r;
-	if (!dir->super->remote)
+	if (!dir->super->remote) {
 		made->uid = made->gid = 0; /* the sandbox's, not the program's */
+		dir->mtime = before.mtime; /* nor is it a change of an image's directory */
+		dir->mtime_ns = before.mtime_ns;
+		dir->ctime = before.ctime;
+		dir->ctime_ns = before.ctime_ns;
+	}
 	dentry_instantiate(d, made);
 	inode_put(made);
 	return 0;

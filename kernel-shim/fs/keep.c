@@ -361,11 +361,22 @@ static bool is_where_it_was(
 	       nid == x->node.nid;
 }
 
+/* Whatever changes an inode is a change of its ctime, which began as the image's only time. */
+static bool has_changed(const struct inode *i)
+{
+	const struct image_inode *x = tmpfs_node(i)->image;
+
+	return x->pinned && (i->ctime != (s64)x->node.mtime || i->ctime_ns != x->node.mtime_ns);
+}
+
 static struct level *visit(
 	struct keep *k, struct level *l, const struct erofs_name *n, struct inode *i)
 {
 	bool same = is_where_it_was(l, n, i);
+	const struct dentry *d = inode_alias(i);
 
+	if (d && d->mounted)
+		return l; /* nobody could change it, and it may have been made for the mount */
 	k->path_len = l->path_len;
 	if (k->path_len + 1 + n->len >= sizeof(k->path)) {
 		k->error = -ENAMETOOLONG;
@@ -375,7 +386,7 @@ static struct level *visit(
 		k->path[k->path_len++] = '/';
 	memcpy(k->path + k->path_len, n->name, n->len + 1);
 	k->path_len += n->len;
-	if (!same || tmpfs_node(i)->image->pinned)
+	if (!same || has_changed(i))
 		put_member(k, i);
 	if (!S_ISDIR(i->mode))
 		return l;

@@ -6,7 +6,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "runtime/policy/policy_internal.h"
@@ -156,6 +158,28 @@ int view_add_image(struct view *v, const struct policy_image *image)
 	return root.fd < 0 ? -errno : view_add(v, &root, VIEW_DEFAULT);
 }
 
+/* Images leave /etc/hosts to who runs them. Only the sandbox itself is to be found. */
+static int add_hosts(struct view *v)
+{
+	static const char text[] =
+		"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+	struct launch_mount m = {
+		.kind = LAUNCH_MOUNT_HOST, .target = "/etc/hosts", .source = "hosts"};
+	char path[32];
+	int fd = memfd_create("hosts", MFD_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	if (write(fd, text, sizeof text - 1) != (ssize_t)sizeof text - 1 || fchmod(fd, 0644))
+		err = -EIO;
+	m.fd = err ? -1 : open(path, O_PATH | O_CLOEXEC);
+	if (!err && m.fd < 0)
+		err = -errno;
+	close(fd);
+	return err ? err : view_add(v, &m, VIEW_DEFAULT);
+}
+
 int view_add_pseudo(struct view *v)
 {
 	static const struct launch_mount pseudo[] = {
@@ -173,6 +197,10 @@ int view_add_pseudo(struct view *v)
 	};
 	/* an image has its own, which a commit keeps */
 	int r = v->image ? 0 : view_add_tmpfs(v, "/tmp", 01777, VIEW_DEFAULT);
+	struct flat_node node;
+
+	if (!r && v->image && flat_lookup(v->image, "etc/hosts", false, &node) == -ENOENT)
+		r = add_hosts(v);
 
 	for (size_t i = 0; !r && i < sizeof pseudo / sizeof *pseudo; i++)
 		r = view_add(v, &pseudo[i], VIEW_DEFAULT);

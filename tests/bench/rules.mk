@@ -53,3 +53,8 @@ $(B)/bench/traps: tests/bench/traps.c
 .PHONY: bench-traps
 bench-traps: $(B)/bench/traps
 	$(Q)$<
+
+# The image tool against its peers, on a tree of 500 MiB.
+.PHONY: bench-images
+bench-images: all $(BENCH_OUT)/hello
+	$(Q)SANDBOX_BIN=$(abspath $(B))/sandbox tests/bench/images $(BENCH_ARGS)

@@ -181,11 +181,11 @@ static void index_for_other_machines_says_which(void **state)
 	struct descriptor d;
 	struct image_error e;
 
-	expect_failure(choose(text, &d, &e), -ENOENT, &e,
+	expect_failure(choose(text, &d, &e), -ENOEXEC, &e,
 		"no image for linux/amd64, only for linux/arm64/v8, linux/arm, windows/amd64");
 	assert_null(strstr(e.text, "unknown"));
 	assert_null(strstr(e.text, "amd64, linux"));
-	expect_failure(choose("{" VERSION2 ",\"manifests\":[]}", &d, &e), -ENOENT, &e, "nothing");
+	expect_failure(choose("{" VERSION2 ",\"manifests\":[]}", &d, &e), -ENOEXEC, &e, "nothing");
 	expect_failure(
 		choose("{" VERSION2 ",\"manifests\":[" ENTRY(HEX_A, "\"os\":1") "]}", &d, &e),
 		-EBADMSG, &e, "entry 1: \"os\" is not a string");

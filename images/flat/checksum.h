@@ -3,8 +3,8 @@
  * CRC-32C without its last inversion, as superblocks have it. Bit by bit: it is of 3 KiB, once an
  * image.
  */
-#ifndef FLAT_CRC32C_H
-#define FLAT_CRC32C_H
+#ifndef FLAT_CHECKSUM_H
+#define FLAT_CHECKSUM_H
 
 #include <stddef.h>
 #include <stdint.h>
