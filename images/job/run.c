@@ -135,7 +135,7 @@ static void begin_step(struct lane *l)
 static void copy_artifacts(struct lane *l, struct job_step *s)
 {
 	for (size_t i = 0; i < s->nartifacts; i++) {
-		struct image_error e;
+		struct image_error e = {""};
 		int r = artifact_copy(l->workspace, &s->artifacts[i], &e);
 
 		if (!r || (s->code && r == -ENOENT)) /* a step that failed may have left none */

@@ -58,7 +58,7 @@ static size_t take_name(struct expand *x, char name[VAR_NAME_MAX])
 	*name = 0;
 	if (isdigit((unsigned char)*x->s))
 		return 0;
-	while (name_char(x->s[n]) && n < VAR_NAME_MAX - 1) {
+	while (n < VAR_NAME_MAX - 1 && name_char(x->s[n])) {
 		name[n] = x->s[n];
 		n++;
 	}
