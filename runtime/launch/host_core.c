@@ -154,6 +154,7 @@ static int core_boot_home(struct host_core *h)
 		.window_size = l->mem.window_size,
 		.boot = l->boot,
 		.ring = l->ring,
+		.counters = l->c->shown ? &l->c->shown->shim : NULL,
 		.engine = h->engine,
 		.engine_arg = h->engine_arg,
 		.channel = core_channel,

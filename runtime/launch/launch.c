@@ -81,6 +81,8 @@ static void on_denied(void *arg, const char *operation, const char *path, const 
 {
 	struct launch *l = arg;
 
+	if (l->c->shown)
+		atomic_fetch_add_explicit(&l->c->shown->denials, 1, memory_order_relaxed);
 	l->c->denied(l->c->arg, operation, path, flag_help);
 }
 
@@ -261,10 +263,26 @@ static int make_vm(struct launch *l)
 
 	if (!r)
 		r = map_memory(l);
-	for (uint32_t i = 0; i < l->c->cpus && !r; i++)
+	for (uint32_t i = 0; i < l->c->cpus && !r; i++) {
 		r = ops->vcpu_create(l->vm, i, &l->vcpu[i]);
+		if (!r && l->c->shown)
+			ops->show(l->vcpu[i], l->c->shown->cpu[i].exits);
+	}
 	if (r)
 		launch_fail(l, "cannot make a virtual machine: %s", strerror(-r));
+	return r;
+}
+
+/* Nested in a grant, or not there at all: it is nobody's in the sandbox. */
+static int hide(struct launch *l)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < l->c->nhidden; i++) {
+		if (!r)
+			r = service_deny(l->service, l->c->hidden[i], NULL);
+		close(l->c->hidden[i]);
+	}
 	return r;
 }
 
@@ -283,6 +301,10 @@ static int make_service(struct launch *l)
 
 	if (!r && l->c->stats)
 		service_enable_timing(l->service);
+	if (!r && l->c->shown)
+		service_show(l->service, &l->c->shown->channel);
+	if (!r)
+		r = hide(l);
 	if (!r)
 		r = launch_bootblock_build(l);
 	if (!r)

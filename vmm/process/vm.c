@@ -180,3 +180,14 @@ void process_stats(const struct process_vm *vm, struct process_stats *out)
 		out->slept += r->slept;
 	}
 }
+
+/* The list begins with the youngest. */
+void process_show(struct process_vm *vm, uint32_t n, _Atomic uint64_t *exits)
+{
+	struct process_runner *r = vm->runners;
+
+	for (uint32_t i = vm->nrunners; r && i != n + 1; i--)
+		r = r->next;
+	if (r)
+		r->shown = exits;
+}
