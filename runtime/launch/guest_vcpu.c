@@ -229,6 +229,7 @@ static void *vcpu_main(void *arg)
 	struct vm_exit x;
 	int r = make_timer(v);
 
+	launch_name_thread("vcpu", (int)v->id);
 	if (!r)
 		r = jail_thread(JAIL_VCPU, ioctls, n);
 	if (r)

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -102,11 +103,24 @@ static void on_window_unmap(void *arg, uint64_t off, uint64_t len)
 
 /* -- threads -- */
 
+void launch_name_thread(const char *role, int number)
+{
+	char name[16];
+
+	if (number < 0)
+		snprintf(name, sizeof(name), "%s", role);
+	else
+		snprintf(name, sizeof(name), "%s %d", role, number);
+	prctl(PR_SET_NAME, name);
+}
+
 static void *watcher_main(void *arg)
 {
 	struct launch *l = arg;
-	int r = jail_thread(JAIL_WATCHER, NULL, 0);
+	int r;
 
+	launch_name_thread("watcher", -1);
+	r = jail_thread(JAIL_WATCHER, NULL, 0);
 	if (!r)
 		r = service_watch_loop(l->service, &l->forwarded);
 	if (r)
@@ -133,6 +147,7 @@ static void *limiter_main(void *arg)
 	struct launch *l = arg;
 	const struct chan_event ev = {.kind = CHAN_EV_KILL, .value = SIGKILL};
 
+	launch_name_thread("limiter", -1);
 	if (jail_thread(JAIL_WATCHER, NULL, 0) || ended_by(l, l->deadline_ns))
 		return NULL;
 	atomic_store(&l->timed_out, true);
