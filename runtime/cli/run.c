@@ -16,6 +16,7 @@ struct run {
 	struct run_options options;
 	struct run_image image;
 	struct policy *policy;
+	struct observe_writer observed;
 	struct report report;
 	FILE *trace, *json;
 	pthread_mutex_t lock; /* of report.denials: launch calls from its threads */
@@ -104,11 +105,39 @@ static int exit_code(const struct launch_result *r)
 					   : WEXITSTATUS(r->wait_status);
 }
 
+/* Where `sandbox ps` finds it. A run that cannot be seen is better than none. */
+static void observe(struct run *run)
+{
+	struct launch_config *c = run->report.config;
+	const struct observe_about about = {
+		.name = run->options.name,
+		.program = c->program,
+		.backend = c->backend->name,
+		.home = report_home_name(c->home),
+		.exits = c->backend->processes ? OBSERVE_EXITS_PROCESS : OBSERVE_EXITS_VM,
+		.cpus = c->cpus,
+		.pids_max = c->pids_max,
+		.mem_size = c->mem_size,
+		.timeout_ns = c->timeout_ns,
+	};
+	char why[512];
+
+	if (observe_create(&run->observed, &about, why, sizeof why) && run->options.verbose)
+		cli_say("%s", why);
+	c->shown = run->observed.state;
+	c->hidden = run->observed.hidden;
+	c->nhidden = run->observed.nhidden;
+}
+
 static int launch(struct run *run)
 {
 	struct launch_config *c = run->report.config;
 	struct launch_result *result = calloc(1, sizeof *result);
-	int r = result ? launch_run(c, result) : -ENOMEM;
+	int r;
+
+	observe(run);
+	r = result ? launch_run(c, result) : -ENOMEM;
+	observe_destroy(&run->observed);
 
 	for (unsigned i = 0; i < c->nmounts; i++)
 		c->mounts[i].fd = -1; /* closed by launch */

@@ -38,6 +38,7 @@ enum run_key {
 	KEY_TRACE_FILE,
 	KEY_STATS,
 	KEY_JSON,
+	KEY_NAME,
 };
 
 static const struct argp_option options[] = {
@@ -82,6 +83,7 @@ static const struct argp_option options[] = {
 	{"trace-file", KEY_TRACE_FILE, "FILE", 0, "Write the trace to FILE (default: stderr)", 0},
 	{"stats", KEY_STATS, 0, 0, "Show counts and times at the end", 0},
 	{"json", KEY_JSON, "FILE", 0, "Write a report in JSON to FILE (\"-\": stdout)", 0},
+	{"name", KEY_NAME, "NAME", 0, "What sandbox ps and its like call it", 0},
 	{0},
 };
 
@@ -206,6 +208,11 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 	case KEY_JSON:
 		o->json_file = arg;
 		return 0;
+	case KEY_NAME:
+		o->name = arg;
+		return policy_hostname_valid(arg)
+			       ? 0
+			       : bad("name", arg, 0, "letters, digits, '-' and '.', at most 64");
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
