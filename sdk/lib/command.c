@@ -189,16 +189,13 @@ int command_executable(const struct sb_config *c, char **path, struct sb_error *
 	const char *named = c->executable ? c->executable : secure_getenv("SANDBOX_EXECUTABLE");
 
 	if (named && *named) {
+		if (*named != '/' || access(named, X_OK))
+			return error_set(error, SB_NOT_FOUND,
+				*named == '/' ? "%s is not an executable"
+					      : "%s: the path of the executable must be absolute",
+				named);
 		*path = strdup(named);
-		if (!*path)
-			return error_no_memory(error);
-		if (*named == '/' && !access(named, X_OK))
-			return 0;
-		free(*path);
-		return error_set(error, SB_NOT_FOUND,
-			*named == '/' ? "%s is not an executable"
-				      : "%s: the path of the executable must be absolute",
-			named);
+		return *path ? 0 : error_no_memory(error);
 	}
 	*path = beside();
 	if (!*path)

@@ -24,6 +24,9 @@
 #define SIGNALS	    64
 #define SIGSET_SIZE 8 /* the kernel's, rt_sigprocmask(2) */
 
+/* In the child they would write to the parent's account of its thread. */
+#define NO_SANITIZERS __attribute__((no_sanitize("address", "undefined", "thread")))
+
 struct child {
 	const struct spawn *sp;
 	const char *failed; /* the call that failed, and why: read by the parent */
@@ -36,7 +39,7 @@ struct kernel_sigaction {
 	unsigned long handler, flags, restorer, mask;
 };
 
-static int default_signals(void)
+NO_SANITIZERS static int default_signals(void)
 {
 	const struct kernel_sigaction dfl = {0};
 	const unsigned long none = 0;
@@ -47,7 +50,7 @@ static int default_signals(void)
 	return (int)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, SIGSET_SIZE);
 }
 
-static int place_descriptors(const struct spawn *sp)
+NO_SANITIZERS static int place_descriptors(const struct spawn *sp)
 {
 	for (long i = 0; i < 3; i++)
 		if (syscall(SYS_dup3, sp->std[i], i, 0) < 0)
@@ -62,9 +65,8 @@ static int place_descriptors(const struct spawn *sp)
 }
 
 /* Async-signal-safe, and on the parent's memory. */
-__attribute__((no_sanitize("address", "undefined", "thread"))) static int child_main(void *arg)
+NO_SANITIZERS static _Noreturn void child_main(struct child *c)
 {
-	struct child *c = arg;
 	const struct spawn *sp = c->sp;
 
 	c->failed = "setpgid"; /* a terminal's signals are not for it */
@@ -86,14 +88,33 @@ __attribute__((no_sanitize("address", "undefined", "thread"))) static int child_
 	__builtin_unreachable();
 }
 
+/* clone(2) with a stack of the child's own, on which it calls child_main. Not libc's: the thread
+ * sanitizer takes that for a fork, and the parent for its child. */
+static long clone_call(unsigned long flags, char *stack, int *pidfd, struct child *c)
+{
+	register long r10 __asm__("r10") = 0, r8 __asm__("r8") = 0;
+	long r;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "mov %[c], %%rdi\n\t"
+			 "call *%[main]\n"
+			 "1:"
+			 : "=a"(r)
+			 : "a"(SYS_clone), "D"(flags), "S"(stack), "d"(pidfd), "r"(r10),
+			 "r"(r8), [c] "r"(c), [main] "r"(child_main)
+			 : "rcx", "r11", "cc", "memory");
+	return r;
+}
+
 static pid_t clone_child(struct child *c, int *pidfd)
 {
 	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	const unsigned long all = ~0ul;
 	unsigned long mask;
-	pid_t pid;
-	int err;
+	long r;
 
 	if (stack == MAP_FAILED) {
 		c->failed = "mmap";
@@ -103,13 +124,12 @@ static pid_t clone_child(struct child *c, int *pidfd)
 	/* no handler of the caller's may run in the child, where it would see the caller's memory
 	 */
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, SIGSET_SIZE);
-	pid = clone(child_main, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
-		c, pidfd);
-	err = errno;
+	r = clone_call(
+		CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, stack + STACK_SIZE, pidfd, c);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, SIGSET_SIZE);
 	munmap(stack, STACK_SIZE);
-	errno = err;
-	return pid;
+	errno = r < 0 ? (int)-r : 0;
+	return r < 0 ? -1 : (pid_t)r;
 }
 
 int spawn_process(const struct spawn *sp, pid_t *pid, int *pidfd, struct sb_error **error)
