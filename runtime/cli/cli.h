@@ -45,6 +45,8 @@ int cli_image_run(int argc, char **argv);
 
 /* "sandbox: …\n" on stderr in one write; control characters are replaced. */
 __attribute__((format(printf, 1, 2))) void cli_say(const char *fmt, ...);
+/* From now on to this descriptor instead. */
+void cli_say_to(int fd);
 /* The end of a verb that only prints: 0, or POLICY_FAILED when stdout took not all of it (said). */
 int cli_flush(void);
 /* Parses with argp so that every mistake is one line. 0, or non-zero: said already. */

@@ -59,13 +59,24 @@ static FILE *open_output(const char *option, const char *path)
 	return f;
 }
 
+static FILE *open_descriptor(int fd)
+{
+	FILE *f = fdopen(fd, "we");
+
+	if (!f)
+		cli_say("--json-fd %d: %s", fd, strerror(errno));
+	return f;
+}
+
 static bool open_outputs(struct run *run)
 {
 	const struct run_options *o = &run->options;
 
 	run->trace = o->trace_file ? open_output("trace-file", o->trace_file) : stderr;
-	run->json = o->json_file ? open_output("json", o->json_file) : NULL;
-	if (!run->trace || (o->json_file && !run->json))
+	run->json = o->json_file ? open_output("json", o->json_file)
+		    : o->json_fd ? open_descriptor(o->json_fd)
+				 : NULL;
+	if (!run->trace || ((o->json_file || o->json_fd) && !run->json))
 		return false;
 	setvbuf(run->trace, NULL, _IOLBF, BUFSIZ); /* seen also when the sandbox is killed */
 	return true;
@@ -87,7 +98,7 @@ static int prepare(struct run *run)
 	c = policy_config(run->policy);
 	c->verbose = run->options.verbose;
 	c->trace = run->options.trace;
-	c->stats = run->options.stats || run->options.json_file;
+	c->stats = run->options.stats || run->json;
 	c->log = on_log;
 	c->denied = on_denied;
 	c->arg = run;
@@ -159,7 +170,12 @@ static int finish_outputs(struct run *run)
 	bool ok = true;
 
 	if (run->json && !report_json(&run->report, run->json)) {
-		cli_say("--json %s: could not be written: %s", o->json_file, strerror(errno));
+		if (o->json_file)
+			cli_say("--json %s: could not be written: %s", o->json_file,
+				strerror(errno));
+		else
+			cli_say("--json-fd %d: could not be written: %s", o->json_fd,
+				strerror(errno));
 		ok = false;
 	}
 	if (o->trace_file && (fflush(run->trace) || ferror(run->trace))) {

@@ -329,6 +329,20 @@ static int make_service(struct launch *l)
 	return r;
 }
 
+/* The shim applies the program's limits; this one the host applies too, whatever the shim does.
+ * Only now: the memory is a file that is larger. */
+static int limit_files(struct launch *l)
+{
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_FSIZE, &now))
+		return -errno;
+	now.rlim_cur = l->c->rlimits[RLIMIT_FSIZE].rlim_cur;
+	if (now.rlim_cur > now.rlim_max)
+		now.rlim_cur = now.rlim_max;
+	return setrlimit(RLIMIT_FSIZE, &now) ? -errno : 0;
+}
+
 static int fork_children(void *arg, bool pid_namespace)
 {
 	struct launch *l = arg;
@@ -374,6 +388,11 @@ static int run(struct launch *l)
 	if (r) {
 		launch_fail(l, "cannot set the %s up: %s",
 			l->c->backend->processes ? "processes" : "virtual machine", strerror(-r));
+		return r;
+	}
+	r = limit_files(l);
+	if (r) {
+		launch_fail(l, "cannot limit the size of files: %s", strerror(-r));
 		return r;
 	}
 	/* 5. nothing more is opened: close the jail while there is one thread */
