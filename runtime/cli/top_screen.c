@@ -19,7 +19,7 @@
 
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
 #define SCREEN_END   "\033[?25h\033[?1049l"
-#define HEAD_COLUMNS 72u /* of the numbers, with the gaps around the reasons */
+#define HEAD_COLUMNS 72u  /* of the numbers, with the gaps around the reasons */
 #define WIDE	     140u /* from here on the reasons stand beside the numbers */
 #define REASONS_ROOM 48u
 

@@ -14,7 +14,8 @@ import launcher
 LAYERS = ["user_ns", "mount_ns", "net_ns", "ipc_ns", "uts_ns", "empty_root", "capabilities", "no_new_privs", "landlock", "seccomp"]
 SPACES = ["user", "mnt", "net", "ipc", "uts"]
 # What the launcher may hold besides files of the grants and its standard streams.
-OWN_FILES = re.compile(r"anon_inode:.*|pipe:.*|socket:.*|/memfd:.*|/proc|(/proc)?/\d+/fd|/dev/pts/\d+|/dev/null")
+OWN_FILES = re.compile(r"anon_inode:.*|pipe:.*|socket:.*|/memfd:.*|/proc|(/proc)?/\d+/fd|/dev/pts/\d+|/dev/null"
+                       r"|(/run(/user/\d+)?|/tmp)/sandbox(-\d+)?/\w+")  # the last: what `sandbox ps` reads
 
 
 def backends(who):
