@@ -36,7 +36,7 @@ GUEST_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/guest -mgeneral-regs-onl
 HOSTHOME_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/host -fvisibility=hidden -fPIE $(SAN) $(COV)
 
 .PHONY: all clean install uninstall check conformance unit security check-emulated deps help
-all: $(B)/sandbox $(B)/sandbox-image
+all: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics
 
 # Lists that the folders fill.
 SANDBOX_SRCS :=

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Pages that are made of tables: `make docs` after a change of one, `make check-docs` tells when that was forgotten.
 
-DOCS_MADE := abi channel vmx-instructions
+DOCS_MADE := abi channel host-calls vmx-instructions
 
 .PHONY: docs check-docs
 docs:

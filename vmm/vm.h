@@ -9,6 +9,7 @@
 #ifndef VM_H
 #define VM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,6 +73,15 @@ struct vm_stats {
 	uint64_t exits[VM_EXIT_REASONS];
 	uint64_t interrupts; /* injected */
 };
+
+/* An exit is counted, and shown where others of the host look (vm_ops.show; NULL: nowhere). */
+static inline void vm_count_exit(
+	struct vm_stats *s, _Atomic uint64_t *shown, enum vm_exit_reason reason)
+{
+	s->exits[reason]++;
+	if (shown)
+		atomic_store_explicit(&shown[reason], s->exits[reason], memory_order_relaxed);
+}
 
 #define VM_MEM_READONLY 1u
 
@@ -143,6 +153,9 @@ struct vm_ops {
 	void (*vcpu_kick)(struct vcpu *v);
 	void (*vcpu_destroy)(struct vcpu *v);
 	void (*stats)(struct vcpu *v, struct vm_stats *out);
+	/* From now on exits[VM_EXIT_REASONS] follows the vCPU's count: written by its thread, never
+	 * read. */
+	void (*show)(struct vcpu *v, _Atomic uint64_t *exits);
 	/* The ioctl numbers that a vCPU's thread needs. */
 	size_t (*vcpu_ioctls)(const unsigned long **out);
 };

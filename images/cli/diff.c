@@ -87,26 +87,53 @@ static int only(struct diff *d, struct side *s, char what, const struct flat_nod
 	return r || !S_ISDIR(node->st.st_mode) ? r : only_children(d, s, what, node);
 }
 
-/* 0: the same, 1: not. */
+/* The first byte at or after off that is in a block of either; what lies between is zeros in both.
+ */
+static int next_data(struct diff *d, const struct flat_node *a, const struct flat_node *b,
+	uint64_t off, uint64_t *next)
+{
+	uint64_t left, right, end;
+	int r = flat_data(d->a.opened.image, a, off, &left, &end);
+
+	if (r)
+		return damaged(d, &d->a, r);
+	r = flat_data(d->b.opened.image, b, off, &right, &end);
+	if (r)
+		return damaged(d, &d->b, r);
+	*next = left < right ? left : right;
+	return 0;
+}
+
+/* 0: the same, 1: not; also a negative errno. */
+static int compare_piece(
+	struct diff *d, const struct flat_node *a, const struct flat_node *b, uint64_t off)
+{
+	ssize_t n = flat_read(d->a.opened.image, a, d->a.piece, PIECE, off), m;
+
+	if (n < 0)
+		return damaged(d, &d->a, (int)n);
+	m = flat_read(d->b.opened.image, b, d->b.piece, PIECE, off);
+	if (m < 0)
+		return damaged(d, &d->b, (int)m);
+	return n != m || memcmp(d->a.piece, d->b.piece, (size_t)n);
+}
+
 static int compare_content(struct diff *d, const struct flat_node *a, const struct flat_node *b)
 {
-	uint64_t off = 0;
-	ssize_t n, m;
+	uint64_t off = 0, size = (uint64_t)a->st.st_size;
+	int r = 0;
 
 	if (a->st.st_size != b->st.st_size)
 		return 1;
-	do {
-		n = flat_read(d->a.opened.image, a, d->a.piece, PIECE, off);
-		if (n < 0)
-			return damaged(d, &d->a, (int)n);
-		m = flat_read(d->b.opened.image, b, d->b.piece, PIECE, off);
-		if (m < 0)
-			return damaged(d, &d->b, (int)m);
-		if (n != m || memcmp(d->a.piece, d->b.piece, (size_t)n))
-			return 1;
-		off += (uint64_t)n;
-	} while (n);
-	return 0;
+	if (S_ISLNK(a->st.st_mode))
+		return compare_piece(d, a, b, 0);
+	while (!r && off < size) {
+		r = next_data(d, a, b, off, &off);
+		if (!r && off < size)
+			r = compare_piece(d, a, b, off);
+		off += PIECE;
+	}
+	return r;
 }
 
 static int compare_xattrs(struct diff *d, const struct flat_node *a, const struct flat_node *b)
@@ -255,7 +282,8 @@ static int diff_names(struct diff *d, const struct verb_names *v)
 		return r;
 	r = opened_begin(&v->common, v->names[1], &d->b.opened, d->e);
 	if (!r) {
-		r = diff(d);
+		if (!digest_equal(&d->a.opened.manifest, &d->b.opened.manifest))
+			r = diff(d);
 		side_end(&d->b);
 	}
 	side_end(&d->a);

@@ -16,8 +16,9 @@ static int print(const struct opened *o, bool json)
 	flat_path(&o->manifest, path);
 	digest_text(&o->manifest, digest);
 	if (json)
-		return verb_json(json_pack("{s:o, s:s, s:s++}", "name", verb_text(o->name),
-			"manifest", digest, "path", store_dir(o->store), "/", path));
+		return verb_json(json_pack("{s:o, s:s, s:s++, s:o}", "name", verb_text(o->name),
+			"manifest", digest, "path", store_dir(o->store), "/", path, "left_out",
+			verb_text(o->left_out)));
 	printf("%s/%s\n", store_dir(o->store), path);
 	return cli_flush();
 }

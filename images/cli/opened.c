@@ -32,7 +32,7 @@ int opened_begin(
 	int r;
 
 	*o = (struct opened){.name = name};
-	r = store_open(c->store, STORE_USE, false, &o->store, e);
+	r = store_open(c->store, STORE_CHANGE, false, &o->store, e);
 	if (r)
 		return r;
 	r = open_image(c, o, e);

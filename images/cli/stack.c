@@ -63,7 +63,7 @@ static int run(int argc, char **argv)
 	struct bar *bar;
 	int r;
 
-	if (cli_parse(&image_verb_stack, argc, argv, 0, &s))
+	if (cli_parse(&verb_stack, argc, argv, 0, &s))
 		return POLICY_FAILED;
 	if (!s.upper) {
 		cli_say("stack: no --upper DIR given");
@@ -79,5 +79,5 @@ static int run(int argc, char **argv)
 	return 0;
 }
 
-const struct cli_verb image_verb_stack = {"stack",
-	"put the changes that `run --upper` kept on an image", "sandbox image stack", &argp, run};
+const struct cli_verb verb_stack = {"stack", "put the changes that `run --upper` kept on an image",
+	"sandbox image stack", &argp, run};

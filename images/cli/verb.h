@@ -15,7 +15,7 @@
 
 /* All of `sandbox image`, by use: what makes images first. Ends with NULL. */
 extern const struct cli_verb *const image_verbs[];
-extern const struct cli_verb verb_cat, verb_diff, verb_extract, verb_flatten, image_verb_stack;
+extern const struct cli_verb verb_cat, verb_diff, verb_extract, verb_flatten, verb_stack;
 extern const struct cli_verb verb_gc;
 extern const struct cli_verb verb_history;
 extern const struct cli_verb verb_inspect;

@@ -20,6 +20,6 @@ const struct cli_verb *const image_verbs[] = {
 	&verb_gc,
 	&verb_verify,
 	&verb_flatten,
-	&image_verb_stack,
+	&verb_stack,
 	NULL,
 };

@@ -70,11 +70,11 @@ static void take_line(void *arg, const char *line)
 /* In the child: never returns. */
 static void become_step(const struct job_runner *r, char **argv, int out, pid_t parent)
 {
-	int null = open("/dev/null", O_RDONLY);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* ends its sandbox with it */
-	if (getppid() != parent)
+	if (getppid() != parent || null < 0)
 		_exit(POLICY_FAILED);
 	sigprocmask(SIG_SETMASK, &r->old_mask, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -135,7 +135,7 @@ static void begin_step(struct lane *l)
 static void copy_artifacts(struct lane *l, struct job_step *s)
 {
 	for (size_t i = 0; i < s->nartifacts; i++) {
-		struct image_error e;
+		struct image_error e = {""};
 		int r = artifact_copy(l->workspace, &s->artifacts[i], &e);
 
 		if (!r || (s->code && r == -ENOENT)) /* a step that failed may have left none */

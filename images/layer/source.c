@@ -118,8 +118,8 @@ static int open_filter(struct source *s, int compression)
 	}
 	if (s->error.text[0])
 		return -EIO;
-	return image_fail(&s->error, -EBADMSG, "%s: cannot be unpacked: %s", s->what,
-		archive_error_string(a));
+	return image_fail(&s->error, -EBADMSG,
+		"%s: damaged or cut short: nothing of it can be unpacked", s->what);
 }
 
 static int start(struct source *s, int compression)

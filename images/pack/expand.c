@@ -55,9 +55,10 @@ static size_t take_name(struct expand *x, char name[VAR_NAME_MAX])
 {
 	size_t n = 0;
 
+	*name = 0;
 	if (isdigit((unsigned char)*x->s))
 		return 0;
-	while (name_char(x->s[n]) && n < VAR_NAME_MAX - 1) {
+	while (n < VAR_NAME_MAX - 1 && name_char(x->s[n])) {
 		name[n] = x->s[n];
 		n++;
 	}
@@ -77,7 +78,7 @@ static int braces(struct expand *x)
 {
 	char name[VAR_NAME_MAX];
 	size_t n = take_name(x, name);
-	const char *value = value_of(x, name), *word = x->s + 2, *end;
+	const char *value = n ? value_of(x, name) : NULL, *word = x->s + 2, *end;
 	bool set = value && *value;
 
 	if (n && *x->s == '}') {
@@ -127,9 +128,12 @@ static int double_quoted(struct expand *x)
 			x->s++;
 		r = put(x, x->s++, 1);
 	}
-	if (!r && !*x->s++)
-		r = image_fail(x->e, -EINVAL, "a quote is not closed");
-	return r;
+	if (r)
+		return r;
+	if (!*x->s)
+		return image_fail(x->e, -EINVAL, "a quote is not closed");
+	x->s++;
+	return 0;
 }
 
 static int single_quoted(struct expand *x)

@@ -39,7 +39,7 @@ int sink_copy(int fd, const char *path, uint64_t size, const struct digest *d, s
 {
 	struct copy c = {fd, path, size, hasher_new(), m, write, arg, e};
 	char *buf = malloc(BUFFER);
-	struct digest got;
+	struct digest got = {""};
 	int r = buf && c.h ? 0 : image_fail(e, -ENOMEM, "out of memory");
 
 	while (!r && c.left)

@@ -69,12 +69,22 @@ struct chan_msg {
 };
 _Static_assert(sizeof(struct chan_msg) == 208, "channel ABI");
 
+/* What the shim did so far, for who looks at the sandbox from outside (runtime/observe). Only ever
+ * shown. */
+struct chan_counters {
+	uint64_t syscalls;   /* asked by programs */
+	uint64_t pages_used; /* guest pages in use, 4 KiB each */
+	uint64_t user_ns;    /* in user mode, all programs together */
+};
+
 struct chan_ring {
-	uint32_t sq_tail;      /* guest writes: next slot to fill */
-	uint32_t pad0[15];     /* keep the two writers on lines of their own */
-	uint32_t sq_head;      /* host writes: next slot to handle */
-	uint32_t host_polling; /* host writes: 1 while the service is watching the ring */
-	uint32_t events;       /* host writes: 1 when WAIT would return an event */
+	uint32_t sq_tail; /* guest writes: next slot to fill */
+	uint32_t pad0;
+	struct chan_counters counters; /* guest writes, as it counts */
+	uint32_t pad3[8];	       /* keep the two writers on lines of their own */
+	uint32_t sq_head;	       /* host writes: next slot to handle */
+	uint32_t host_polling;	       /* host writes: 1 while the service is watching the ring */
+	uint32_t events;	       /* host writes: 1 when WAIT would return an event */
 	uint32_t pad1[13];
 	struct chan_msg slot[CHAN_SLOTS];
 	uint8_t pad2[640];

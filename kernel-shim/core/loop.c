@@ -158,12 +158,20 @@ static void handle_trap(struct task *t)
 }
 
 /* User and system time by the clock, as CONFIG_VIRT_CPU_ACCOUNTING does. */
-static void account(struct task *t, u64 *bucket)
+static u64 account(struct task *t, u64 *bucket)
 {
 	u64 spent = clock_since(t->last_stamp);
 
 	*bucket += spent;
 	t->last_stamp += spent;
+	return spent;
+}
+
+static void account_user(struct task *t)
+{
+	kern->stats.user_ns += account(t, &t->utime_ns);
+	if (kern->shown)
+		kern->shown->user_ns = kern->stats.user_ns;
 }
 
 void task_main(void *arg)
@@ -183,7 +191,7 @@ void task_main(void *arg)
 		t->in_user = true;
 		plat_user_run(t);
 		t->in_user = false;
-		account(t, &t->utime_ns);
+		account_user(t);
 		if (kern->ended) /* on another processor, meanwhile */
 			sched_abandon();
 		handle_trap(t);

@@ -297,6 +297,7 @@ struct cpu {
 struct kstats {
 	u64 syscalls, syscalls_absent, faults, switches, channel_calls, doorbells, processes;
 	u64 pages_used, pages_peak;
+	u64 user_ns; /* of all programs */
 	bool oom;
 };
 
@@ -317,6 +318,7 @@ struct kernel {
 	s32 last_pid;
 	u32 ntasks;
 	struct kstats stats;
+	volatile struct chan_counters *shown; /* part of stats, for the outside; NULL: nobody asks */
 	struct mount *root_mount;
 	struct list mounts;
 	void *fs_state; /* struct fs_state (fs/) */

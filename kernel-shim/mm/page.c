@@ -110,6 +110,8 @@ static void account_used(struct page_zone *z, s64 n)
 	st->pages_used += (u64)n;
 	if (st->pages_used > st->pages_peak)
 		st->pages_peak = st->pages_used;
+	if (kern->shown)
+		kern->shown->pages_used = st->pages_used;
 }
 
 static void push_block(struct mm_state *s, struct page_zone *z, u64 frame, u32 order)

@@ -11,6 +11,14 @@
 #include "runtime/cli/cli.h"
 #include "runtime/cli/text.h"
 
+/* Of the process, as stderr is: everything that says something reaches it. */
+static int say_fd = STDERR_FILENO;
+
+void cli_say_to(int fd)
+{
+	say_fd = fd;
+}
+
 void cli_say(const char *fmt, ...)
 {
 	char raw[1024], clean[1024], line[1100];
@@ -22,7 +30,7 @@ void cli_say(const char *fmt, ...)
 	va_end(ap);
 	policy_clean_text(clean, sizeof clean, raw);
 	n = snprintf(line, sizeof line, "sandbox: %s\n", clean);
-	if (write(STDERR_FILENO, line, (size_t)n) != n)
+	if (write(say_fd, line, (size_t)n) != n)
 		return; /* nowhere left to say so */
 }
 

@@ -7,6 +7,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "runtime/policy/policy.h"
@@ -24,13 +25,19 @@ struct cli_verb {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cli_verb cli_verb_run, cli_verb_image, cli_verb_job, cli_verb_doctor,
-	cli_verb_version, cli_verb_help, cli_verb_completion;
+extern const struct cli_verb cli_verb_run, cli_verb_image, cli_verb_job, cli_verb_ps, cli_verb_top,
+	cli_verb_metrics, cli_verb_trace, cli_verb_doctor, cli_verb_version, cli_verb_help,
+	cli_verb_completion;
 /* All of them; ends with NULL. */
 extern const struct cli_verb *const cli_verbs[];
 const struct cli_verb *cli_verb_find(const char *name);
 void cli_verb_help_text(const struct cli_verb *v, FILE *out);
 void cli_overview(void);
+/* Goes on as another program of ours, args[0] and what follows its arguments (NULL-terminated);
+ * returns only when that cannot be started (said). */
+int cli_tool(const char *program, const char *verb, char **args);
+/* Its file: beside this program, or where `make install` puts it. */
+bool cli_tool_find(const char *program, char *out, size_t size);
 /* Goes on as sandbox-image with this verb; returns only when that cannot be started (said). */
 int cli_image_tool(const char *verb, int argc, char **argv);
 /* Runs `sandbox image` with this as a child, without its output. 0, or POLICY_FAILED (said). */
@@ -38,6 +45,8 @@ int cli_image_run(int argc, char **argv);
 
 /* "sandbox: …\n" on stderr in one write; control characters are replaced. */
 __attribute__((format(printf, 1, 2))) void cli_say(const char *fmt, ...);
+/* From now on to this descriptor instead. */
+void cli_say_to(int fd);
 /* The end of a verb that only prints: 0, or POLICY_FAILED when stdout took not all of it (said). */
 int cli_flush(void);
 /* Parses with argp so that every mistake is one line. 0, or non-zero: said already. */

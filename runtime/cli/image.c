@@ -3,7 +3,6 @@
  * sandbox image, sandbox job: in a program of their own (images/), so that the launcher loads none
  * of its libraries.
  */
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,46 +10,19 @@
 
 #include "runtime/cli/cli.h"
 
-static const char *const places[] = {"sandbox-image", "../libexec/sandbox/sandbox-image"};
-
-/* Beside this program, or where `make install` puts it. */
-static bool cli_image_find(char out[PATH_MAX])
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	char *slash;
-
-	if (n <= 0)
-		return false;
-	self[n] = 0;
-	slash = strrchr(self, '/');
-	if (!slash)
-		return false;
-	*slash = 0;
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		if (snprintf(out, PATH_MAX, "%s/%s", self, places[i]) < PATH_MAX &&
-			!access(out, X_OK))
-			return true;
-	}
-	return false;
-}
-
 int cli_image_tool(const char *verb, int argc, char **argv)
 {
-	char tool[PATH_MAX];
 	char **args = calloc((size_t)argc + 2, sizeof *args);
 
-	if (!args || !cli_image_find(tool)) {
-		cli_say("%s: sandbox-image is not installed beside sandbox", verb);
-		free(args);
+	if (!args) {
+		cli_say("%s: %s", verb, strerror(errno));
 		return POLICY_FAILED;
 	}
 	args[0] = argv[0];
 	args[1] = (char *)verb;
 	for (int i = 1; i < argc; i++)
 		args[i + 1] = argv[i];
-	execv(tool, args);
-	cli_say("%s: cannot start %s: %s", verb, tool, strerror(errno));
+	cli_tool("sandbox-image", verb, args);
 	free(args);
 	return POLICY_FAILED;
 }

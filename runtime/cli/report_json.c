@@ -190,6 +190,7 @@ bool report_json(const struct report *r, FILE *out)
 		json_object_set_new(o, "jail", json_jail(r->result));
 	}
 	json_object_set_new(o, "denied", json_denied(r));
+	json_object_set_new(o, "denied_total", count(r->denials_total));
 	ok = o && !json_dumpf(o, out, JSON_INDENT(2)) && fputc('\n', out) != EOF && !fflush(out);
 	json_decref(o);
 	return ok;

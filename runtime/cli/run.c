@@ -16,6 +16,7 @@ struct run {
 	struct run_options options;
 	struct run_image image;
 	struct policy *policy;
+	struct observe_writer observed;
 	struct report report;
 	FILE *trace, *json;
 	pthread_mutex_t lock; /* of report.denials: launch calls from its threads */
@@ -58,13 +59,24 @@ static FILE *open_output(const char *option, const char *path)
 	return f;
 }
 
+static FILE *open_descriptor(int fd)
+{
+	FILE *f = fdopen(fd, "we");
+
+	if (!f)
+		cli_say("--json-fd %d: %s", fd, strerror(errno));
+	return f;
+}
+
 static bool open_outputs(struct run *run)
 {
 	const struct run_options *o = &run->options;
 
 	run->trace = o->trace_file ? open_output("trace-file", o->trace_file) : stderr;
-	run->json = o->json_file ? open_output("json", o->json_file) : NULL;
-	if (!run->trace || (o->json_file && !run->json))
+	run->json = o->json_file ? open_output("json", o->json_file)
+		    : o->json_fd ? open_descriptor(o->json_fd)
+				 : NULL;
+	if (!run->trace || ((o->json_file || o->json_fd) && !run->json))
 		return false;
 	setvbuf(run->trace, NULL, _IOLBF, BUFSIZ); /* seen also when the sandbox is killed */
 	return true;
@@ -86,7 +98,7 @@ static int prepare(struct run *run)
 	c = policy_config(run->policy);
 	c->verbose = run->options.verbose;
 	c->trace = run->options.trace;
-	c->stats = run->options.stats || run->options.json_file;
+	c->stats = run->options.stats || run->json;
 	c->log = on_log;
 	c->denied = on_denied;
 	c->arg = run;
@@ -104,11 +116,39 @@ static int exit_code(const struct launch_result *r)
 					   : WEXITSTATUS(r->wait_status);
 }
 
+/* Where `sandbox ps` finds it. A run that cannot be seen is better than none. */
+static void observe(struct run *run)
+{
+	struct launch_config *c = run->report.config;
+	const struct observe_about about = {
+		.name = run->options.name,
+		.program = c->program,
+		.backend = c->backend->name,
+		.home = report_home_name(c->home),
+		.exits = c->backend->processes ? OBSERVE_EXITS_PROCESS : OBSERVE_EXITS_VM,
+		.cpus = c->cpus,
+		.pids_max = c->pids_max,
+		.mem_size = c->mem_size,
+		.timeout_ns = c->timeout_ns,
+	};
+	char why[512];
+
+	if (observe_create(&run->observed, &about, why, sizeof why) && run->options.verbose)
+		cli_say("%s", why);
+	c->shown = run->observed.state;
+	c->hidden = run->observed.hidden;
+	c->nhidden = run->observed.nhidden;
+}
+
 static int launch(struct run *run)
 {
 	struct launch_config *c = run->report.config;
 	struct launch_result *result = calloc(1, sizeof *result);
-	int r = result ? launch_run(c, result) : -ENOMEM;
+	int r;
+
+	observe(run);
+	r = result ? launch_run(c, result) : -ENOMEM;
+	observe_destroy(&run->observed);
 
 	for (unsigned i = 0; i < c->nmounts; i++)
 		c->mounts[i].fd = -1; /* closed by launch */
@@ -130,7 +170,12 @@ static int finish_outputs(struct run *run)
 	bool ok = true;
 
 	if (run->json && !report_json(&run->report, run->json)) {
-		cli_say("--json %s: could not be written: %s", o->json_file, strerror(errno));
+		if (o->json_file)
+			cli_say("--json %s: could not be written: %s", o->json_file,
+				strerror(errno));
+		else
+			cli_say("--json-fd %d: could not be written: %s", o->json_fd,
+				strerror(errno));
 		ok = false;
 	}
 	if (o->trace_file && (fflush(run->trace) || ferror(run->trace))) {

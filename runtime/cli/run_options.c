@@ -3,9 +3,12 @@
  * `sandbox run`: the option table, its help, and the request made of it.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/cli/run_options.h"
 
@@ -38,6 +41,10 @@ enum run_key {
 	KEY_TRACE_FILE,
 	KEY_STATS,
 	KEY_JSON,
+	KEY_NAME,
+	KEY_JSON_FD,
+	KEY_MESSAGES_FD,
+	KEY_FILE_SIZE,
 };
 
 static const struct argp_option options[] = {
@@ -63,6 +70,7 @@ static const struct argp_option options[] = {
 	{0, 0, 0, 0, "Limits:", 3},
 	{"mem", KEY_MEM, "SIZE", 0, "Memory, such as 512M or 2G (default: 1G)", 0},
 	{"timeout", KEY_TIMEOUT, "DURATION", 0, "Kill it after 10, 1.5s, 2m; exit code 124", 0},
+	{"file-size", KEY_FILE_SIZE, "SIZE", 0, "The largest file that it may write", 0},
 	{"pids", KEY_PIDS, "N", 0, "Most processes and threads (default: 4096)", 0},
 	{"cpus", KEY_CPUS, "N", 0, "CPUs that run the program's threads; by default 1", 0},
 
@@ -82,6 +90,11 @@ static const struct argp_option options[] = {
 	{"trace-file", KEY_TRACE_FILE, "FILE", 0, "Write the trace to FILE (default: stderr)", 0},
 	{"stats", KEY_STATS, 0, 0, "Show counts and times at the end", 0},
 	{"json", KEY_JSON, "FILE", 0, "Write a report in JSON to FILE (\"-\": stdout)", 0},
+	{"name", KEY_NAME, "NAME", 0, "What sandbox ps and its like call it", 0},
+	{"json-fd", KEY_JSON_FD, "N", 0, "The same, to the open descriptor N", 0},
+	{"messages-fd", KEY_MESSAGES_FD, "N", 0,
+		"Write what the sandbox itself has to say to the open descriptor N, not to stderr",
+		0},
 	{0},
 };
 
@@ -159,6 +172,11 @@ static error_t parse_limit(struct policy_request *q, int key, const char *arg)
 		if (!r && !q->timeout_ns)
 			r = -EINVAL;
 		return r ? bad("timeout", arg, r, "a duration such as 10, 1.5s or 2m") : 0;
+	case KEY_FILE_SIZE:
+		r = policy_parse_size(arg, &q->file_max);
+		if (!r && !q->file_max)
+			r = -EINVAL;
+		return r ? bad("file-size", arg, r, "a size such as 512K or 2G") : 0;
 	case KEY_PIDS:
 		r = policy_parse_count(arg, &q->pids);
 		return r ? bad("pids", arg, r, count) : 0;
@@ -186,8 +204,27 @@ static error_t parse_trace(struct run_options *o, const char *names)
 	return 0;
 }
 
+/* A descriptor that the caller opened for us: ours alone from here on, and no standard stream. */
+static error_t parse_fd(const char *option, const char *arg, int *out)
+{
+	uint32_t n;
+	int r = policy_parse_count(arg, &n);
+
+	if (r || n <= STDERR_FILENO || n > INT_MAX)
+		return bad(option, arg, 0, "the number of an open descriptor, at least 3");
+	if (fcntl((int)n, F_SETFD, FD_CLOEXEC)) {
+		cli_say("--%s %s: %s", option, arg, strerror(errno));
+		return EINVAL;
+	}
+	*out = (int)n;
+	return 0;
+}
+
 static error_t parse_report(struct run_options *o, int key, char *arg)
 {
+	error_t r;
+	int fd;
+
 	switch (key) {
 	case 'q':
 		o->quiet = true;
@@ -206,6 +243,18 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 	case KEY_JSON:
 		o->json_file = arg;
 		return 0;
+	case KEY_NAME:
+		o->name = arg;
+		return policy_hostname_valid(arg)
+			       ? 0
+			       : bad("name", arg, 0, "letters, digits, '-' and '.', at most 64");
+	case KEY_JSON_FD:
+		return parse_fd("json-fd", arg, &o->json_fd);
+	case KEY_MESSAGES_FD:
+		r = parse_fd("messages-fd", arg, &fd);
+		if (!r)
+			cli_say_to(fd);
+		return r;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -270,11 +319,15 @@ static error_t parse_image(struct run_options *o, int key, const char *arg)
 	}
 }
 
-/* Options that say something of an image only. */
-static error_t check_image(const struct run_options *o)
+/* Options that do not go together, or say something of an image only. */
+static error_t check_together(const struct run_options *o)
 {
 	const char *option = o->entrypoint ? "entrypoint" : o->upper ? "upper" : NULL;
 
+	if (o->json_file && o->json_fd) {
+		cli_say("--json-fd: not together with --json");
+		return EINVAL;
+	}
 	if (o->image || !option)
 		return 0;
 	cli_say("--%s: only with --image", option);
@@ -295,6 +348,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return parse_env(&o->request, arg);
 	case KEY_MEM:
 	case KEY_TIMEOUT:
+	case KEY_FILE_SIZE:
 	case KEY_PIDS:
 	case KEY_CPUS:
 		return parse_limit(&o->request, key, arg);
@@ -310,7 +364,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return EINVAL;
 	}
 	if (key == ARGP_KEY_END)
-		return check_image(o);
+		return check_together(o);
 	r = parse_image(o, key, arg);
 	if (r != ARGP_ERR_UNKNOWN)
 		return r;

@@ -12,6 +12,8 @@ struct run_options {
 	bool quiet, verbose, stats;
 	const char *trace; /* NULL: off; "": all */
 	const char *trace_file, *json_file;
+	const char *name;				/* for `sandbox ps`; NULL: none */
+	int json_fd;					/* 0: not given */
 	const char *image, *store, *entrypoint, *upper; /* NULL: not given */
 };
 

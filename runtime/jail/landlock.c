@@ -35,9 +35,10 @@ static int add_rule(int ruleset, const struct launch_mount *m, bool refer)
 				       (refer ? LANDLOCK_ACCESS_FS_REFER : 0);
 	if (!S_ISDIR(st.st_mode)) /* a file takes only the rights that files have */
 		rule.allowed_access &= LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
-	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0))
-		return -errno;
-	return 0;
+	if (!syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0))
+		return 0;
+	/* EBADFD: a memfd, which has no place in the hierarchy that rules are about */
+	return errno == EBADFD ? 0 : -errno;
 }
 
 static int restrict_to_grants(const struct launch_config *c, int ruleset, bool refer)

@@ -185,6 +185,18 @@ static bool port_exit(struct guest_vcpu *v, uint16_t port, uint32_t value)
 	return true;
 }
 
+/* What the shim counted, as far as its last exit. Nonsense of the guest's is shown as it is. */
+static void show_counters(struct launch *l)
+{
+	volatile const struct chan_counters *from = &l->ring->counters;
+
+	if (!l->c->shown)
+		return;
+	l->c->shown->shim.syscalls = from->syscalls;
+	l->c->shown->shim.pages_used = from->pages_used;
+	l->c->shown->shim.user_ns = from->user_ns;
+}
+
 /* true: go on. */
 static bool handle_exit(struct guest_vcpu *v, const struct vm_exit *x)
 {
@@ -217,6 +229,7 @@ static void *vcpu_main(void *arg)
 	struct vm_exit x;
 	int r = make_timer(v);
 
+	launch_name_thread("vcpu", (int)v->id);
 	if (!r)
 		r = jail_thread(JAIL_VCPU, ioctls, n);
 	if (r)
@@ -227,6 +240,7 @@ static void *vcpu_main(void *arg)
 			launch_fail(l, "the vCPU cannot run: %s", strerror(-r));
 		else if (!handle_exit(v, &x))
 			break;
+		show_counters(l);
 	}
 	guest_vcpus_stop(l);
 	service_wake(l->service); /* if it sleeps in a WAIT */

@@ -46,7 +46,11 @@ static int process_prepare(struct launch *l)
 		return -ENOMEM;
 	l->home_state = h;
 	r = process_vm_create(&h->vm, &caps, l->ram_fd);
-	return r ? r : host_process_create(&h->engine, h->vm, l->shared_start, l->c->cpus);
+	if (!r)
+		r = host_process_create(&h->engine, h->vm, l->shared_start, l->c->cpus);
+	for (uint32_t i = 0; i < l->c->cpus && !r && l->c->shown; i++)
+		process_show(h->vm, i, l->c->shown->cpu[i].exits);
+	return r;
 }
 
 static int process_fork(struct launch *l, bool pid_namespace)

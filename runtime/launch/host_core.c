@@ -81,8 +81,11 @@ static void *cpu_main(void *arg)
 {
 	struct host_cpu *c = arg;
 	struct host_core *h = c->h;
-	int r = cpu_begin(h, c->id);
 	bool go;
+	int r;
+
+	launch_name_thread("cpu", (int)c->id);
+	r = cpu_begin(h, c->id);
 
 	pthread_mutex_lock(&h->lock);
 	h->ready++;
@@ -154,6 +157,7 @@ static int core_boot_home(struct host_core *h)
 		.window_size = l->mem.window_size,
 		.boot = l->boot,
 		.ring = l->ring,
+		.counters = l->c->shown ? &l->c->shown->shim : NULL,
 		.engine = h->engine,
 		.engine_arg = h->engine_arg,
 		.channel = core_channel,

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,6 +82,8 @@ static void on_denied(void *arg, const char *operation, const char *path, const 
 {
 	struct launch *l = arg;
 
+	if (l->c->shown)
+		atomic_fetch_add_explicit(&l->c->shown->denials, 1, memory_order_relaxed);
 	l->c->denied(l->c->arg, operation, path, flag_help);
 }
 
@@ -100,11 +103,24 @@ static void on_window_unmap(void *arg, uint64_t off, uint64_t len)
 
 /* -- threads -- */
 
+void launch_name_thread(const char *role, int number)
+{
+	char name[16];
+
+	if (number < 0)
+		snprintf(name, sizeof(name), "%s", role);
+	else
+		snprintf(name, sizeof(name), "%s %d", role, number);
+	prctl(PR_SET_NAME, name);
+}
+
 static void *watcher_main(void *arg)
 {
 	struct launch *l = arg;
-	int r = jail_thread(JAIL_WATCHER, NULL, 0);
+	int r;
 
+	launch_name_thread("watcher", -1);
+	r = jail_thread(JAIL_WATCHER, NULL, 0);
 	if (!r)
 		r = service_watch_loop(l->service, &l->forwarded);
 	if (r)
@@ -131,6 +147,7 @@ static void *limiter_main(void *arg)
 	struct launch *l = arg;
 	const struct chan_event ev = {.kind = CHAN_EV_KILL, .value = SIGKILL};
 
+	launch_name_thread("limiter", -1);
 	if (jail_thread(JAIL_WATCHER, NULL, 0) || ended_by(l, l->deadline_ns))
 		return NULL;
 	atomic_store(&l->timed_out, true);
@@ -261,10 +278,26 @@ static int make_vm(struct launch *l)
 
 	if (!r)
 		r = map_memory(l);
-	for (uint32_t i = 0; i < l->c->cpus && !r; i++)
+	for (uint32_t i = 0; i < l->c->cpus && !r; i++) {
 		r = ops->vcpu_create(l->vm, i, &l->vcpu[i]);
+		if (!r && l->c->shown)
+			ops->show(l->vcpu[i], l->c->shown->cpu[i].exits);
+	}
 	if (r)
 		launch_fail(l, "cannot make a virtual machine: %s", strerror(-r));
+	return r;
+}
+
+/* Nested in a grant, or not there at all: it is nobody's in the sandbox. */
+static int hide(struct launch *l)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < l->c->nhidden; i++) {
+		if (!r)
+			r = service_deny(l->service, l->c->hidden[i], NULL);
+		close(l->c->hidden[i]);
+	}
 	return r;
 }
 
@@ -283,6 +316,10 @@ static int make_service(struct launch *l)
 
 	if (!r && l->c->stats)
 		service_enable_timing(l->service);
+	if (!r && l->c->shown)
+		service_show(l->service, &l->c->shown->channel);
+	if (!r)
+		r = hide(l);
 	if (!r)
 		r = launch_bootblock_build(l);
 	if (!r)
@@ -290,6 +327,20 @@ static int make_service(struct launch *l)
 	if (r)
 		launch_fail(l, "cannot prepare the channel: %s", strerror(-r));
 	return r;
+}
+
+/* The shim applies the program's limits; this one the host applies too, whatever the shim does.
+ * Only now: the memory is a file that is larger. */
+static int limit_files(struct launch *l)
+{
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_FSIZE, &now))
+		return -errno;
+	now.rlim_cur = l->c->rlimits[RLIMIT_FSIZE].rlim_cur;
+	if (now.rlim_cur > now.rlim_max)
+		now.rlim_cur = now.rlim_max;
+	return setrlimit(RLIMIT_FSIZE, &now) ? -errno : 0;
 }
 
 static int fork_children(void *arg, bool pid_namespace)
@@ -337,6 +388,11 @@ static int run(struct launch *l)
 	if (r) {
 		launch_fail(l, "cannot set the %s up: %s",
 			l->c->backend->processes ? "processes" : "virtual machine", strerror(-r));
+		return r;
+	}
+	r = limit_files(l);
+	if (r) {
+		launch_fail(l, "cannot limit the size of files: %s", strerror(-r));
 		return r;
 	}
 	/* 5. nothing more is opened: close the jail while there is one thread */

@@ -13,6 +13,7 @@
 
 #include "kernel-shim/abi/boot.h"
 #include "kernel-shim/abi/channel.h"
+#include "runtime/observe/state.h"
 #include "runtime/service/service.h"
 #include "vmm/process/process.h"
 #include "vmm/vm.h"
@@ -73,6 +74,11 @@ struct launch_config {
 	uint32_t ngroups;
 	uint32_t umask;
 	struct rlimit rlimits[RLIM_NLIMITS]; /* as the program sees them */
+
+	struct observe_state *shown; /* where others of the host see it live; NULL: nowhere */
+	const int *hidden; /* O_PATH descriptors of directories that no grant reaches, closed by
+			      launch */
+	unsigned nhidden;
 
 	bool verbose, strict;
 	const char *trace; /* NULL: off; "": all; else names by comma */

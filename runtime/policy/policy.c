@@ -232,6 +232,16 @@ static const char *choose_execfn(const struct policy *p, const struct policy_req
 	return r->program;
 }
 
+/* The caller's own limit stays when it is the smaller one. */
+static void limit_files(struct launch_config *c, uint64_t max)
+{
+	struct rlimit *l = &c->rlimits[RLIMIT_FSIZE];
+
+	if (l->rlim_cur > max)
+		l->rlim_cur = max;
+	l->rlim_max = l->rlim_cur;
+}
+
 static void fill_config(struct policy *p, const struct policy_request *r)
 {
 	struct launch_config *c = &p->config;
@@ -261,6 +271,8 @@ static void fill_config(struct policy *p, const struct policy_request *r)
 	c->strict = r->strict;
 	c->keep_fd = r->image ? r->image->keep_fd : 0;
 	identity_rlimits(c->rlimits, r->pids);
+	if (r->file_max)
+		limit_files(c, r->file_max);
 }
 
 static int map_image(struct policy *p, const struct policy_image *image, struct policy_error *e)

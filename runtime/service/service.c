@@ -175,11 +175,11 @@ void service_handle(struct service *s, struct chan_msg *msg, const uint8_t *in, 
 	msg->out_len = 0;
 	r = service_decode(msg, in, s->mem.ram_size);
 	if (r) {
-		atomic_fetch_add_explicit(&s->rejected, 1, memory_order_relaxed);
+		stats_rejected(s);
 		msg->result = r;
 		return;
 	}
-	since = stats_now(s);
+	since = stats_begin(s, msg->op);
 	msg->result = perform_request(&rq);
 	stats_count(s, msg->op, since);
 }

@@ -13,6 +13,7 @@
 #define SERVICE_H
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -102,6 +103,19 @@ struct service_stats {
 };
 void service_stats(struct service *s, struct service_stats *out);
 void service_enable_timing(struct service *s);
+
+/* The same, for others of the host to look at while it runs: written, never read. Some requests are
+ * timed whether or not timing was asked for. */
+#define SERVICE_SHOWN_OPS 64
+struct service_shown {
+	_Atomic uint64_t calls[SERVICE_SHOWN_OPS];
+	_Atomic uint64_t timed[SERVICE_SHOWN_OPS]; /* of them, so many have their time in ns */
+	_Atomic uint64_t ns[SERVICE_SHOWN_OPS];
+	_Atomic uint64_t rejected;
+};
+_Static_assert(CHAN_OP_COUNT <= SERVICE_SHOWN_OPS, "each operation has a place");
+/* It stays the caller's and outlives the service. Before the first request. */
+void service_show(struct service *s, struct service_shown *shown);
 
 /* Put back the terminal's mode, if the guest changed it. Async-signal-safe. */
 void service_restore_tty(struct service *s);

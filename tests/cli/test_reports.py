@@ -9,7 +9,7 @@ import pytest
 
 import launcher
 
-OPS = {"exit", "program", "backend", "home", "times_ns", "memory", "exits", "channel", "syscalls", "shim", "jail", "denied"}
+OPS = {"exit", "program", "backend", "home", "times_ns", "memory", "exits", "channel", "syscalls", "shim", "jail", "denied", "denied_total"}
 
 
 def sh(script):
@@ -193,3 +193,50 @@ def test_report_files_are_not_the_programs(who):
     got = who.run("--json", "report", "--trace-file", "trace", "--trace", *sh("ls -l /proc/self/fd | wc -l"))
     assert got.out == "5\n"  # the total, 0, 1, 2, and that of ls
     assert os.path.exists(who.work / "trace")
+
+
+@pytest.mark.parametrize("words", [sh("exit 3"), ["./missing"], ["--ro", "/missing", "/bin/true"]], ids=["exit", "missing", "grant"])
+def test_descriptors_for_report_and_messages(words, me):
+    """Nothing of the sandbox's own is in the program's streams."""
+    ours, report_end = os.pipe()
+    said, messages_end = os.pipe()
+    with open(ours) as report_file, open(said) as messages:
+        descriptors = ["--messages-fd", str(messages_end), "--json-fd", str(report_end)]
+        got = me.run(*descriptors, *words, pass_fds=(report_end, messages_end))
+        os.close(report_end)
+        os.close(messages_end)
+        assert (got.out, got.err) == ("", "")
+        assert json.load(report_file)["exit"]["code"] == got.code != 0
+        assert bool(messages.read()) == (words != sh("exit 3"))
+
+
+def test_descriptors_are_not_the_programs(me):
+    ours, report_end = os.pipe()
+    got = me.run("--json-fd", str(report_end), *sh("ls /proc/self/fd"), pass_fds=(report_end,))
+    os.close(report_end)
+    os.close(ours)
+    assert got.out.split() == ["0", "1", "2", "3"]  # the last is that of ls
+
+
+def test_descriptor_that_is_not_open(me):
+    assert me.refused(125, "--json-fd", "77", "/bin/true") == "sandbox: --json-fd 77: Bad file descriptor"
+    for number in ("2", "0", "x", "99999999999"):
+        assert "want the number of an open descriptor" in me.refused(125, "--json-fd", number, "/bin/true")
+    assert me.refused(125, "--json-fd", "0x3", "/bin/true").startswith("sandbox: --json-fd 0x3: want")
+
+
+def test_largest_file(who):
+    """Both in the sandbox's own files and in the host's; the signal is the program's to see."""
+    got = who.run("--file-size", "64K", "--rw", ".", *sh("head -c 70000 /dev/zero >file; head -c 70000 /dev/zero >/tmp/f; wc -c <file; wc -c </tmp/f"))
+    assert got.out.split() == ["65536", "65536"], got
+    assert who.run("--file-size", "64K", *sh("ulimit -f; ulimit -Hf")).out.split() == ["128", "128"]  # dash: of 512 bytes
+
+
+def test_grant_of_a_memory_file(me):
+    """A memfd is a file like others, and costs no layer of the jail."""
+    memory = os.memfd_create("data")
+    os.write(memory, b"text")
+    found, _ = report(me, "--ro", f"/proc/self/fd/{memory}:/in/file", *sh("cat /in/file >&2"), pass_fds=(memory,))
+    plain, _ = report(me, "/bin/true")
+    os.close(memory)
+    assert found["exit"]["code"] == 0 and found["jail"] == plain["jail"]

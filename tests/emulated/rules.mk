@@ -20,8 +20,11 @@ probe-kvm-emulated: $(KVM_PROBE_BIN)
 	$(Q)EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/run $(EMULATED_ARGS) --bin $< -- kvm_probe
 
 # All that a true ring 0 is needed for. EMULATED_TESTS adds to pytest's command line.
+$(B)/box.erofs: $(FLATTEN_TREE) tests/emulated/box
+	$(Q)tests/emulated/box $(FLATTEN_TREE) $@
+
 .PHONY: check-emulated
-check-emulated: $(B)/sandbox $(UNIT_VMM_BIN) conformance-programs bench-programs
+check-emulated: $(B)/sandbox $(B)/box.erofs $(UNIT_VMM_BIN) conformance-programs bench-programs
 	$(Q)B="$(abspath $(B))" tests/emulated/suite $(EMULATED_TESTS)
 
 # Home guest's figures of counts.json, measured in the machine: $(B)/counts.json is what counts.json would then be.
@@ -47,7 +50,7 @@ check-metal: $(METAL_BIN)
 .PHONY: vmx-emulated check-vmx bench-vmx
 vmx-emulated: $(B)/sandbox
 	$(Q)$(MAKE) --no-print-directory vmx-module KDIR="$$(EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/headers)"
-check-vmx: vmx-emulated conformance-programs $(UNIT_VMM_BIN)
+check-vmx: vmx-emulated $(B)/box.erofs conformance-programs $(UNIT_VMM_BIN)
 	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx
 bench-vmx: vmx-emulated $(B)/bench/exit_paths
 	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx --paths

@@ -329,6 +329,18 @@ def test_diff_tells_added_deleted_modified(tool):
     assert tool.ok("diff", "d:1", "d:1") == ""
 
 
+def test_diff_looks_at_what_is_in_files_with_holes(tool, tmp_path):
+    archive, host = sparse_layer(tmp_path)
+    same = host.read_bytes()
+    image(tool, "holes:1", archive)
+    image(tool, "full:1", layer(member("sparse", same, mode=host.stat().st_mode & 0o777, uid=host.stat().st_uid, gid=host.stat().st_gid)))
+    image(tool, "other:1", layer(member("sparse", same[:-1] + b"x", mode=host.stat().st_mode & 0o777, uid=host.stat().st_uid,
+                                        gid=host.stat().st_gid)))
+    assert tool.ok("diff", "holes:1", "full:1") == ""
+    assert tool.raw("image", "diff", "holes:1", "other:1").stdout == "M\tsparse\n"
+    assert tool.raw("image", "diff", "other:1", "holes:1").stdout == "M\tsparse\n"
+
+
 def test_extract_refuses_what_is_there(tool, tmp_path):
     image(tool, "e:1", layer(member("f", b"new"), member("suid", b"s", mode=0o6755)))
     (tmp_path / "f").write_text("old")

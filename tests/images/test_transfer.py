@@ -68,6 +68,14 @@ def test_a_tag_alone_gets_the_name_of_the_file(tool, image, store, tmp_path):
     assert names(store) == {"my-tool:v2": image.digest}
 
 
+def test_what_docker_and_containerd_save_keeps_its_whole_name(tool, image, store, tmp_path):
+    index = image.index("1")
+    index["manifests"][0]["annotations"]["io.containerd.image.name"] = "docker.io/library/app:1"
+    archive(tmp_path / "saved.tar", {**image.docker_files(), **image.files(index)})
+    tool.ok("import", tmp_path / "saved.tar")
+    assert names(store) == {"app:1": image.digest}
+
+
 def test_json_lists_what_was_imported(tool, image, tmp_path):
     image.write(tmp_path / "in")
     assert tool.json("import", tmp_path / "in", "-t", "x:2") == {"images": [{"name": "x:2", "digest": image.digest}]}

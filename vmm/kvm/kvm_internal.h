@@ -48,6 +48,7 @@ struct vcpu {
 	bool tsc_is_host;
 	void *xsave; /* bounce buffer, vm->xsave_size */
 	struct vm_stats stats;
+	_Atomic uint64_t *shown; /* stats.exits, for the outside; or NULL */
 
 	struct vm_kick kick;
 };
@@ -81,6 +82,7 @@ int kvm_vcpu_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
 int kvm_vcpu_get_fpu(struct vcpu *v, void *buf, size_t size);
 int kvm_vcpu_set_fpu(struct vcpu *v, const void *buf, size_t size);
 void kvm_vcpu_stats(struct vcpu *v, struct vm_stats *out);
+void kvm_vcpu_show(struct vcpu *v, _Atomic uint64_t *exits);
 
 /* sregs.c */
 int kvm_vcpu_set_sregs(struct vcpu *v, const struct vm_sregs *s);

@@ -186,5 +186,6 @@ const struct vm_ops vm_kvm_ops = {
 	.vcpu_kick = kvm_vcpu_kick,
 	.vcpu_destroy = kvm_vcpu_destroy,
 	.stats = kvm_vcpu_stats,
+	.show = kvm_vcpu_show,
 	.vcpu_ioctls = kvm_vcpu_ioctls,
 };

@@ -322,6 +322,6 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *out)
 	else
 		exit_decode(v, out);
 	if (result == 0)
-		v->stats.exits[out->reason]++;
+		vm_count_exit(&v->stats, v->shown, out->reason);
 	return result;
 }

@@ -178,3 +178,8 @@ void kvm_vcpu_stats(struct vcpu *v, struct vm_stats *out)
 {
 	*out = v->stats;
 }
+
+void kvm_vcpu_show(struct vcpu *v, _Atomic uint64_t *exits)
+{
+	v->shown = exits;
+}

@@ -15,6 +15,7 @@
 #ifndef PROCESS_PROCESS_H
 #define PROCESS_PROCESS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -138,5 +139,8 @@ struct process_stats {
 };
 const char *process_exit_name(enum process_exit_kind kind);
 void process_stats(const struct process_vm *vm, struct process_stats *out);
+/* From now on exits[PROCESS_EXIT_KINDS] follows what the n-th runner that was made counts; never
+ * read. */
+void process_show(struct process_vm *vm, uint32_t n, _Atomic uint64_t *exits);
 
 #endif

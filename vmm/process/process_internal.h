@@ -22,6 +22,7 @@ struct process_runner {
 	_Atomic(struct stub_ctx *) last; /* of the space that had the last turn */
 	_Atomic uint64_t exits[PROCESS_EXIT_KINDS];
 	_Atomic uint64_t ops, slept;
+	_Atomic uint64_t *shown; /* exits, for the outside; or NULL */
 };
 
 struct process_space {
@@ -62,6 +63,14 @@ struct process_vm {
 static inline void process_count(_Atomic uint64_t *counter, uint64_t n)
 {
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+static inline void process_count_exit(struct process_runner *r, enum process_exit_kind kind)
+{
+	uint64_t n = atomic_fetch_add_explicit(&r->exits[kind], 1, memory_order_relaxed) + 1;
+
+	if (r->shown)
+		atomic_store_explicit(&r->shown[kind], n, memory_order_relaxed);
 }
 
 /* filter.c: the system-call filter of a space, into c. */

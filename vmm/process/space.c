@@ -368,7 +368,7 @@ void process_run(struct process_space *s, struct process_exit *out)
 {
 	memset(out, 0, sizeof(*out));
 	run(s, out);
-	process_count(&s->runner->exits[out->kind], 1);
+	process_count_exit(s->runner, out->kind);
 }
 
 void process_kick(struct process_runner *r)

@@ -156,20 +156,6 @@ void process_file_remove(struct process_vm *vm, int number)
 	process_zygote_call(vm, ZYGOTE_CLOSE, (uint32_t)number, -1, NULL);
 }
 
-const char *process_exit_name(enum process_exit_kind kind)
-{
-	static const char *const names[PROCESS_EXIT_KINDS] = {
-		[PROCESS_CALL] = "patched-call",
-		[PROCESS_SIGNAL] = "signal",
-		[PROCESS_KICK] = "kick",
-		[PROCESS_NOT_RUN] = "kick-early",
-		[PROCESS_OP_FAILED] = "map-failed",
-		[PROCESS_DIED] = "died",
-	};
-
-	return names[kind];
-}
-
 void process_stats(const struct process_vm *vm, struct process_stats *out)
 {
 	*out = (struct process_stats){.spawned = vm->spawned};
@@ -179,4 +165,15 @@ void process_stats(const struct process_vm *vm, struct process_stats *out)
 		out->ops += r->ops;
 		out->slept += r->slept;
 	}
+}
+
+/* The list begins with the youngest. */
+void process_show(struct process_vm *vm, uint32_t n, _Atomic uint64_t *exits)
+{
+	struct process_runner *r = vm->runners;
+
+	for (uint32_t i = vm->nrunners; r && i != n + 1; i--)
+		r = r->next;
+	if (r)
+		r->shown = exits;
 }

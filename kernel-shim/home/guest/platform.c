@@ -527,6 +527,7 @@ void guest_main(const struct boot_block *boot)
 	if (guest_home.parallel)
 		guest_lock_take(0);
 	core_boot(&guest_home.kernel, boot);
+	guest_home.kernel.shown = &guest_home.ring->counters;
 	guest_cpus_start();
 	core_run(&guest_home.kernel);
 	plat_halt();

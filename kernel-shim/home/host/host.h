@@ -55,6 +55,7 @@ struct host_home_config {
 	u64 window_size;
 	const struct boot_block *boot; /* in ram */
 	struct chan_ring *ring;	       /* its data area and events flag are used; slots are not */
+	volatile struct chan_counters *counters; /* where they are shown; NULL: nowhere */
 	const struct host_engine_ops *engine;
 	void *engine_arg;
 	/* One request of the channel, performed at once: the service. `in` is the data area. */

@@ -259,6 +259,7 @@ int host_home_boot(const struct host_home_config *c)
 	plat_physmap = c->ram;
 	host_cpu_begin(0);
 	core_boot(k, c->boot);
+	k->shown = c->counters;
 	return 0;
 }
 

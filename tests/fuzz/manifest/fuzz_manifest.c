@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	/* of its own size, so that a byte read beyond it is noticed; only names end with a NUL */
-	text = malloc(size);
+	text = calloc(1, size);
 	check(text);
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = 0;

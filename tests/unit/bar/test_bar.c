@@ -57,8 +57,7 @@ static void line_fits_its_terminal(void **state)
 {
 	assert_string_equal(on_terminal(80, 100 * MIB),
 		"\r\033[Klayer 2 of 5 [##############                     ]  40 %"
-		"  40.0 MiB of 100.0 MiB\r\033[K" +
-			0);
+		"  40.0 MiB of 100.0 MiB\r\033[K");
 }
 
 static void narrow_terminals_lose_what_matters_least(void **state)

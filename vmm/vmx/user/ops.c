@@ -119,5 +119,6 @@ const struct vm_ops vm_vmx_ops = {
 	.vcpu_kick = vmx_vcpu_kick,
 	.vcpu_destroy = vmx_vcpu_destroy,
 	.stats = vmx_vcpu_stats,
+	.show = vmx_vcpu_show,
 	.vcpu_ioctls = vmx_vcpu_ioctls,
 };

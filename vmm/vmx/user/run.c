@@ -86,7 +86,7 @@ int vmx_vcpu_run(struct vcpu *v, struct vm_exit *out)
 	if (result < 0)
 		return result;
 	exit_decode(v, out);
-	v->stats.exits[out->reason]++;
+	vm_count_exit(&v->stats, v->shown, out->reason);
 	v->stats.interrupts += waiting && v->run->irq == SBV_IRQ_NONE;
 	return 0;
 }
@@ -94,4 +94,9 @@ int vmx_vcpu_run(struct vcpu *v, struct vm_exit *out)
 void vmx_vcpu_stats(struct vcpu *v, struct vm_stats *out)
 {
 	*out = v->stats;
+}
+
+void vmx_vcpu_show(struct vcpu *v, _Atomic uint64_t *exits)
+{
+	v->shown = exits;
 }

@@ -25,6 +25,7 @@ struct vcpu {
 	void *xsave; /* bounce buffer, vm->caps.xsave_size */
 	struct vm_kick kick;
 	struct vm_stats stats;
+	_Atomic uint64_t *shown; /* stats.exits, for the outside; or NULL */
 };
 
 /* system.c, or the tests' made-up device: the system calls. A descriptor or -errno. */
@@ -55,5 +56,6 @@ int vmx_vcpu_run(struct vcpu *v, struct vm_exit *out);
 int vmx_vcpu_interrupt(struct vcpu *v, uint8_t vector);
 void vmx_vcpu_kick(struct vcpu *v);
 void vmx_vcpu_stats(struct vcpu *v, struct vm_stats *out);
+void vmx_vcpu_show(struct vcpu *v, _Atomic uint64_t *exits);
 
 #endif

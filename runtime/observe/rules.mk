@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
+OBSERVE_STATE_SRCS := $(addprefix runtime/observe/, dirs.c process.c state.c)
+OBSERVE_LOOK_SRCS := $(addprefix runtime/observe/, check.c look.c)
+SANDBOX_SRCS += $(OBSERVE_STATE_SRCS) $(OBSERVE_LOOK_SRCS)

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TRACE_PRINT_H
+#define TRACE_PRINT_H
+
+#include <stdbool.h>
+
+#include "runtime/observe/look.h"
+#include "runtime/trace/event.h"
+
+/* One call, a line: as text or as a JSON object. */
+void print_call(const struct trace_call *c, const struct observe_seen *s, bool json);
+/* What its own counts say happened between two looks at a sandbox, a line. */
+void print_counts(const struct observe_seen *before, const struct observe_seen *now, bool json);
+
+#endif

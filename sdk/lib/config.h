@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The door: a caller's configuration, of whatever size its header had, checked once.
+ */
+#ifndef SDK_CONFIG_H
+#define SDK_CONFIG_H
+
+#include "sdk/include/sandbox.h"
+
+#define CONFIG_OUTPUT_DEFAULT (1u << 20)
+#define CONFIG_FILE_DEFAULT   (16u << 20)
+
+/* A complete copy: members that the caller's header does not have are 0. What it points to stays
+ * the caller's. */
+int config_read(const struct sb_config *given, struct sb_config *out, struct sb_error **error);
+size_t config_file_limit(const struct sb_file *f);
+
+#endif

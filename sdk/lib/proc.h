@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The host's processes of a sandbox, found in /proc: the launcher, and where there is no virtual
+ * machine those that it forked (vmm/process: one leads a process group, in which are all others).
+ */
+#ifndef SDK_PROC_H
+#define SDK_PROC_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct proc_group {
+	pid_t leader;	 /* of the launcher's child; 0: none */
+	uint64_t cpu_ns; /* of the launcher and of the group */
+};
+
+/* 0 or -errno (no /proc, no memory). Nobody may reap launcher meanwhile: it lives. */
+int proc_find(pid_t launcher, struct proc_group *out);
+/* 'R', 'S', 'T', …; 0 if it is gone or cannot be read. */
+char proc_state(pid_t pid);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A sandbox while it runs: everything hangs off struct sb.
+ *
+ * The lock is for what sb_dispatch changes; callbacks are called with it. pid, pidfd, epoll and the
+ * limits are constant from sb_start on; reason and over are atomic; what follows over is written
+ * before over is set, and only read after. So kill, pause, resume and the results take no lock.
+ */
+#ifndef SDK_SANDBOX_INTERNAL_H
+#define SDK_SANDBOX_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "sdk/lib/report.h"
+#include "sdk/lib/stream.h"
+
+#define REPORT_MAX   (4u << 20)
+#define MESSAGES_MAX 4096u
+#define NO_REASON    (-1)
+
+enum { SINK_OUT, SINK_ERR, SINK_REPORT, SINK_MESSAGES, SINKS };
+
+struct out_file {
+	int fd; /* -1: it is given, not taken */
+	size_t limit, size;
+	char *data;
+	bool truncated;
+};
+
+struct sb {
+	pthread_mutex_t lock; /* of the kind that tells when its owner takes it again */
+	pid_t pid;	      /* pidfd's; nobody else's only while that has not ended */
+	int pidfd, epoll, timer;
+	struct sink sinks[SINKS];
+	struct source source;
+	struct out_file *files;
+	size_t nfiles;
+
+	uint64_t started_ns; /* CLOCK_MONOTONIC */
+	uint64_t wall_ns, cpu_limit_ns, output_max;
+	uint32_t cpus;
+	uint64_t cpu_seen_ns, cpu_look_ns; /* when to look again */
+
+	atomic_int reason; /* enum sb_end: why it was killed from here; the first one counts */
+	atomic_bool over;
+	bool reaped;
+	struct report report;
+	struct sb_result result;
+	char message[256];
+};
+
+uint64_t sandbox_now_ns(void);
+/* Kills it for that reason. 0 or -errno. */
+int sandbox_end(struct sb *s, enum sb_end reason);
+bool sandbox_process_ended(const struct sb *s);
+/* The first look at limits of time; 0 or -errno. */
+int sandbox_set_timer(struct sb *s);
+/* finish.c: its process has ended and all output was taken: makes the result. 0 or a code, after
+ * which it can be called again. */
+int sandbox_finish(struct sb *s, struct sb_error **error);
+
+#endif

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unit tests of the library, with real sandboxes: once under ASan and UBSan, once under TSan; and with each allocation and system
+# call of it made to fail in turn.
+UNIT_SDK_SRCS = $(SDK_SRCS) $(addprefix tests/unit/sdk/, test_main.c support.c test_run.c test_limits.c test_control.c test_abi.c test_host.c)
+UNIT_SDK_DIR := $(B)/tests/unit/sdk
+UNIT_SDK_BIN := $(UNIT_SDK_DIR)/unit-sdk
+UNIT_SDK_TSAN_BIN := $(UNIT_SDK_DIR)/unit-sdk-tsan
+UNIT_SDK_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+UNIT_SDK_TSAN_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=thread
+
+$(UNIT_SDK_DIR)/asan/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) $(UNIT_SDK_CFLAGS) -MMD -MP -c $< -o $@
+
+$(UNIT_SDK_DIR)/tsan/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) $(UNIT_SDK_TSAN_CFLAGS) -MMD -MP -c $< -o $@
+
+# The executable that they start is found by its name.
+UNIT_SDK_ENV = SANDBOX_EXECUTABLE=$(abspath $(B))/sandbox
+
+$(UNIT_SDK_BIN).bin: $(patsubst %.c,$(UNIT_SDK_DIR)/asan/%.o,$(UNIT_SDK_SRCS))
+	$(Q)$(CC) $(UNIT_SDK_CFLAGS) $^ -o $@ -lcmocka $(SDK_LIBS)
+
+$(UNIT_SDK_TSAN_BIN).bin: $(patsubst %.c,$(UNIT_SDK_DIR)/tsan/%.o,$(UNIT_SDK_SRCS))
+	$(Q)$(CC) $(UNIT_SDK_TSAN_CFLAGS) $^ -o $@ -lcmocka $(SDK_LIBS)
+
+# What `make unit` starts: it needs no words of its own.
+$(UNIT_SDK_BIN) $(UNIT_SDK_TSAN_BIN): %: %.bin $(B)/sandbox
+	$(Q)printf '#!/bin/sh\n$(UNIT_SDK_ENV) exec %s "$$@"\n' '$(abspath $<)' >$@ && chmod +x $@
+
+UNIT_BINS += $(UNIT_SDK_BIN) $(UNIT_SDK_TSAN_BIN)
+
+.PHONY: unit-sdk
+unit-sdk: $(UNIT_SDK_BIN) $(UNIT_SDK_TSAN_BIN)
+	$(Q)for b in $^; do echo "== $$b"; $$b || exit 1; done
