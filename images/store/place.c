@@ -27,7 +27,7 @@ int store_place(const char *dir, char **out, struct image_error *e)
 		below = "/.local/share/sandbox/images";
 	}
 	if (!dir || !*dir)
-		return image_fail(e, -ENOENT,
+		return image_fail(e, -EINVAL,
 			"no image store: neither SANDBOX_STORE nor HOME is set; give --store DIR");
 	if (asprintf(out, "%s%s", dir, below) < 0)
 		return image_fail(e, -ENOMEM, "no memory");

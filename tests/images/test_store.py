@@ -41,6 +41,10 @@ def test_ls_of_no_store_is_empty_and_makes_none(tool):
     assert not os.path.exists(tool.store)
 
 
+def test_ls_says_when_there_is_no_place_for_a_store(tool):
+    assert "give --store DIR" in tool.fails("ls", env={"SANDBOX_STORE": "", "XDG_DATA_HOME": "", "HOME": ""})
+
+
 def test_ls_shows_every_name_with_its_digest(tool, store):
     d = store.image("app:1")
     store.name(d, "app:2")
