@@ -16,11 +16,10 @@
 #include "runtime/observe/look.h"
 #include "runtime/observe/state_internal.h"
 
-#define FILES_MAX      16384u /* of a directory that is looked at: more is nobody's use of it */
-#define SIZE_MAX_STATE (sizeof(struct observe_state) + OBSERVE_CPUS * sizeof(struct observe_cpu))
+#define FILES_MAX 16384u /* of a directory that is looked at: more is nobody's use of it */
 
 union copy {
-	uint8_t bytes[SIZE_MAX_STATE];
+	uint8_t bytes[OBSERVE_SIZE_MAX];
 	uint64_t align;
 };
 

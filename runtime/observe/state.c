@@ -54,26 +54,40 @@ static int take_any(int dir, uint32_t random)
 	return fd;
 }
 
-/* Room is taken at once: where there is none later, writing to the mapping would be SIGBUS. */
-static int map(int fd, size_t size, struct observe_state **out)
+/* All of it is written at once: where there is no room now, writing to the mapping later would be
+ * SIGBUS. Not posix_fallocate(3), which on a disk waits for its journal. */
+static int fill(int fd, const struct observe_head *head)
 {
-	void *p;
-	int r;
+	uint8_t bytes[OBSERVE_SIZE_MAX] = {0};
+	struct stat st;
+	ssize_t n;
 
-	if (ftruncate(fd, 0))
+	if (fstat(fd, &st) || (st.st_size && ftruncate(fd, 0)))
 		return -errno;
-	r = -posix_fallocate(fd, 0, (off_t)size);
+	memcpy(bytes, head, sizeof *head);
+	n = pwrite(fd, bytes, head->size, 0);
+	if (n < 0)
+		return -errno;
+	return n == (ssize_t)head->size ? 0 : -ENOSPC;
+}
+
+static int map(int fd, const struct observe_head *head, struct observe_state **out)
+{
+	int r = fill(fd, head);
+	void *p;
+
 	if (r)
 		return r;
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	p = mmap(NULL, head->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	madvise(p, size, MADV_DONTFORK);
+	madvise(p, head->size, MADV_DONTFORK);
 	*out = p;
 	return 0;
 }
 
-static int make_in(struct observe_writer *w, const char *path, size_t size, uint32_t random)
+static int make_in(struct observe_writer *w, const char *path, const struct observe_head *head,
+	uint32_t random)
 {
 	int dir = observe_dir_make(path), r;
 
@@ -83,7 +97,7 @@ static int make_in(struct observe_writer *w, const char *path, size_t size, uint
 	close(dir);
 	if (w->fd < 0)
 		return w->fd;
-	r = map(w->fd, size, &w->state);
+	r = map(w->fd, head, &w->state);
 	if (r) {
 		if (ftruncate(w->fd, 0)) /* what was taken is given back as far as it can be */
 			r = -errno;
@@ -144,21 +158,23 @@ int observe_create(
 	char path[OBSERVE_DIRS][256];
 	unsigned n = observe_dirs(path);
 	struct observe_process self;
+	struct observe_head head;
 	uint64_t random[2];
 	int r = observe_process_read(getpid(), &self), first = 0;
 
 	*w = (struct observe_writer){.fd = -1};
 	if (!r && getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
 		r = -EIO;
+	if (!r)
+		describe(&head, about, self.start, random[1]);
 	for (unsigned i = 0; i < n && !r && !w->state; i++) {
-		int tried = make_in(w, path[i], observe_size(about->cpus), (uint32_t)random[0]);
+		int tried = make_in(w, path[i], &head, (uint32_t)random[0]);
 
 		if (tried && (!first || first == -ENOENT))
 			first = tried; /* of the place that was meant: not merely absent */
 	}
 	hold_dirs(w, path, n);
 	if (w->state) {
-		describe(&w->state->head, about, self.start, random[1]);
 		publish(w->state);
 		return 0;
 	}

@@ -70,6 +70,8 @@ static inline size_t observe_size(uint32_t cpus)
 	return sizeof(struct observe_state) + cpus * sizeof(struct observe_cpu);
 }
 
+#define OBSERVE_SIZE_MAX (sizeof(struct observe_state) + OBSERVE_CPUS * sizeof(struct observe_cpu))
+
 /* -- where -- */
 
 /* The directories where state may be, the preferred first: $XDG_RUNTIME_DIR/sandbox,
