@@ -47,7 +47,7 @@ int sandbox_end(struct sb *s, enum sb_end reason)
  * looked at. In it launcher and program may both be at work, for each CPU. */
 static uint64_t next_look(const struct sb *s, uint64_t now)
 {
-	uint64_t left = s->cpu_limit_ns - s->cpu_seen_ns;
+	uint64_t left = s->cpu_seen_ns < s->cpu_limit_ns ? s->cpu_limit_ns - s->cpu_seen_ns : 0;
 	uint64_t wait = left / (2 * (uint64_t)s->cpus);
 
 	return now + (wait > LOOK_MIN ? wait : LOOK_MIN);
@@ -73,7 +73,8 @@ static int arm(struct sb *s)
 		when.it_value.tv_sec = (time_t)(at / NS_PER_S);
 		when.it_value.tv_nsec = (long)(at % NS_PER_S);
 	}
-	return timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL) ? -errno : 0;
+	s->disarmed = timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL);
+	return s->disarmed ? -errno : 0;
 }
 
 int sandbox_set_timer(struct sb *s)
@@ -100,18 +101,19 @@ static int check_time(struct sb *s, struct sb_error **error)
 	uint64_t expired, now;
 	int r = 0, armed;
 
-	if (read(s->timer, &expired, sizeof expired) < 0)
+	if (!s->disarmed && read(s->timer, &expired, sizeof expired) < 0)
 		return errno == EAGAIN || errno == EINTR
 			       ? 0
 			       : error_system(error, "read", errno, "cannot read a timer");
 	now = sandbox_now_ns();
 	if (now >= wall_end(s))
 		r = sandbox_end(s, SB_END_WALL_TIME);
-	if (!r && s->cpu_limit_ns && now >= s->cpu_look_ns &&
-		atomic_load(&s->reason) == NO_REASON) {
-		r = look_at_cpu(s);
-		s->cpu_look_ns = s->cpu_seen_ns < s->cpu_limit_ns ? next_look(s, sandbox_now_ns())
-								  : UINT64_MAX;
+	if (!r && s->cpu_limit_ns && now >= s->cpu_look_ns) {
+		int reason = atomic_load(&s->reason);
+
+		/* killed already, and still there: that may have failed */
+		r = reason == NO_REASON ? look_at_cpu(s) : sandbox_end(s, (enum sb_end)reason);
+		s->cpu_look_ns = next_look(s, sandbox_now_ns());
 	}
 	armed = now >= wall_end(s) ? 0 : arm(s);
 	r = r ? r : armed;

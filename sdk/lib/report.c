@@ -77,18 +77,18 @@ static bool end(const json_t *root, struct sb_result *result)
 	return false;
 }
 
-int report_read(const char *text, size_t size, struct report *report, struct sb_result *result,
-	struct sb_error **error)
+int report_read(const char *text, size_t size, bool first_try, struct report *report,
+	struct sb_result *result, struct sb_error **error)
 {
 	const json_t *times, *memory;
 	json_error_t why;
 
 	if (!size)
 		return SB_RUNNING;
+	/* jansson does not always tell text that is no JSON from memory that it did not get */
 	report->root = json_loadb(text, size, 0, &why);
 	if (!report->root)
-		return json_error_code(&why) == json_error_out_of_memory ? error_no_memory(error)
-									 : SB_RUNNING;
+		return first_try ? error_no_memory(error) : SB_RUNNING;
 	if (!end(report->root, result))
 		return SB_RUNNING;
 	times = json_object_get(report->root, "times_ns");

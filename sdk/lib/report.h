@@ -7,6 +7,7 @@
 #define SDK_REPORT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "sdk/include/sandbox.h"
 
@@ -16,9 +17,9 @@ struct report {
 };
 
 /* Fills result from text; strings in it live as long as *report. SB_RUNNING: it is no report.
- * Else 0 or a code. */
-int report_read(const char *text, size_t size, struct report *report, struct sb_result *result,
-	struct sb_error **error);
+ * Else 0 or a code. first_try: what cannot be read is for want of memory, perhaps. */
+int report_read(const char *text, size_t size, bool first_try, struct report *report,
+	struct sb_result *result, struct sb_error **error);
 void report_clear(struct report *report);
 
 #endif

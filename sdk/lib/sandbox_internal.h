@@ -42,11 +42,12 @@ struct sb {
 	uint64_t started_ns; /* CLOCK_MONOTONIC */
 	uint64_t wall_ns, cpu_limit_ns, output_max;
 	uint32_t cpus;
+	bool disarmed;			   /* the timer could not be set */
 	uint64_t cpu_seen_ns, cpu_look_ns; /* when to look again */
 
 	atomic_int reason; /* enum sb_end: why it was killed from here; the first one counts */
 	atomic_bool over;
-	bool reaped;
+	bool reaped, unreadable; /* the report could not be read once */
 	struct report report;
 	struct sb_result result;
 	char message[256];

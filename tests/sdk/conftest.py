@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the library, the executable and the examples of this build are."""
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("SANDBOX_BIN", ROOT / "build" / "sandbox")).resolve().parent
+os.environ.setdefault("LIBSANDBOX", str(BUILD / "libsandbox.so"))
+sys.path.insert(0, str(ROOT / "sdk" / "python"))
+
+
+class Held:
+    """What a process holds: descriptors, descendants, and what is in /tmp."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def descendants(self):
+        parents = {}
+        for name in os.listdir("/proc"):
+            try:
+                parents[int(name)] = int(Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (ValueError, OSError, IndexError):
+                continue
+        known, size = {self.pid}, 0
+        while len(known) != size:
+            size = len(known)
+            known |= {pid for pid, parent in parents.items() if parent in known}
+        return len(known) - 1
+
+    def now(self):
+        return self.descriptors(), self.descendants()
+
+    def comes_back_to(self, before, seconds=5):
+        """Processes that were killed get a moment to go."""
+        end = time.monotonic() + seconds
+        while self.now() != before and time.monotonic() < end:
+            time.sleep(0.02)
+        assert self.now() == before, f"descriptors and processes: {self.now()}, were {before}"
+
+
+@pytest.fixture
+def held():
+    return Held
+
+
+@pytest.fixture(scope="session")
+def build():
+    return BUILD
