@@ -85,7 +85,10 @@ static int take_path(struct reader *r, struct archive_entry *a, struct layer_ent
 		return refuse(r, -EBADMSG, name, "is no whiteout, but is named like one");
 	m->kind = (__typeof__(m->kind))kind;
 	m->path = r->path;
-	return check_parents(r);
+	err = check_parents(r);
+	/* umoci writes whiteouts of what was in a directory that is a file now: that hides them by
+	 * itself */
+	return err && m->kind != LAYER_NODE ? 1 : err;
 }
 
 static int take_hardlink(struct reader *r, const char *link, struct layer_entry *m)

@@ -20,7 +20,8 @@ struct cli_verb {
 	const char *name;
 	const char *summary; /* for `sandbox help` */
 	const char *title;   /* "sandbox run": what its usage is headed with */
-	const struct argp *argp;
+	const struct argp
+		*argp; /* without a parser: another program of ours, which explains itself */
 	/* argv[0] is "sandbox", the rest follows the verb. Returns the exit code. */
 	int (*run)(int argc, char **argv);
 };

@@ -68,6 +68,8 @@ static int run(int argc, char **argv)
 		cli_say("no command \"%s\"; `sandbox --help` lists them", name);
 		return POLICY_FAILED;
 	}
+	if (!v->argp->parser)
+		return v->run(2, (char *[]){(char *)"sandbox", (char *)"--help", NULL});
 	cli_verb_help_text(v, stdout);
 	return cli_flush();
 }

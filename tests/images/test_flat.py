@@ -276,6 +276,7 @@ def test_the_same_tree_as_umoci_unpacks(tool, tree, tmp_path):
 
     def second(root):
         shutil.rmtree(root / "etc" / "deep")
+        (root / "etc" / "deep").write_text("a file now")
         (root / "bin" / "link").unlink()
         (root / "bin" / "link").mkdir()
         (root / "bin" / "link" / "x").write_text("x")
@@ -283,6 +284,7 @@ def test_the_same_tree_as_umoci_unpacks(tool, tree, tmp_path):
         (root / "empty").rmdir()
 
     def third(root):
+        (root / "etc" / "deep").unlink()
         (root / "etc" / "deep").mkdir()
         (root / "etc" / "deep" / "new").write_bytes(os.urandom(5000))
         os.link(root / "etc" / "deep" / "new", root / "again")
