@@ -20,7 +20,7 @@ static bool make_room(struct words *w)
 	return true;
 }
 
-static char *format(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static char *format(const char *fmt, va_list ap)
 {
 	va_list again;
 	char *text;

@@ -435,13 +435,16 @@ def test_a_step_that_ignores_the_end_is_ended(job):
 
 def test_steps_end_with_a_job_that_is_killed(job):
     p = job.start("steps:\n- run: echo up; while :; do sleep 0.1; date +%s%N >/workspace/alive; done\n")
-    while "up" not in p.stdout.readline():
-        pass
+    deadline = time.monotonic() + 30
+    while not (found := list((job.top / "tmp").rglob("alive"))):
+        assert time.monotonic() < deadline, "the step never wrote its file"
+        time.sleep(0.05)
     p.kill()
     p.wait()
     time.sleep(1)
-    alive = next((job.top / "tmp").glob("*/alive"), None)
-    assert alive is None or time.time() - alive.stat().st_mtime > 0.5, "the step outlives its job"
+    before = found[0].stat().st_mtime_ns
+    time.sleep(1)
+    assert found[0].stat().st_mtime_ns == before, "the step outlives its job"
 
 
 def test_a_reader_that_goes_away_ends_the_job(job):

@@ -16,11 +16,11 @@
 
 /* A state as a launcher with that many CPUs writes it; room for two. */
 struct made {
+	size_t size;
 	union {
 		struct observe_state state;
 		uint8_t bytes[8192];
 	};
-	size_t size;
 };
 void make_state(struct made *m, uint32_t cpus);
 
