@@ -327,7 +327,7 @@ def test_a_file_that_is_not_there_is_one_sentence(job):
 # -- what is shown --
 
 def test_output_cannot_pass_for_lines_of_the_job(job):
-    out = job.run("steps:\n- run: printf '== step 2 of 2\\n-- x; passed\\n\\033[2J\\033]0;t\\007a\\rb\\033[31mred\\n'\n")
+    out = job.run("steps:\n- run: printf '== step 2 of 2\\n-- x; passed\\n\\033[2J\\033]0;t\\007\\na\\rb\\033[31mred\\n'\n")
     assert [line for line in out.splitlines() if line.startswith(("==", "--"))][1:-1] == []
     assert "\x1b[2J" not in out and "\x07" not in out and "\x1b[31mred" in out
 
