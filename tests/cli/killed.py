@@ -87,6 +87,8 @@ def main():
         left += [f"killed after {moment:.4f} s: process {p}" for p in processes_left()]
         if left:
             break
+    # what it showed to `sandbox ps` is forgotten by the next one
+    start([command[0], "ps"], uid).wait()
     after = state(directories)
     left += [f"{kind} {name}" for kind in before for name in after[kind] - before[kind]]
     print("\n".join(left))

@@ -12,7 +12,7 @@ import pytest
 
 import harness
 
-VERBS = ["run", "doctor", "version", "help", "completion"]
+VERBS = ["run", "image", "job", "ps", "top", "metrics", "trace", "doctor", "version", "help", "completion"]
 MAN = harness.ROOT / "docs" / "man"
 
 
