@@ -104,13 +104,15 @@ check: deps
 	@$(MAKE) --no-print-directory check-images
 	@$(MAKE) --no-print-directory fuzz-images FUZZ_SECONDS=5
 
-install: $(B)/sandbox $(B)/sandbox-image
+install: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics
 	install -D -m 755 $(B)/sandbox $(DESTDIR)$(PREFIX)/bin/sandbox
+	for p in image trace metrics; do install -D -m 755 $(B)/sandbox-$$p $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-$$p; done
 	for m in docs/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(B)/sandbox completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
 
 uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-trace $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-metrics
 	rm -f $(DESTDIR)$(PREFIX)/bin/sandbox $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-image $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
 	for m in docs/man/*.1; do rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
 

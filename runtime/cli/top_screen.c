@@ -156,17 +156,22 @@ struct screen {
 	bool terminal;	    /* stdout is one: pictures replace each other */
 	bool keys;	    /* stdin is one: it has keys */
 	struct termios was; /* of it */
+	sigset_t waiting;   /* signals come while it waits, so that none is missed before */
 };
 
 static void screen_begin(struct screen *s)
 {
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
 	struct sigaction sa = {.sa_handler = on_signal};
 	struct termios now;
+	sigset_t taken;
 
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
-	sigaction(SIGWINCH, &sa, NULL);
+	sigemptyset(&taken);
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+		sigaction(signals[i], &sa, NULL);
+		sigaddset(&taken, signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &taken, &s->waiting);
 	s->terminal = isatty(STDOUT_FILENO) && !s->options->json;
 	s->keys = s->terminal && !tcgetattr(STDIN_FILENO, &s->was);
 	if (s->keys) {
@@ -225,7 +230,7 @@ static bool wait_for(struct screen *s, uint64_t ns, uint64_t *left)
 	char key;
 
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	n = ppoll(&p, 1, &limit, NULL);
+	n = ppoll(&p, 1, &limit, &s->waiting);
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	passed = (uint64_t)(b.tv_sec - a.tv_sec) * 1000000000u + (uint64_t)b.tv_nsec -
 		 (uint64_t)a.tv_nsec;
