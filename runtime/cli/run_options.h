@@ -12,7 +12,7 @@ struct run_options {
 	bool quiet, verbose, stats;
 	const char *trace; /* NULL: off; "": all */
 	const char *trace_file, *json_file;
-	int json_fd; /* 0: not given */
+	int json_fd;					/* 0: not given */
 	const char *image, *store, *entrypoint, *upper; /* NULL: not given */
 };
 

@@ -60,7 +60,7 @@ struct policy_request {
 	const char *hostname;
 	uint32_t cpus, pids;
 	uint64_t mem, timeout_ns;
-	uint64_t file_max; /* bytes of a file that it writes; 0: as the caller's */
+	uint64_t file_max;   /* bytes of a file that it writes; 0: as the caller's */
 	const char *backend; /* "auto", "vmx", "kvm", "process" */
 	const char *home;    /* "auto", "guest", "host" */
 	bool require_vm, strict;
