@@ -28,3 +28,28 @@ $(B)/libsandbox.a: $(SDK_OBJS)
 $(B)/libsandbox.pc: sdk/libsandbox.pc.in
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e "s|@VERSION@|$$(sed -n 's/.*SB_VERSION "\(.*\)"/\1/p' sdk/include/sandbox.h)|" $< >$@
+
+.PHONY: install-sdk uninstall-sdk
+install: install-sdk
+install-sdk: sdk
+	install -D -m 755 $(B)/libsandbox.so $(DESTDIR)$(PREFIX)/lib/$(SDK_SONAME)
+	ln -sf $(SDK_SONAME) $(DESTDIR)$(PREFIX)/lib/libsandbox.so
+	install -D -m 644 $(B)/libsandbox.a $(DESTDIR)$(PREFIX)/lib/libsandbox.a
+	install -D -m 644 $(B)/libsandbox.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/libsandbox.pc
+	install -D -m 644 sdk/include/sandbox.h $(DESTDIR)$(PREFIX)/include/sandbox.h
+	install -D -m 755 sdk/bin/sandbox-cc $(DESTDIR)$(PREFIX)/bin/sandbox-cc
+	install -D -m 644 sdk/python/sandbox.py $(DESTDIR)$(PREFIX)/share/sandbox/python/sandbox.py
+	install -D -m 644 docs/man/libsandbox.3 $(DESTDIR)$(PREFIX)/share/man/man3/libsandbox.3
+	ln -sf libsandbox.3 $(DESTDIR)$(PREFIX)/share/man/man3/sandbox.h.3
+
+uninstall: uninstall-sdk
+uninstall-sdk:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/, lib/$(SDK_SONAME) lib/libsandbox.so lib/libsandbox.a lib/pkgconfig/libsandbox.pc \
+		include/sandbox.h bin/sandbox-cc share/sandbox/python/sandbox.py share/man/man3/libsandbox.3 share/man/man3/sandbox.h.3)
+
+# The binding, the compiler wrapper, what is installed, the examples.
+.PHONY: check-sdk
+check-sdk: all sdk-examples
+	$(Q)SANDBOX_BIN=$(abspath $(B))/sandbox /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/sdk
+
+include $(wildcard sdk/examples/*/rules.mk)

@@ -34,3 +34,22 @@ UNIT_BINS += $(UNIT_SDK_BIN) $(UNIT_SDK_TSAN_BIN)
 .PHONY: unit-sdk
 unit-sdk: $(UNIT_SDK_BIN) $(UNIT_SDK_TSAN_BIN)
 	$(Q)for b in $^; do echo "== $$b"; $$b || exit 1; done
+
+# One call that fails, --wrap: what <fortify> makes of a call would have another name.
+UNIT_SDK_FAULTS_SRCS = $(SDK_SRCS) $(addprefix tests/unit/sdk/, support.c faults/inject.c faults/test_faults.c)
+comma := ,
+UNIT_SDK_FAULTS_BIN := $(UNIT_SDK_DIR)/unit-sdk-faults
+UNIT_SDK_WRAPPED := malloc calloc realloc strdup pipe2 memfd_create epoll_create1 epoll_ctl timerfd_create timerfd_settime read write \
+	pread pwrite fstat fchmod poll access mmap opendir kill open fcntl syscall
+
+$(UNIT_SDK_DIR)/faults/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) $(UNIT_SDK_CFLAGS) -U_FORTIFY_SOURCE -MMD -MP -c $< -o $@
+
+$(UNIT_SDK_FAULTS_BIN).bin: $(patsubst %.c,$(UNIT_SDK_DIR)/faults/%.o,$(UNIT_SDK_FAULTS_SRCS))
+	$(Q)$(CC) $(UNIT_SDK_CFLAGS) $(addprefix -Wl$(comma)--wrap=,$(UNIT_SDK_WRAPPED)) $^ -o $@ -lcmocka $(SDK_LIBS)
+
+$(UNIT_SDK_FAULTS_BIN): %: %.bin $(B)/sandbox
+	$(Q)printf '#!/bin/sh\n$(UNIT_SDK_ENV) exec %s "$$@"\n' '$(abspath $<)' >$@ && chmod +x $@
+
+UNIT_BINS += $(UNIT_SDK_FAULTS_BIN)

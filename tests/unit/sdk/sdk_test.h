@@ -22,8 +22,9 @@ struct shell {
 };
 void shell_init(struct shell *sh, const char *script);
 
-/* Fails the test with the error's sentence, and those of its causes, unless r is `want`. */
-void expect_code(int r, int want, struct sb_error *e);
+/* Fails the test with the error's sentence, and those of its causes, unless r is `want`. A pointer,
+ * for the call that gives r comes first. */
+void expect_code(int r, int want, struct sb_error **e);
 struct sb *start(const struct sb_config *c);
 /* Waits for the end; fails after a minute. */
 struct sb_result end_of(struct sb *s);

@@ -13,15 +13,16 @@ void shell_init(struct shell *sh, const char *script)
 	sh->c.size = sizeof sh->c;
 	sh->c.program = "/bin/sh";
 	sh->c.args = sh->args;
+	sh->c.wall_ns = MS(100000); /* a test that fails leaves it behind */
 	sh->c.out.kind = sh->c.err.kind = SB_STREAM_MEMORY;
 }
 
-void expect_code(int r, int want, struct sb_error *e)
+void expect_code(int r, int want, struct sb_error **e)
 {
 	if (r == want)
 		return;
 	print_error("code %d, expected %d\n", r, want);
-	for (const struct sb_error *x = e; x; x = sb_error_cause(x))
+	for (const struct sb_error *x = *e; x; x = sb_error_cause(x))
 		print_error("  %d: %s\n", sb_error_code(x), sb_error_text(x));
 	fail();
 }
@@ -31,7 +32,7 @@ struct sb *start(const struct sb_config *c)
 	struct sb_error *e;
 	struct sb *s;
 
-	expect_code(sb_start(c, &s, &e), 0, e);
+	expect_code(sb_start(c, &s, &e), 0, &e);
 	return s;
 }
 
@@ -40,8 +41,8 @@ struct sb_result end_of(struct sb *s)
 	struct sb_result res = {.size = sizeof res};
 	struct sb_error *e;
 
-	expect_code(sb_wait(s, 60000, &e), 0, e);
-	expect_code(sb_get_result(s, &res, &e), 0, e);
+	expect_code(sb_wait(s, 60000, &e), 0, &e);
+	expect_code(sb_get_result(s, &res, &e), 0, &e);
 	return res;
 }
 

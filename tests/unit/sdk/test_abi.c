@@ -37,7 +37,7 @@ static void newer_configuration(void **state)
 	assert_int_equal(end_of(s).exit_code, 0);
 	sb_free(s);
 	newer.added = 1;
-	expect_code(sb_start(&newer.sh.c, &s, &e), SB_UNSUPPORTED, e);
+	expect_code(sb_start(&newer.sh.c, &s, &e), SB_UNSUPPORTED, &e);
 	assert_null(s);
 	assert_int_equal(sb_error_code(e), SB_UNSUPPORTED);
 	sb_error_free(e);
@@ -90,7 +90,7 @@ static void refused(struct sb_config *c, int code, const char *about)
 	struct sb_error *e;
 	struct sb *s;
 
-	expect_code(sb_start(c, &s, &e), code, e);
+	expect_code(sb_start(c, &s, &e), code, &e);
 	assert_null(s);
 	if (!strstr(sb_error_text(e), about))
 		fail_msg("\"%s\" says nothing of %s", sb_error_text(e), about);
@@ -155,7 +155,7 @@ static void causes(void **state)
 
 	memset(huge, 'x', sizeof huge - 1); /* more than execve(2) takes of one word */
 	shell_init(&sh, huge);
-	expect_code(sb_start(&sh.c, &s, &e), SB_SYSTEM, e);
+	expect_code(sb_start(&sh.c, &s, &e), SB_SYSTEM, &e);
 	cause = sb_error_cause(e);
 	assert_non_null(cause);
 	assert_string_equal(sb_error_text(cause), "execve: Argument list too long");

@@ -69,9 +69,9 @@ static void paused_and_resumed(void **state)
 	sh.c.program = "/usr/bin/python3";
 	s = start(&sh.c);
 	assert_int_equal(sb_wait(s, 1500, NULL), SB_RUNNING);
-	expect_code(sb_pause(s, &e), 0, e);
+	expect_code(sb_pause(s, &e), 0, &e);
 	assert_int_equal(sb_wait(s, 1000, NULL), SB_RUNNING);
-	expect_code(sb_resume(s, &e), 0, e);
+	expect_code(sb_resume(s, &e), 0, &e);
 	end_of(s);
 	assert_string_equal(out_of(s), "on\nTrue\n");
 	sb_free(s);
@@ -122,9 +122,9 @@ static void paused_after_the_end(void **state)
 	shell_init(&sh, "");
 	s = start(&sh.c);
 	end_of(s);
-	expect_code(sb_pause(s, &e), SB_ENDED, e);
+	expect_code(sb_pause(s, &e), SB_ENDED, &e);
 	sb_error_free(e);
-	expect_code(sb_resume(s, &e), SB_ENDED, e);
+	expect_code(sb_resume(s, &e), SB_ENDED, &e);
 	assert_non_null(sb_error_text(e));
 	sb_error_free(e);
 	sb_free(s);

@@ -177,7 +177,7 @@ static void limit_in_an_event_loop(void **state)
 		assert_int_equal(poll(&p, 1, 40000), 1);
 		turns++;
 	}
-	expect_code(r, 0, e);
+	expect_code(r, 0, &e);
 	assert_true(turns < 200); /* the descriptor is not ready for nothing */
 	assert_int_equal(end_of(s).end, SB_END_CPU_TIME);
 	sb_free(s);

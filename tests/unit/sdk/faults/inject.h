@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The linker puts these in the library's way (--wrap): the n-th allocation or system call from
+ * inject_begin on fails.
+ */
+#ifndef INJECT_H
+#define INJECT_H
+
+#include <stdbool.h>
+
+void inject_begin(unsigned n);
+/* What failed, or NULL if there were fewer calls than that. Nothing fails any more. */
+const char *inject_end(void);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every allocation and system call of the library fails once. Each failure is an error code with an
+ * object, or does no harm; nothing is left behind; and who calls again gets what he wanted.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "tests/unit/sdk/faults/inject.h"
+#include "tests/unit/sdk/sdk_test.h"
+
+#define FAULTS_MAX 2000u
+
+void *__wrap_malloc(size_t n); /* inject.c */
+
+static ptrdiff_t give(void *arg, void *buf, size_t size)
+{
+	int *turns = arg;
+
+	memcpy(buf, "input\n", 6);
+	return (*turns)++ < 3 ? 6 : 0;
+}
+
+/* An error code has its object, and a sentence; 0 and SB_RUNNING have none. */
+static void expect_error(int r, struct sb_error **e)
+{
+	if (r == 0 || r == SB_RUNNING) {
+		assert_null(*e);
+		return;
+	}
+	assert_non_null(*e);
+	assert_true(strlen(sb_error_text(*e)) > 5);
+	sb_error_free(*e);
+}
+
+/* Fails no more after the first error, so that the second attempt goes through. */
+static void whole_life(void)
+{
+	const struct sb_file files[] = {{.path = "/in/file", .data = "data\n", .size = 5},
+		{.kind = SB_FILE_OUT, .path = "/out/file"}};
+	const char *env[] = {"A=b", NULL};
+	int turns = 0, r;
+	struct sb_result res = {.size = sizeof res};
+	struct shell sh;
+	struct sb_error *e;
+	struct sb *s;
+	size_t n;
+
+	shell_init(
+		&sh, "cat; cat /in/file; echo made >/out/file; touch /usr/x 2>/dev/null; exit 3");
+	sh.c.in = (struct sb_stream){.kind = SB_STREAM_CALLBACK, .read = give, .arg = &turns};
+	sh.c.files = files;
+	sh.c.nfiles = 2;
+	sh.c.env = env;
+	sh.c.cpu_ns = sh.c.wall_ns = MS(60000);
+	r = sb_start(&sh.c, &s, &e);
+	expect_error(r, &e);
+	if (r) {
+		assert_null(s);
+		return;
+	}
+	r = sb_wait(s, 30000, &e);
+	assert_int_not_equal(r, SB_RUNNING);
+	expect_error(r, &e);
+	if (r) {
+		inject_end();
+		expect_code(sb_wait(s, 30000, &e), 0, &e);
+	}
+	inject_end();
+	assert_int_equal(sb_get_result(s, &res, NULL), 0);
+	if (res.end != SB_END_EXITED)
+		fail_msg("end %u: %s", res.end, res.message);
+	assert_int_equal(res.exit_code, 3);
+	assert_int_equal(res.ndenials, 1);
+	assert_string_equal(out_of(s), "input\ninput\ninput\ndata\n");
+	assert_string_equal(sb_file_data(s, 1, &n, NULL), "made\n");
+	sb_free(s);
+}
+
+static void pause_and_kill(void)
+{
+	struct shell sh;
+	struct sb_error *e;
+	struct sb *s;
+
+	shell_init(&sh, "sleep 50");
+	sh.c.wall_ns = MS(60000);
+	if (sb_start(&sh.c, &s, NULL))
+		return;
+	expect_error(sb_pause(s, &e), &e);
+	expect_error(sb_resume(s, &e), &e);
+	expect_error(sb_kill(s, &e), &e);
+	expect_error(sb_wait(s, 0, &e), &e);
+	sb_free(s);
+}
+
+static void limits(void)
+{
+	struct shell sh;
+	struct sb_error *e;
+	struct sb *s;
+	int r;
+
+	shell_init(&sh, "while :; do :; done");
+	sh.c.cpu_ns = MS(40);
+	sh.c.wall_ns = MS(60000);
+	if (sb_start(&sh.c, &s, NULL))
+		return;
+	while ((r = sb_wait(s, 30000, &e))) {
+		assert_int_not_equal(r, SB_RUNNING);
+		expect_error(r, &e);
+	}
+	assert_int_equal(end_of(s).end, SB_END_CPU_TIME);
+	sb_free(s);
+}
+
+static void each_call_fails(void (*scenario)(void), unsigned first)
+{
+	unsigned fds, n = first;
+	const char *failed;
+
+	scenario(); /* what is made once for all is made now */
+	fds = count_fds();
+	do {
+		inject_begin(n);
+		scenario();
+		failed = inject_end();
+		expect_nothing_left(fds);
+		n++;
+	} while (failed && n < FAULTS_MAX);
+	assert_true(n > first + 10 && n < FAULTS_MAX);
+	print_message("%u calls\n", n - 1);
+}
+
+static void whole_life_with_each_call_failing(void **state)
+{
+	each_call_fails(whole_life, 1);
+}
+
+static void pause_and_kill_with_each_call_failing(void **state)
+{
+	each_call_fails(pause_and_kill, 1);
+}
+
+static void limits_with_each_call_failing(void **state)
+{
+	each_call_fails(limits, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole_life_with_each_call_failing),
+		cmocka_unit_test(pause_and_kill_with_each_call_failing),
+		cmocka_unit_test(limits_with_each_call_failing),
+	};
+
+	json_set_alloc_funcs(__wrap_malloc, free);
+	return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
+}
