@@ -318,7 +318,8 @@ struct kernel {
 	s32 last_pid;
 	u32 ntasks;
 	struct kstats stats;
-	volatile struct chan_counters *shown; /* part of stats, for the outside; NULL: nobody asks */
+	volatile struct chan_counters
+		*shown; /* part of stats, for the outside; NULL: nobody asks */
 	struct mount *root_mount;
 	struct list mounts;
 	void *fs_state; /* struct fs_state (fs/) */

@@ -156,12 +156,10 @@ static json_t *operations_between(const struct observe_seen *a, const struct obs
 
 static void print_group(const char *title, json_t *counts)
 {
-	const char *name;
-	json_t *n;
-
 	printf("%s:", title);
-	json_object_foreach(counts, name, n)
-		printf(" %s %" JSON_INTEGER_FORMAT, name, json_integer_value(n));
+	for (void *at = json_object_iter(counts); at; at = json_object_iter_next(counts, at))
+		printf(" %s %" JSON_INTEGER_FORMAT, json_object_iter_key(at),
+			json_integer_value(json_object_iter_value(at)));
 }
 
 void print_counts(const struct observe_seen *before, const struct observe_seen *now, bool json)
