@@ -225,6 +225,7 @@ def test_install(me, tmp_path):
     found = files_in(tmp_path)
     assert found == {
         "usr/bin/sandbox",
+        *(f"usr/libexec/sandbox/sandbox-{tool}" for tool in ("image", "trace", "metrics")),
         *(f"usr/share/man/man1/{p.name}" for p in MAN.iterdir()),
         "usr/share/bash-completion/completions/sandbox",
     }

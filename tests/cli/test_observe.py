@@ -120,15 +120,15 @@ def test_names_that_are_none(name, me):
 
 def test_hostile_files_are_not_shown_and_harm_nobody(mine):
     mine.run("/bin/true")
-    (mine.state / "1").write_bytes(os.urandom(5000))
-    (mine.state / "2").symlink_to("/etc/passwd")
-    os.mkfifo(mine.state / "3")
+    (mine.state / "101").write_bytes(os.urandom(5000))
+    (mine.state / "102").symlink_to("/etc/passwd")
+    os.mkfifo(mine.state / "103")
     (mine.state / "keep").write_text("mine")
     for path in mine.state.iterdir():
         os.chown(path, mine.uid, mine.uid, follow_symlinks=False)
     got = mine.call("ps", "--json", timeout=10)
     assert got.code == 0 and json.loads(got.out) is not None
-    assert (mine.state / "keep").exists() and os.path.exists("/etc/passwd") and not (mine.state / "1").exists()
+    assert (mine.state / "keep").exists() and os.path.exists("/etc/passwd") and not (mine.state / "101").exists()
 
 
 def test_a_directory_that_others_can_enter_is_not_used(mine):

@@ -3,7 +3,7 @@
 LINT_DIRS := $(wildcard .ci docs images kernel-shim runtime sdk tests vmm)
 LINT_C     = $(shell find $(LINT_DIRS) -name '*.[ch]')
 # Conformance programs and those that tests run do on purpose what cppcheck warns of; the kernel module is
-# written in the kernel's macros, which it does not know.
+# written in the kernel's macros, which it does not know, as the BPF program is in libbpf's.
 LINT_CPP   = $(filter-out tests/conformance/% tests/programs/% vmm/vmx/linux/% %.bpf.c,$(filter %.c,$(LINT_C)))
 
 .PHONY: lint lint-size lint-format lint-cppcheck lint-shell lint-python lint-includes
