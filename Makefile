@@ -84,6 +84,7 @@ help:
 	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
 	@echo "make check-metal      the VMX core's tests in Bochs, without an operating system"
 	@echo "make check-images     the image tool, with real clients; make fuzz-images FUZZ_SECONDS=60"
+	@echo "make check-sdk        the Python binding, what is installed, the examples of the SDK"
 	@echo "make bench      ratios against native and other sandboxes; make bench-images: the image tool"
 	@echo "make coverage   which lines of the shim's core the tests reach"
 	@echo "make vmx-module install-dkms   the kernel module of backend vmx: build/vmx-module, or for DKMS"
@@ -102,6 +103,7 @@ check: deps
 	@$(MAKE) --no-print-directory cli
 	@$(MAKE) --no-print-directory check-counts
 	@$(MAKE) --no-print-directory check-images
+	@$(MAKE) --no-print-directory check-sdk
 	@$(MAKE) --no-print-directory fuzz-images FUZZ_SECONDS=5
 
 install: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics
