@@ -20,7 +20,8 @@ struct kept_link {
 struct level {
 	struct level *up;
 	struct inode *dir; /* a reference */
-	u64 pos;
+	u64 pos;	 /* where the image's listing goes on */
+	struct list *at; /* the last entry of ours; NULL: none yet */
 	u32 path_len;
 	bool all; /* it is not where the image has it: everything below is news */
 };
@@ -317,6 +318,7 @@ static void put_removed(struct keep *k, const struct level *l)
 static bool level_next(struct keep *k, struct level *l, struct erofs_name *n, struct inode **i)
 {
 	struct tmpfs_dir *d = &tmpfs_node(l->dir)->dir;
+	struct tmpfs_entry *e;
 	int r;
 
 	if (imagefs_unlisted(l->dir)) {
@@ -330,23 +332,18 @@ static bool level_next(struct keep *k, struct level *l, struct erofs_name *n, st
 		k->error = k->error ? k->error : r;
 		return false;
 	}
-	list_for_each(at, &d->entries)
-	{
-		struct tmpfs_entry *e = list_entry(at, struct tmpfs_entry, link);
-
-		if (e->cookie < l->pos)
-			continue;
-		l->pos = e->cookie + 1;
-		n->len = e->len;
-		memcpy(n->name, e->name, e->len + 1);
-		*i = e->inode;
-		if (e->inode)
-			inode_get(e->inode);
-		else
-			k->error = imagefs_inode(l->dir->super, e->nid, i);
-		return !k->error;
-	}
-	return false;
+	l->at = l->at ? l->at->next : d->entries.next;
+	if (l->at == &d->entries)
+		return false;
+	e = list_entry(l->at, struct tmpfs_entry, link);
+	n->len = e->len;
+	memcpy(n->name, e->name, e->len + 1);
+	*i = e->inode;
+	if (e->inode)
+		inode_get(e->inode);
+	else
+		k->error = imagefs_inode(l->dir->super, e->nid, i);
+	return !k->error;
 }
 
 /* The same inode as the image has under this name. */
