@@ -20,8 +20,8 @@ struct kept_link {
 struct level {
 	struct level *up;
 	struct inode *dir; /* a reference */
-	u64 pos;	 /* where the image's listing goes on */
-	struct list *at; /* the last entry of ours; NULL: none yet */
+	u64 pos;	   /* where the image's listing goes on */
+	struct list *at;   /* the last entry of ours; NULL: none yet */
 	u32 path_len;
 	bool all; /* it is not where the image has it: everything below is news */
 };
