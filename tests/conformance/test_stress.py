@@ -29,11 +29,12 @@ GROUPS = {
 OPS = 20
 
 # One after the other; a stressor that hangs is shown by its status and does not take the others with it.
-# 3: it found not enough of something at that moment (what else runs here takes memory too).
+# 3: it found not enough of something at that moment (what else runs here takes memory too), or its time was over while it
+# prepared its files, on a disk that others keep busy: the next try gets more.
 SCRIPT = """
 for name; do
-	for try in 1 2 3; do
-		timeout -k 2 40 stress-ng --$name 1 --$name-ops OPS -t 1 --verify --temp-path . >log 2>&1 </dev/null
+	for seconds in 1 5 20; do
+		timeout -k 2 40 stress-ng --$name 1 --$name-ops OPS -t $seconds --verify --temp-path . >log 2>&1 </dev/null
 		status=$?
 		[ $status = 3 ] || break
 	done
