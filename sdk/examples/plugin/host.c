@@ -67,7 +67,7 @@ static int filter(const struct buffer *program, const struct buffer *image, cons
 		.memory = 64 << 20,
 		.processes = 1,
 		.cpu_ns = 500000000,
-		.wall_ns = 10000000000,
+		.wall_ns = 30000000000,
 		.output = image->size + 4096,
 	};
 	struct sb_result r = {.size = sizeof r};
