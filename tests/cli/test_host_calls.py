@@ -30,7 +30,7 @@ def documented():
 
 def seen(who, backend, program):
     """(thread's role, call) of all that the launcher did while the program ran."""
-    words = ["--backend", backend, "--name", "host-calls", "--timeout", "60", "--cpus", "2", "--ro", BUILT, "--tmpfs", "/work", "--cwd", "/work",
+    words = ["--backend", backend, "--name", "host-calls", "--timeout", "60", "--cpus", "2", "--ro", BUILT, "--tmpfs", "/data", "--cwd", "/data",
              "/bin/sh", "-c", 'echo ready; read go; "$0" >/dev/null 2>&1; exit 0', BUILT / program]
     run = who.start("run", *words, stdin=-1)
     try:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="no busybox-
 def box(tmp_path):
     """A root directory with busybox in it."""
     root = tmp_path / "box"
-    for d in ("bin", "etc", "work", "tmp", "home/me"):
+    for d in ("bin", "etc", "data", "tmp", "home/me"):
         (root / d).mkdir(parents=True)
     shutil.copy(BUSYBOX, root / "bin/busybox")
     for a in APPLETS:
@@ -86,7 +86,7 @@ def test_unknown_user_is_said(tool, image):
 
 def test_nothing_of_the_host_is_seen(tool, image):
     names = set(shell(tool, image, "ls /").split())
-    assert names == {"bin", "etc", "work", "tmp", "home", "proc", "dev", "sys"}
+    assert names == {"bin", "etc", "data", "tmp", "home", "proc", "dev", "sys"}
 
 
 def test_hosts_is_there_unless_the_image_has_one(tool, box):
@@ -146,7 +146,7 @@ def test_changes_are_seen_inside_and_gone_afterwards(tool, image):
     assert out.split("\n") == ["more", "20001", "small", "group", "hosts", "moved", "numbers", "passwd", "x", "no home",
                                str(len(APPLETS) + 2), ""]
     assert shell(tool, image, "ls / /etc; wc -l < /etc/numbers").split() == [
-        "/:", "bin", "dev", "etc", "home", "proc", "sys", "tmp", "work",
+        "/:", "bin", "dev", "etc", "home", "proc", "sys", "tmp",
         "/etc:", "group", "hosts", "numbers", "passwd", "same", "small", "20000"]
 
 
@@ -188,11 +188,11 @@ def test_a_mapped_file_shows_what_is_written_to_it(tool, box, tmp_path):
 def test_names_of_every_kind(tool, box):
     long = "n" * 255
     for name in (long, "new\nline", "sp ace", "\udcff\udcfe"):
-        (box / "work" / name).write_text(name if name != "\udcff\udcfe" else "bytes")
+        (box / "data" / name).write_text(name if name != "\udcff\udcfe" else "bytes")
     for n in range(3000):
-        (box / "work" / f"many-{n}").touch()
+        (box / "data" / f"many-{n}").touch()
     tool.ok("pack", box, "-t", "names:1")
-    script = "cd /work; ls | wc -l;  # a newline shows as ?\n"
+    script = "cd /data; ls | wc -l;  # a newline shows as ?\n"
     script += " cat n*n; echo; cat sp*; echo; rm many-1*; ls | grep -c many; touch many-1; ls | grep -c many"
     assert shell(tool, "names:1", script).split("\n") == ["3004", long, "sp ace", "1889", "1890", ""]
 
@@ -225,9 +225,9 @@ def test_upper_keeps_changes_for_the_next_run(tool, image, tmp_path):
 
 def test_upper_says_removed_and_replaced_as_layers_do(tool, image, tmp_path):
     upper = tmp_path / "upper"
-    shell(tool, image, "rm /etc/same; rm -r /work; mkdir /work; touch /work/x; mv /home /house", "--upper", upper)
+    shell(tool, image, "rm /etc/same; rm -r /data; mkdir /data; touch /data/x; mv /home /house", "--upper", upper)
     names = tarfile.open(upper / "1.tar").getnames()
-    assert {"etc/.wh.same", "work", "work/.wh..wh..opq", "work/x", ".wh.home", "house", "house/me"} <= set(names), names
+    assert {"etc/.wh.same", "data", "data/.wh..wh..opq", "data/x", ".wh.home", "house", "house/me"} <= set(names), names
     assert "etc/numbers" not in names, "what did not change is in the archive"
 
 
@@ -269,7 +269,7 @@ def test_file_behaviours_are_the_same_in_an_image(tool, box, tmp_path, part):
     for program in BEHAVIOURS.glob("fs_*"):
         if not program.suffix:
             shutil.copy(program, box / "b")
-    (box / "work").chmod(0o700)
+    (box / "data").chmod(0o700)
     tool.ok("pack", box, "-t", "b:1")
     differ = []
     for n, (program, name) in enumerate(behaviours()):
@@ -278,7 +278,7 @@ def test_file_behaviours_are_the_same_in_an_image(tool, box, tmp_path, part):
         place = tmp_path / f"native-{n}"
         place.mkdir(mode=0o700)
         native = subprocess.run([program, name], cwd=place, capture_output=True, stdin=subprocess.DEVNULL)
-        ours = run(tool, "--image", "b:1", "--cwd", "/work", f"/b/{program.name}", name, text=False)
+        ours = run(tool, "--image", "b:1", "--cwd", "/data", f"/b/{program.name}", name, text=False)
         if (native.returncode, native.stdout) != (ours.returncode, ours.stdout):
             differ.append((program.name, name, native.stdout, ours.stdout, ours.stderr))
     assert not differ, re.sub(r"\\n", "\n", repr(differ))
