@@ -40,7 +40,7 @@ int reader_env(struct reader *r, const struct tree *t, const struct job_pair *be
 int reader_step(struct reader *r, const struct tree *t, size_t number, const struct tree *env,
 	struct job_step *out);
 
-/* -- running (run.c, command.c, lines.c, workspace.c, artifact.c) -- */
+/* -- running (run.c, command.c, lines.c, artifact.c) -- */
 
 /* Cuts a stream of bytes into lines without control characters (colours stay). */
 struct lines {
@@ -61,8 +61,6 @@ int sandbox_find(char out[4096], struct image_error *e); /* the launcher beside 
 /* "12.3 s", "2 min 05 s" */
 void job_duration(uint64_t ns, char out[24]);
 
-int workspace_make(char out[4096], struct image_error *e);
-int workspace_remove(const char *path, struct image_error *e);
 int artifact_copy(const char *workspace, const struct job_artifact *a, struct image_error *e);
 
 #endif

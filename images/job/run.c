@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "images/job/job_internal.h"
+#include "images/scratch.h"
 #include "runtime/policy/policy.h"
 
 #define GRACE_NS (5 * 1000000000ull) /* from asking a step to end to ending it */
@@ -30,7 +31,7 @@ struct lane {
 	pid_t pid;
 	int out;
 	struct lines lines;
-	char workspace[PATH_MAX];
+	struct scratch workspace;
 };
 
 struct job_runner {
@@ -120,7 +121,7 @@ static void begin_step(struct lane *l)
 	s->outcome = JOB_RUNNING;
 	s->start_ns = now_ns();
 	v->step_begin(v, l->entry, s);
-	r = step_argv(l->runner->job, s, l->runner->sandbox, l->workspace, &argv, &s->why);
+	r = step_argv(l->runner->job, s, l->runner->sandbox, l->workspace.path, &argv, &s->why);
 	if (!r) {
 		r = start_child(l, argv, &s->why);
 		step_argv_free(argv);
@@ -136,7 +137,7 @@ static void copy_artifacts(struct lane *l, struct job_step *s)
 {
 	for (size_t i = 0; i < s->nartifacts; i++) {
 		struct image_error e = {""};
-		int r = artifact_copy(l->workspace, &s->artifacts[i], &e);
+		int r = artifact_copy(l->workspace.path, &s->artifacts[i], &e);
 
 		if (!r || (s->code && r == -ENOENT)) /* a step that failed may have left none */
 			continue;
@@ -188,7 +189,7 @@ static void end_step(struct lane *l, int status)
 /* A lane without a child: the entry's next step, or the next entry, or nothing. */
 static int end_entry(struct lane *l)
 {
-	int r = workspace_remove(l->workspace, l->runner->e);
+	int r = scratch_remove(&l->workspace, l->runner->e);
 
 	l->entry = NULL;
 	l->runner->running--;
@@ -202,7 +203,7 @@ static int begin_entry(struct lane *l)
 
 	if (r->interrupted || r->next_entry == r->job->nentries)
 		return 0;
-	err = workspace_make(l->workspace, r->e);
+	err = scratch_make(&l->workspace, "job", "/tmp", r->e);
 	if (err)
 		return err;
 	l->entry = &r->job->entries[r->next_entry++];
@@ -334,8 +335,7 @@ static void stop_all(struct job_runner *r)
 
 		if (l->pid && waitpid(l->pid, &status, 0) > 0)
 			end_step(l, status);
-		if (l->entry)
-			workspace_remove(l->workspace, NULL);
+		scratch_remove(&l->workspace, NULL);
 	}
 }
 

@@ -2,7 +2,6 @@
  *
  * RUN: the command in a sandbox on the image so far; what it changed is a layer.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,32 +13,9 @@
 #include <unistd.h>
 
 #include "images/pack/build_internal.h"
+#include "images/scratch.h"
 
 #define ARGV_FIXED 20
-
-static void remove_directory(const char *path)
-{
-	DIR *d = opendir(path);
-	struct dirent *de;
-
-	while (d && (de = readdir(d)))
-		unlinkat(dirfd(d), de->d_name, 0);
-	if (d)
-		closedir(d);
-	rmdir(path);
-}
-
-static int make_directory(struct build *b, char out[512])
-{
-	const char *tmp = getenv("TMPDIR");
-
-	/* What it is to hold may be large: rather on a disk than in memory. */
-	if (snprintf(out, 512, "%s/sandbox-build-XXXXXX", tmp && *tmp ? tmp : "/var/tmp") >= 512)
-		return image_fail(b->e, -ENAMETOOLONG, "TMPDIR is too long");
-	if (!mkdtemp(out))
-		return image_fail(b->e, -errno, "%s: %s", out, strerror(errno));
-	return 0;
-}
 
 static int words_of(struct build *b, const struct build_step *step, struct words *out)
 {
@@ -142,16 +118,17 @@ static int run_sandbox(struct build *b, const struct words *w, const char *dir)
 
 static int run_and_keep(struct build *b, const struct build_step *step, const struct words *w)
 {
-	char dir[512];
-	int r = make_directory(b, dir);
+	struct scratch kept;
+	/* What it is to hold may be large: rather on a disk than in memory. */
+	int r = scratch_make(&kept, "build", "/var/tmp", b->e);
 
 	if (r)
 		return r;
-	r = run_sandbox(b, w, dir);
+	r = run_sandbox(b, w, kept.path);
 	if (!r)
-		r = pack_upper(
-			b->store, b->draft, dir, step->text, &b->o->layers, b->o->progress, b->e);
-	remove_directory(dir);
+		r = pack_upper(b->store, b->draft, kept.path, step->text, &b->o->layers,
+			b->o->progress, b->e);
+	scratch_remove(&kept, NULL);
 	return r;
 }
 

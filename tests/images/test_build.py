@@ -149,6 +149,15 @@ def test_what_run_prints_is_no_output(built):
     assert "noise" in r.stderr and "2/2: RUN echo noise" in r.stderr
 
 
+def test_what_a_killed_build_left_goes_with_the_next_one(built, tmp_path):
+    left = tmp_path / "tmp" / "sandbox-build-abcdef"
+    (left / "deep" / "er").mkdir(parents=True)
+    (left / "1.tar").write_bytes(b"half")
+    built.file.write_text("FROM box:1\nRUN : something\n")
+    built.tool.ok("build", "-q", "-t", "app:1", built.dir, env={"TMPDIR": str(tmp_path / "tmp")})
+    assert os.listdir(tmp_path / "tmp") == []
+
+
 def test_failing_run_fails_the_build_and_leaves_nothing(built, tmp_path):
     tmp = tmp_path / "tmp"
     tmp.mkdir()

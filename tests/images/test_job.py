@@ -433,12 +433,49 @@ def test_a_step_that_ignores_the_end_is_ended(job):
     assert not os.listdir(job.top / "tmp")
 
 
-def test_steps_end_with_a_job_that_is_killed(job):
-    p = job.start("steps:\n- run: echo up; while :; do sleep 0.1; date +%s%N >/workspace/alive; done\n")
+def started(job):
+    """A job whose step writes a file again and again, and that file."""
+    p = job.start("steps:\n- run: while :; do sleep 0.1; date +%s%N >/workspace/alive; done\n")
     deadline = time.monotonic() + 30
     while not (found := list((job.top / "tmp").rglob("alive"))):
         assert time.monotonic() < deadline, "the step never wrote its file"
         time.sleep(0.05)
+    return p, found
+
+
+def test_workspace_of_a_killed_job_goes_with_the_next_one(job):
+    p, found = started(job)
+    p.kill()
+    p.wait()
+    assert found[0].parent.is_dir()
+    job.run("steps:\n- run: 'true'\n")  # which looks for what is left
+
+
+def test_workspace_of_a_running_job_stays(job):
+    p, found = started(job)
+    try:
+        other = job.start("steps:\n- run: 'true'\n")
+        assert other.wait(timeout=60) == 0
+        assert found[0].parent.is_dir(), "another job took its workspace away"
+    finally:
+        p.send_signal(signal.SIGTERM)
+        p.communicate(timeout=30)
+
+
+def test_directories_that_only_look_like_workspaces_stay(job):
+    names = ["sandbox-job-abc", "sandbox-job-abcdefg", "sandbox-jobs-abcdef", "sandbox-build-abcdef"]
+    for name in names:
+        (job.top / "tmp" / name).mkdir()
+    (job.top / "elsewhere").mkdir()
+    os.symlink(job.top / "elsewhere", job.top / "tmp" / "sandbox-job-link00")
+    p = job.start("steps:\n- run: 'true'\n")
+    assert p.wait(timeout=60) == 0
+    assert sorted(os.listdir(job.top / "tmp")) == sorted([*names, "sandbox-job-link00"])
+    assert (job.top / "elsewhere").is_dir()
+
+
+def test_steps_end_with_a_job_that_is_killed(job):
+    p, found = started(job)
     p.kill()
     p.wait()
     time.sleep(1)
