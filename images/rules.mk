@@ -3,7 +3,7 @@
 IMAGE_SRCS := images/error.c images/digest.c images/hasher.c images/scratch.c
 include $(wildcard images/*/rules.mk)
 # What the launcher links of it.
-SANDBOX_SRCS += $(IMAGE_OPEN_SRCS) $(FLAT_READER_SRCS)
+SANDBOX_SRCS += images/upper/number.c $(IMAGE_OPEN_SRCS) $(FLAT_READER_SRCS)
 IMAGE_LIBS := -larchive -lzstd -lz -lcrypto -ljansson -pthread
 IMAGE_LIBS += -lyaml # job
 IMAGE_LIBS += -lcurl # transfer

@@ -47,6 +47,29 @@ void brief_clear(struct brief *b)
 	config_clear(&b->config);
 }
 
+int brief_run(const struct cli_verb *verb, int argc, char **argv,
+	int (*show)(struct store *s, const struct verb_names *v, const struct brief *b))
+{
+	struct verb_names v = {.verb = verb->name, .min = 1, .max = 1};
+	struct image_error e;
+	struct brief b;
+	struct store *s;
+	int code;
+
+	if (cli_parse(verb, argc, argv, 0, &v))
+		return POLICY_FAILED;
+	if (store_open(v.common.store, STORE_READ, false, &s, &e))
+		return verb_failed(&e);
+	if (brief_find(s, v.names[0], &b, &e)) {
+		code = verb_failed(&e);
+	} else {
+		code = show(s, &v, &b);
+		brief_clear(&b);
+	}
+	store_close(s);
+	return code;
+}
+
 void brief_created(const json_t *o, char out[BRIEF_TIME])
 {
 	int year, month, day, hour, minute;

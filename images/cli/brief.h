@@ -5,6 +5,7 @@
 #ifndef IMAGES_CLI_BRIEF_H
 #define IMAGES_CLI_BRIEF_H
 
+#include "images/cli/verb.h"
 #include "images/oci/oci.h"
 
 #define BRIEF_TIME  24
@@ -20,6 +21,10 @@ int brief_load(
 	struct store *s, const struct descriptor *d, struct brief *out, struct image_error *e);
 int brief_find(struct store *s, const char *name, struct brief *out, struct image_error *e);
 void brief_clear(struct brief *b);
+/* A verb of one NAME and no options of its own that shows something of that image; the exit code.
+ */
+int brief_run(const struct cli_verb *verb, int argc, char **argv,
+	int (*show)(struct store *s, const struct verb_names *v, const struct brief *b));
 /* "2026-11-26 09:40" of a member "created", or "-". */
 void brief_created(const json_t *o, char out[BRIEF_TIME]);
 void brief_digest(const struct digest *d, char out[BRIEF_SHORT]);

@@ -120,26 +120,14 @@ static int show(const struct verb_common *c, const struct brief *b)
 	return code;
 }
 
+static int show_image(struct store *s, const struct verb_names *v, const struct brief *b)
+{
+	return show(&v->common, b);
+}
+
 static int run(int argc, char **argv)
 {
-	struct verb_names v = {.verb = "history", .min = 1, .max = 1};
-	struct image_error e;
-	struct brief b;
-	struct store *s;
-	int code;
-
-	if (cli_parse(&verb_history, argc, argv, 0, &v))
-		return POLICY_FAILED;
-	if (store_open(v.common.store, STORE_READ, false, &s, &e))
-		return verb_failed(&e);
-	if (brief_find(s, v.names[0], &b, &e)) {
-		store_close(s);
-		return verb_failed(&e);
-	}
-	code = show(&v.common, &b);
-	brief_clear(&b);
-	store_close(s);
-	return code;
+	return brief_run(&verb_history, argc, argv, show_image);
 }
 
 const struct cli_verb verb_history = {

@@ -134,26 +134,14 @@ static int print_json(struct store *s, const char *name, const struct brief *b)
 		"config", b->config.root));
 }
 
+static int show_image(struct store *s, const struct verb_names *v, const struct brief *b)
+{
+	return v->common.json ? print_json(s, v->names[0], b) : print_text(v->names[0], b);
+}
+
 static int run(int argc, char **argv)
 {
-	struct verb_names v = {.verb = "inspect", .min = 1, .max = 1};
-	struct image_error e;
-	struct brief b;
-	struct store *s;
-	int code;
-
-	if (cli_parse(&verb_inspect, argc, argv, 0, &v))
-		return POLICY_FAILED;
-	if (store_open(v.common.store, STORE_READ, false, &s, &e))
-		return verb_failed(&e);
-	if (brief_find(s, v.names[0], &b, &e)) {
-		store_close(s);
-		return verb_failed(&e);
-	}
-	code = v.common.json ? print_json(s, v.names[0], &b) : print_text(v.names[0], &b);
-	brief_clear(&b);
-	store_close(s);
-	return code;
+	return brief_run(&verb_inspect, argc, argv, show_image);
 }
 
 const struct cli_verb verb_inspect = {

@@ -180,22 +180,11 @@ static int collect(struct closure *c, const char *path)
 	return r;
 }
 
-static int add_layer(
-	struct closure *c, struct store *s, struct draft *d, const struct layer_options *o)
+static int fill(void *arg, struct layer_writer *w, struct image_error *e)
 {
-	struct layer_writer *w;
-	struct descriptor layer;
-	struct digest diff_id;
-	int r = layer_begin(s, o, &w, c->e);
+	struct closure *c = arg;
 
-	if (r)
-		return r;
-	r = plan_write(&c->plan, w, c->e);
-	if (r)
-		layer_abort(w);
-	else
-		r = layer_end(w, &layer, &diff_id, c->e);
-	return r ? r : draft_layer(d, &layer, &diff_id, CREATED_BY, c->e);
+	return plan_write(&c->plan, w, e);
 }
 
 static int set_library_path(struct closure *c, struct draft *d)
@@ -237,7 +226,7 @@ int pack_binary(struct store *s, struct draft *d, const char *path, const struct
 	progress_report(p, "looking for libraries", 0, 0);
 	r = collect(c, path);
 	if (!r)
-		r = add_layer(c, s, d, o);
+		r = draft_add(d, s, o, fill, c, CREATED_BY, NULL, c->e);
 	if (!r)
 		r = describe(c, d);
 	for (size_t i = 0; i < c->n; i++)

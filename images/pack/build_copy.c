@@ -70,29 +70,16 @@ static int add_members(struct copy *c, struct layer_writer *w)
 	return layer_add_tree(w, c->fd, prefix, c->b->o->progress, c->b->e);
 }
 
-/* s NULL: for the digest alone. */
-static int make_layer(
-	struct copy *c, struct store *s, struct descriptor *layer, struct digest *diff_id)
+static int fill(void *arg, struct layer_writer *w, struct image_error *e)
 {
-	struct layer_writer *w;
-	int r = layer_begin(s, &c->layers, &w, c->b->e);
-
-	if (r)
-		return r;
-	r = add_members(c, w);
-	if (r)
-		layer_abort(w);
-	else
-		r = layer_end(w, layer, diff_id, c->b->e);
-	return r;
+	return add_members(arg, w);
 }
 
 static int put_layer(struct copy *c)
 {
 	const char *texts[] = {"COPY", NULL};
-	struct descriptor layer;
 	struct digest diff_id, key;
-	int r = make_layer(c, NULL, &layer, &diff_id);
+	int r = draft_add(c->b->draft, NULL, &c->layers, fill, c, NULL, &diff_id, c->b->e);
 
 	texts[1] = diff_id.hex;
 	if (!r)
@@ -102,9 +89,7 @@ static int put_layer(struct copy *c)
 	r = cache_use(c->b, &key, c->created_by);
 	if (r)
 		return r < 0 ? r : 0;
-	r = make_layer(c, c->b->store, &layer, &diff_id);
-	if (!r)
-		r = draft_layer(c->b->draft, &layer, &diff_id, c->created_by, c->b->e);
+	r = draft_add(c->b->draft, c->b->store, &c->layers, fill, c, c->created_by, NULL, c->b->e);
 	if (!r)
 		cache_put(c->b, &key);
 	return r;

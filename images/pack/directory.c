@@ -12,22 +12,25 @@
 
 #define CREATED_BY "sandbox image pack"
 
+struct tree {
+	int fd;
+	const char *prefix;
+	const struct progress *progress;
+};
+
+static int fill(void *arg, struct layer_writer *w, struct image_error *e)
+{
+	const struct tree *t = arg;
+
+	return layer_add_tree(w, t->fd, t->prefix, t->progress, e);
+}
+
 static int add_layer(struct store *s, struct draft *d, int fd, const char *prefix,
 	const struct layer_options *o, const struct progress *p, struct image_error *e)
 {
-	struct layer_writer *w;
-	struct descriptor layer;
-	struct digest diff_id;
-	int r = layer_begin(s, o, &w, e);
+	struct tree t = {fd, prefix, p};
 
-	if (r)
-		return r;
-	r = layer_add_tree(w, fd, prefix, p, e);
-	if (r)
-		layer_abort(w);
-	else
-		r = layer_end(w, &layer, &diff_id, e);
-	return r ? r : draft_layer(d, &layer, &diff_id, CREATED_BY, e);
+	return draft_add(d, s, o, fill, &t, CREATED_BY, NULL, e);
 }
 
 static int add_own(struct store *s, struct draft *d, int dirfd, const char *dir, const char *path,

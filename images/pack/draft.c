@@ -137,6 +137,28 @@ static int add_history(struct draft *d, const char *by, bool empty, struct image
 	return 0;
 }
 
+int draft_add(struct draft *d, struct store *s, const struct layer_options *o, draft_fill fill,
+	void *arg, const char *created_by, struct digest *diff_id, struct image_error *e)
+{
+	struct descriptor layer;
+	struct digest tar;
+	struct layer_writer *w;
+	int r = layer_begin(s, o, &w, e);
+
+	if (r)
+		return r;
+	r = fill(arg, w, e);
+	if (r)
+		layer_abort(w);
+	else
+		r = layer_end(w, &layer, &tar, e);
+	if (r)
+		return r;
+	if (diff_id)
+		*diff_id = tar;
+	return s ? draft_layer(d, &layer, &tar, created_by, e) : 0;
+}
+
 int draft_history(struct draft *d, const char *created_by, struct image_error *e)
 {
 	return add_history(d, created_by, true, e);

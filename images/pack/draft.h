@@ -5,7 +5,7 @@
 #ifndef IMAGES_PACK_DRAFT_H
 #define IMAGES_PACK_DRAFT_H
 
-#include "images/oci/oci.h"
+#include "images/layer/layer.h"
 
 struct draft {
 	json_t *config;
@@ -25,6 +25,11 @@ void draft_clear(struct draft *d);
 /* A layer on top, and its line of history. */
 int draft_layer(struct draft *d, const struct descriptor *layer, const struct digest *diff_id,
 	const char *created_by, struct image_error *e);
+/* A layer that `fill` gives its members, put on top the same way. s NULL: for its diff_id alone,
+ * which *diff_id (may be NULL) gets; the draft stays. */
+typedef int (*draft_fill)(void *arg, struct layer_writer *w, struct image_error *e);
+int draft_add(struct draft *d, struct store *s, const struct layer_options *o, draft_fill fill,
+	void *arg, const char *created_by, struct digest *diff_id, struct image_error *e);
 /* A line of history about the configuration. */
 int draft_history(struct draft *d, const char *created_by, struct image_error *e);
 

@@ -12,6 +12,7 @@ struct archive_of {
 	size_t i;
 	struct layer_limits *limits;
 	const struct progress *progress;
+	struct store *store; /* where its content waits while it is sorted */
 };
 
 static int read_archive(void *arg, const struct layer_sink *sink, struct image_error *e)
@@ -21,22 +22,11 @@ static int read_archive(void *arg, const struct layer_sink *sink, struct image_e
 	return upper_read(a->upper, a->i, a->limits, sink, a->progress, e);
 }
 
-static int add_layer(struct store *s, struct draft *d, struct archive_of *a, const char *created_by,
-	const struct layer_options *o, struct image_error *e)
+static int fill(void *arg, struct layer_writer *w, struct image_error *e)
 {
-	struct layer_writer *w;
-	struct descriptor layer;
-	struct digest diff_id;
-	int r = layer_begin(s, o, &w, e);
+	struct archive_of *a = arg;
 
-	if (r)
-		return r;
-	r = layer_add_sorted(w, s, read_archive, a, e);
-	if (r)
-		layer_abort(w);
-	else
-		r = layer_end(w, &layer, &diff_id, e);
-	return r ? r : draft_layer(d, &layer, &diff_id, created_by, e);
+	return layer_add_sorted(w, a->store, read_archive, a, e);
 }
 
 int pack_upper(struct store *s, struct draft *d, const char *dir, const char *created_by,
@@ -56,9 +46,9 @@ int pack_upper(struct store *s, struct draft *d, const char *dir, const char *cr
 			"there",
 			dir, dir);
 	for (size_t i = 0; i < u.n && !r; i++) {
-		struct archive_of a = {&u, i, &limits, p};
+		struct archive_of a = {&u, i, &limits, p, s};
 
-		r = add_layer(s, d, &a, created_by, &kept, e);
+		r = draft_add(d, s, &kept, fill, &a, created_by, NULL, e);
 	}
 	upper_close(&u);
 	return r;

@@ -180,24 +180,20 @@ int blob_remove(struct store *s, const struct digest *d)
 int blob_each(
 	struct store *s, int (*fn)(void *arg, const struct digest *d, uint64_t size), void *arg)
 {
-	int fd = openat(s->fd, STORE_BLOBS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = store_opendir(s, STORE_BLOBS);
 	struct dirent *entry;
 	int r = 0;
 
-	if (!dir) {
-		r = -errno;
-		if (fd >= 0)
-			close(fd);
-		return r == -ENOENT ? 0 : r;
-	}
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
 	while (!r && (entry = readdir(dir))) {
 		char text[DIGEST_TEXT + 256];
 		struct digest d;
 		struct stat st;
 
 		snprintf(text, sizeof text, "sha256:%s", entry->d_name);
-		if (digest_parse(text, &d) && !fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
+		if (digest_parse(text, &d) &&
+			!fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			r = fn(arg, &d, (uint64_t)st.st_size);
 	}
 	closedir(dir);

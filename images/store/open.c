@@ -58,17 +58,12 @@ static bool is_own(const char *name)
 /* 0, -EEXIST: a directory of something else. */
 static int check_fresh(struct store *s)
 {
-	int fd = openat(s->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = store_opendir(s, ".");
 	struct dirent *entry;
 	int r = 0;
 
-	if (!d) {
-		r = -errno;
-		if (fd >= 0)
-			close(fd);
-		return r;
-	}
+	if (!d)
+		return -errno;
 	while (!r && (entry = readdir(d)))
 		if (!is_own(entry->d_name))
 			r = -EEXIST;

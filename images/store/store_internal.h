@@ -6,6 +6,7 @@
 #ifndef IMAGES_STORE_INTERNAL_H
 #define IMAGES_STORE_INTERNAL_H
 
+#include <dirent.h>
 #include <pthread.h>
 
 #include "images/store/store.h"
@@ -45,6 +46,9 @@ void temps_forget(struct store *s);	 /* removes what was never published */
 /* The directory that path is in, on disk. */
 int sync_parent(struct store *s, const char *path);
 int make_dir(struct store *s, const char *path); /* and its name on disk; may be there already */
+
+/* sweep.c: a directory of the store, to be listed; NULL with errno. */
+DIR *store_opendir(struct store *s, const char *path);
 
 void blob_path(const struct digest *d, char out[STORE_PATH]);
 

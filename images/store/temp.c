@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "images/store/store_internal.h"
+#include "images/whole.h"
 
-#define PROC_FD_SIZE 32
-#define PUBLISHED    0444
+#define PUBLISHED 0444
 
 struct temp {
 	struct temp *next;
@@ -34,26 +34,6 @@ static void random_path(char out[STORE_PATH])
 	while (getrandom(r, sizeof r, 0) != sizeof r)
 		; /* interrupted before the kernel's pool was ready */
 	snprintf(out, STORE_PATH, STORE_TMP "/%016" PRIx64 "%016" PRIx64, r[0], r[1]);
-}
-
-static void proc_fd(int fd, char out[PROC_FD_SIZE])
-{
-	snprintf(out, PROC_FD_SIZE, "/proc/self/fd/%d", fd);
-}
-
-/* Its name comes by way of /proc: without that, -EOPNOTSUPP, as from a file system that cannot. */
-static int open_nameless(struct store *s)
-{
-	int fd = openat(s->fd, STORE_TMP, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	char link[PROC_FD_SIZE];
-
-	if (fd < 0)
-		return -errno;
-	proc_fd(fd, link);
-	if (!access(link, F_OK))
-		return fd;
-	close(fd);
-	return -EOPNOTSUPP;
 }
 
 static int remember(struct store *s, int fd, const char *path)
@@ -102,8 +82,8 @@ int store_temp(struct store *s, int *fd, struct image_error *e)
 
 	if (r)
 		return r;
-	r = open_nameless(s);
-	if (r == -EOPNOTSUPP || r == -EISDIR || r == -ENOENT)
+	r = nameless_open(s->fd, STORE_TMP, 0600);
+	if (r == -EOPNOTSUPP)
 		r = open_named(s);
 	if (r < 0)
 		return store_fail(s, e, r, "make a temporary file");
@@ -218,14 +198,6 @@ static int prepare(struct store *s, int fd, const char *path, mode_t mode)
 	return fchmod(fd, mode) || fsync(fd) ? -errno : 0;
 }
 
-static int name_nameless(struct store *s, int fd, const char *path)
-{
-	char link[PROC_FD_SIZE];
-
-	proc_fd(fd, link);
-	return linkat(AT_FDCWD, link, s->fd, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
-}
-
 /* In place of whatever has the name: for that it must have one already. */
 static int replace(struct store *s, int fd, const char *path)
 {
@@ -238,7 +210,7 @@ static int replace(struct store *s, int fd, const char *path)
 		free(t);
 	} else {
 		random_path(name);
-		r = name_nameless(s, fd, name);
+		r = nameless_link(fd, s->fd, name);
 	}
 	if (!r && renameat(s->fd, name, s->fd, path)) {
 		r = -errno;
@@ -253,7 +225,7 @@ static int add(struct store *s, int fd, const char *path)
 	int r;
 
 	if (!t)
-		return name_nameless(s, fd, path);
+		return nameless_link(fd, s->fd, path);
 	r = linkat(s->fd, t->path, s->fd, path, 0) ? -errno : 0;
 	if (r == -EPERM || r == -EOPNOTSUPP) /* no hard links here */
 		r = renameat(s->fd, t->path, s->fd, path) ? -errno : 0;

@@ -13,13 +13,15 @@
 #include <unistd.h>
 
 #include "images/transfer/sink.h"
+#include "images/whole.h"
 
 struct tarball {
 	struct sink k;
 	struct archive *a;
-	int fd;
-	char *path, *temp; /* temp NULL: written to directly */
-	bool has_dirs;	   /* "blobs/sha256/", the only ones there are */
+	int fd;		   /* where it is written to */
+	struct whole file; /* fd is its own; none: written to directly */
+	char *path;
+	bool has_dirs; /* "blobs/sha256/", the only ones there are */
 	bool finished;
 };
 
@@ -98,17 +100,16 @@ static int existing(struct sink *k, char **data, size_t *n, struct image_error *
 static int finish(struct sink *k, struct image_error *e)
 {
 	struct tarball *t = (struct tarball *)k;
+	int r = 0;
 
 	if (archive_write_close(t->a) < ARCHIVE_WARN)
 		return failed(t, e);
-	if (!t->temp) {
-		t->finished = true;
-		return 0;
-	}
-	if (fsync(t->fd) || rename(t->temp, t->path))
-		return image_fail(e, -errno, "cannot write %s: %s", t->path, strerror(errno));
 	t->finished = true;
-	return 0;
+	if (t->file.fd >= 0) {
+		r = whole_end(&t->file);
+		t->fd = -1;
+	}
+	return r ? image_fail(e, r, "cannot write %s: %s", t->path, strerror(-r)) : 0;
 }
 
 static void close_archive(struct sink *k)
@@ -118,56 +119,35 @@ static void close_archive(struct sink *k)
 	if (t->a && !t->finished)
 		archive_write_fail(t->a); /* no end of archive after a failure */
 	archive_write_free(t->a);
-	if (t->temp && !t->finished)
-		unlink(t->temp);
-	if (t->fd >= 0)
+	if (t->file.fd >= 0)
+		whole_abort(&t->file);
+	else if (t->fd >= 0)
 		close(t->fd);
-	free(t->temp);
 	free(t->path);
 	free(t);
 }
 
 static const struct sink_ops ops = {blob, document, existing, finish, close_archive, true};
 
-static int open_temp(struct tarball *t, struct image_error *e)
-{
-	const char *slash = strrchr(t->path, '/');
-	mode_t mask = umask(0);
-
-	umask(mask);
-	if (asprintf(&t->temp, "%.*s.sandbox-export-XXXXXX", slash ? (int)(slash - t->path) + 1 : 0,
-		    t->path) < 0) {
-		t->temp = NULL;
-		return image_fail(e, -ENOMEM, "out of memory");
-	}
-	t->fd = mkostemp(t->temp, O_CLOEXEC);
-	if (t->fd < 0) {
-		int err = -errno;
-
-		free(t->temp);
-		t->temp = NULL;
-		return image_fail(e, err, "cannot write %s: %s", t->path, strerror(-err));
-	}
-	fchmod(t->fd, 0666 & ~mask);
-	return 0;
-}
-
 /* A pipe or a device cannot be renamed over. */
 static int open_target(struct tarball *t, struct image_error *e)
 {
 	struct stat st;
+	int r = 0;
 
 	if (!strcmp(t->path, "-")) {
 		if (isatty(STDOUT_FILENO))
 			return image_fail(e, -EINVAL, "no archive to a terminal: name a file");
 		t->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	} else if (stat(t->path, &st) || S_ISREG(st.st_mode)) {
-		return open_temp(t, e);
+		r = whole_open(&t->file, t->path, 0666);
+		t->fd = t->file.fd;
 	} else {
 		t->fd = open(t->path, O_WRONLY | O_CLOEXEC);
 	}
-	return t->fd < 0 ? image_fail(e, -errno, "cannot write %s: %s", t->path, strerror(errno))
-			 : 0;
+	if (!r && t->fd < 0)
+		r = -errno;
+	return r ? image_fail(e, r, "cannot write %s: %s", t->path, strerror(-r)) : 0;
 }
 
 static int open_writer(struct tarball *t, struct image_error *e)
@@ -194,7 +174,7 @@ int sink_archive(const char *path, struct sink **out, struct image_error *e)
 		return image_fail(e, -ENOMEM, "out of memory");
 	}
 	t->k.ops = &ops;
-	t->fd = -1;
+	t->fd = t->file.fd = -1;
 	r = open_writer(t, e);
 	if (r)
 		close_archive(&t->k);

@@ -7,18 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "images/upper/number.h"
 #include "images/upper/upper.h"
 
 #define TAR_END 1024 /* two blocks of zeroes */
-
-/* N of "N.tar", or 0. */
-static unsigned archive_number(const char *name)
-{
-	char *end;
-	unsigned long n = *name >= '1' && *name <= '9' ? strtoul(name, &end, 10) : 0;
-
-	return n && n < UINT32_MAX && !strcmp(end, ".tar") ? (unsigned)n : 0;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -32,7 +24,7 @@ static int collect(struct upper *u, DIR *dir)
 	struct dirent *d;
 
 	while ((d = readdir(dir))) {
-		unsigned number = archive_number(d->d_name), *more;
+		unsigned number = upper_number(d->d_name), *more;
 
 		if (!number)
 			continue;
@@ -87,10 +79,10 @@ static bool has_end(int fd)
 int upper_read(const struct upper *u, size_t i, struct layer_limits *limits,
 	const struct layer_sink *sink, const struct progress *p, struct image_error *e)
 {
-	char name[32], what[320];
+	char name[UPPER_NAME], what[320];
 	int fd, r;
 
-	snprintf(name, sizeof name, "%u.tar", u->numbers[i]);
+	upper_name(u->numbers[i], name);
 	snprintf(what, sizeof what, "%.256s/%s", u->dir, name);
 	fd = openat(u->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)

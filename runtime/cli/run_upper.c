@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "images/upper/number.h"
 #include "runtime/cli/run_upper.h"
 
 static int fail(const char *dir, const char *what, int err)
@@ -14,22 +14,13 @@ static int fail(const char *dir, const char *what, int err)
 	return POLICY_FAILED;
 }
 
-/* N of "N.tar", or 0. */
-static unsigned long archive_number(const char *name)
+static unsigned last_archive(DIR *dir)
 {
-	char *end;
-	unsigned long n = *name >= '1' && *name <= '9' ? strtoul(name, &end, 10) : 0;
-
-	return n && n < UINT32_MAX && !strcmp(end, ".tar") ? n : 0;
-}
-
-static unsigned long last_archive(DIR *dir)
-{
-	unsigned long last = 0;
+	unsigned last = 0;
 	struct dirent *d;
 
 	while ((d = readdir(dir))) {
-		unsigned long n = archive_number(d->d_name);
+		unsigned n = upper_number(d->d_name);
 
 		if (n > last)
 			last = n;
@@ -59,8 +50,8 @@ static int stack(const struct run_options *o, int dirfd, int *flat_fd)
 
 int run_upper_open(const struct run_options *o, int *keep_fd, int *flat_fd)
 {
-	unsigned long last;
-	char name[32];
+	unsigned last;
+	char name[UPPER_NAME];
 	DIR *dir;
 	int code = 0;
 
@@ -73,7 +64,7 @@ int run_upper_open(const struct run_options *o, int *keep_fd, int *flat_fd)
 	last = last_archive(dir);
 	if (last)
 		code = stack(o, dirfd(dir), flat_fd);
-	snprintf(name, sizeof name, "%lu.tar", last + 1);
+	upper_name(last + 1, name);
 	if (!code) {
 		*keep_fd = openat(dirfd(dir), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 		if (*keep_fd < 0)

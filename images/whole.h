@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Files that appear when they are whole. Until then one has no name (O_TMPFILE) and is gone with
+ * its process, however that ends; where the file system has none of those, it has a name that
+ * nobody looks up.
+ */
+#ifndef IMAGES_WHOLE_H
+#define IMAGES_WHOLE_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+/* -- the two steps alone, for who gives names in another way (store/) -- */
+
+/* A file without a name in `dir` below dirfd, for reading and writing: a descriptor; -EOPNOTSUPP:
+ * not here. */
+int nameless_open(int dirfd, const char *dir, mode_t mode);
+/* -EEXIST: the name is taken. */
+int nameless_link(int fd, int dirfd, const char *path);
+
+/* -- both -- */
+
+struct whole {
+	int fd;			 /* to be written to; -1: it is closed */
+	int dir;		 /* where it will be */
+	char name[NAME_MAX + 1]; /* as what */
+	char temp[64];		 /* the name until then, or "" */
+};
+/* mode as open(2) takes it. 0 or -errno. */
+int whole_open(struct whole *w, const char *path, mode_t mode);
+int whole_open_at(struct whole *w, int dirfd, const char *name, mode_t mode);
+/* Content on disk, then its name, in place of what has it, then that on disk. Closes it in any
+ * case; after an error nothing is left. */
+int whole_end(struct whole *w);
+void whole_abort(struct whole *w);
+
+#endif
