@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/sandbox-image: what `sandbox image` and `sandbox job` start. Folders add to IMAGE_SRCS.
-IMAGE_SRCS := images/error.c images/digest.c images/hasher.c images/scratch.c
+IMAGE_SRCS := images/error.c images/digest.c images/hasher.c images/beneath.c images/launcher.c images/scratch.c
 include $(wildcard images/*/rules.mk)
 # What the launcher links of it.
 SANDBOX_SRCS += images/upper/number.c $(IMAGE_OPEN_SRCS) $(FLAT_READER_SRCS)

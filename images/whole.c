@@ -62,40 +62,39 @@ static int open_named(struct whole *w, mode_t mode)
 	return r < 0 ? -errno : r;
 }
 
-int whole_open_at(struct whole *w, int dirfd, const char *name, mode_t mode)
+/* The directory that path is in; its last part is copied. */
+static int open_parent(struct whole *w, int dirfd, const char *path)
 {
-	*w = (struct whole){.fd = -1};
-	if (!*name || strlen(name) > NAME_MAX)
-		return *name ? -ENAMETOOLONG : -ENOENT;
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char dir[PATH_MAX] = ".";
+
+	if (!*name)
+		return *path ? -EISDIR : -ENOENT;
+	if (strlen(name) > NAME_MAX || (slash && slash - path >= PATH_MAX - 1))
+		return -ENAMETOOLONG;
 	strcpy(w->name, name);
-	w->dir = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (w->dir < 0)
-		return -errno;
-	w->fd = nameless_open(w->dir, ".", mode);
-	if (w->fd == -EOPNOTSUPP)
-		w->fd = open_named(w, mode);
-	if (w->fd >= 0)
-		return 0;
-	close(w->dir);
-	return w->fd;
+	if (slash)
+		snprintf(dir, sizeof dir, "%.*s", (int)(slash - path) + 1, path);
+	w->dir = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return w->dir < 0 ? -errno : 0;
 }
 
-int whole_open(struct whole *w, const char *path, mode_t mode)
+int whole_open(struct whole *w, int dirfd, const char *path, mode_t mode)
 {
-	const char *slash = strrchr(path, '/');
-	char dir[PATH_MAX];
-	int fd = AT_FDCWD, r;
+	int r;
 
 	*w = (struct whole){.fd = -1};
-	if (!slash)
-		return whole_open_at(w, fd, path, mode);
-	if (snprintf(dir, sizeof dir, "%.*s", (int)(slash - path) + 1, path) >= (int)sizeof dir)
-		return -ENAMETOOLONG;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = whole_open_at(w, fd, slash + 1, mode);
-	close(fd);
+	r = open_parent(w, dirfd, path);
+	if (r)
+		return r;
+	r = nameless_open(w->dir, ".", mode);
+	if (r == -EOPNOTSUPP)
+		r = open_named(w, mode);
+	if (r >= 0) {
+		w->fd = r;
+		return 0;
+	}
+	close(w->dir);
 	return r;
 }
 

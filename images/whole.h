@@ -26,9 +26,8 @@ struct whole {
 	char name[NAME_MAX + 1]; /* as what */
 	char temp[64];		 /* the name until then, or "" */
 };
-/* mode as open(2) takes it. 0 or -errno. */
-int whole_open(struct whole *w, const char *path, mode_t mode);
-int whole_open_at(struct whole *w, int dirfd, const char *name, mode_t mode);
+/* path as openat(2) takes it, and mode. 0 or -errno. */
+int whole_open(struct whole *w, int dirfd, const char *path, mode_t mode);
 /* Content on disk, then its name, in place of what has it, then that on disk. Closes it in any
  * case; after an error nothing is left. */
 int whole_end(struct whole *w);

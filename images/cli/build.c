@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "images/launcher.h"
 #include "images/cli/making.h"
 #include "images/pack/build.h"
 
@@ -83,28 +84,6 @@ static void say_step(void *arg, size_t i, size_t n, const char *text)
 	cli_say("%s: %s", head, text);
 }
 
-/* Beside this program, or where `make install` puts it. */
-static bool find_sandbox(char out[PATH_MAX])
-{
-	static const char *const places[] = {"sandbox", "../../bin/sandbox"};
-	char self[PATH_MAX], *slash;
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-
-	if (n <= 0)
-		return false;
-	self[n] = 0;
-	slash = strrchr(self, '/');
-	if (!slash)
-		return false;
-	*slash = 0;
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-		if (snprintf(out, PATH_MAX, "%s/%s", self, places[i]) < PATH_MAX &&
-			!access(out, X_OK))
-			return true;
-	cli_say("image build: sandbox is not installed beside sandbox-image");
-	return false;
-}
-
 static int build(struct builder *o, struct store *s, const char *name)
 {
 	struct image_error e = {""};
@@ -133,9 +112,10 @@ static int run(int argc, char **argv)
 	struct store *s;
 	int r;
 
-	if (cli_parse(&verb_build, argc, argv, 0, &o) || making_begin(&o.making, false, name) ||
-		!find_sandbox(sandbox))
+	if (cli_parse(&verb_build, argc, argv, 0, &o) || making_begin(&o.making, false, name))
 		return POLICY_FAILED;
+	if (launcher_find(sandbox, &e))
+		return verb_failed(&e);
 	if (!o.build.file) {
 		snprintf(file, sizeof file, "%.4000s/Dockerfile", o.build.context);
 		o.build.file = file;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "images/beneath.h"
 #include "images/cli/linked.h"
 
 struct file {
@@ -39,20 +38,13 @@ int linked_add(struct linked *l, uint64_t nid, const char *path)
 
 static int open_parent(int top, const char *path, const char **base)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-	};
 	const char *slash = strrchr(path, '/');
-	char *dir = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
-	long fd;
+	char *dir = strndup(path, slash ? (size_t)(slash - path) : 0);
+	int fd = dir ? beneath_open(top, dir, O_PATH | O_DIRECTORY) : -ENOMEM;
 
-	if (!dir)
-		return -ENOMEM;
-	*base = slash ? slash + 1 : path;
-	fd = syscall(SYS_openat2, top, dir, &how, sizeof how);
 	free(dir);
-	return fd < 0 ? -errno : (int)fd;
+	*base = slash ? slash + 1 : path;
+	return fd;
 }
 
 int linked_make(const struct linked *l, uint64_t nid, int top, int at, const char *name)

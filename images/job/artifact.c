@@ -7,13 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "images/beneath.h"
 #include "images/job/job_internal.h"
 
 #define DEPTH_MAX 64u
@@ -26,15 +25,6 @@ struct copier {
 static int fail(const struct copier *c, int err, const char *name, const char *what)
 {
 	return image_fail(c->e, err, "artifact %s: %s: %s", c->a->path, name, what);
-}
-
-static int open_beneath(int dir, const char *path)
-{
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-	long fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
-
-	return fd < 0 ? -errno : (int)fd;
 }
 
 /* [from, to) of in to the same place of out. */
@@ -107,10 +97,12 @@ static int copy_file(
 	return r ? fail(c, r, name, strerror(-r)) : 0;
 }
 
-/* Does a link `depth` directories below the copy's top stay in it? By its text alone. */
+/* Does a link `depth` directories below the copy's top stay in it? By its text alone: ".." only
+ * before any name, for what a name leads to may be a link itself. */
 static bool link_inside(const char *target, unsigned depth)
 {
 	long at = (long)depth;
+	bool named = false;
 
 	if (*target == '/')
 		return false;
@@ -120,8 +112,8 @@ static bool link_inside(const char *target, unsigned depth)
 		if (n == 2 && !strncmp(target, "..", 2))
 			at--;
 		else if (n && !(n == 1 && *target == '.'))
-			at++;
-		if (at < 0)
+			named = true;
+		if (at < 0 || (named && n == 2 && !strncmp(target, "..", 2)))
 			return false;
 		target += n;
 		target += strspn(target, "/");
@@ -290,7 +282,7 @@ int artifact_copy(const char *workspace, const struct job_artifact *a, struct im
 
 	if (top < 0)
 		return fail(&c, -errno, "workspace", strerror(errno));
-	in = open_beneath(top, a->path);
+	in = beneath_open(top, a->path, O_PATH | O_NOFOLLOW);
 	close(top);
 	if (in < 0)
 		return image_fail(e, in, "artifact %s: %s", a->path,

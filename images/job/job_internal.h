@@ -56,7 +56,6 @@ void tail_add(struct job_tail *t, const char *line);
 int step_argv(const struct job *j, const struct job_step *s, const char *sandbox,
 	const char *workspace, char ***out, struct image_error *e);
 void step_argv_free(char **argv);
-int sandbox_find(char out[4096], struct image_error *e); /* the launcher beside this program */
 
 /* "12.3 s", "2 min 05 s" */
 void job_duration(uint64_t ns, char out[24]);

@@ -156,10 +156,11 @@ static int check_steps(struct reader *r, const struct tree *root, const struct p
 /* What the job is called when it does not say: the file's name without its end. */
 static const char *default_name(struct arena *a, const char *file)
 {
-	const char *base = strrchr(file, '/');
+	const char *base = strrchr(file, '/'), *dot;
 
 	base = base ? base + 1 : file;
-	return arena_copy(a, base, strcspn(base, "."));
+	dot = strrchr(base, '.');
+	return arena_copy(a, base, dot && dot > base ? (size_t)(dot - base) : strlen(base));
 }
 
 static int read_job(struct reader *r, const struct tree *root, struct job *j)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "images/job/job_internal.h"
+#include "images/launcher.h"
 #include "images/scratch.h"
 #include "runtime/policy/policy.h"
 
@@ -141,8 +142,8 @@ static void copy_artifacts(struct lane *l, struct job_step *s)
 
 		if (!r || (s->code && r == -ENOENT)) /* a step that failed may have left none */
 			continue;
-		if (!*s->why.text)
-			s->why = e;
+		if (!*s->why.text) /* names that a step chose are in it */
+			policy_clean_text(s->why.text, sizeof s->why.text, e.text);
 		if (!s->code)
 			s->code = POLICY_FAILED;
 	}
@@ -390,7 +391,7 @@ int job_run(struct job *j, const struct job_options *o, int *signal, struct imag
 	if (!fds || !r.lanes)
 		err = image_fail(e, -ENOMEM, "out of memory");
 	else
-		err = sandbox_find(r.sandbox, e);
+		err = launcher_find(r.sandbox, e);
 	if (!err)
 		err = run_lanes(&r, fds);
 	mark_waiting(j);

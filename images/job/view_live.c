@@ -51,7 +51,8 @@ static unsigned char_width(const struct live *l, const char *s, size_t *len)
 	int w;
 
 	if (*s == 0x1b) { /* lines.c lets only "ESC [ … m" through */
-		*len = strcspn(s, "m") + 1;
+		*len = strcspn(s, "m");
+		*len += s[*len] != 0;
 		return 0;
 	}
 	*len = 1;
@@ -223,8 +224,8 @@ static void put_kept(struct live *l, const char *line)
 	for (; *line; line++)
 		if (*line != 0x1b || l->colour)
 			fputc(*line, l->f);
-		else
-			line += strcspn(line, "m");
+		else if (!*(line += strcspn(line, "m")))
+			break;
 	fputc('\n', l->f);
 }
 

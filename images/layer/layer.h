@@ -63,6 +63,8 @@ struct layer_limits {
 	uint64_t ratio;	  /* unpacked to packed bytes, looked at from 64 MiB on; default 1,000 */
 };
 extern const struct layer_limits layer_limits_default;
+/* Whether `packed` bytes unpack to more than the ratio allows (0: any), so far. */
+bool layer_is_bomb(const struct layer_limits *l, uint64_t unpacked, uint64_t packed);
 
 /* Streams a layer. While it does, checks the blob's digest and size, and the unpacked tar against
  * diff_id (may be NULL). What the sink was given is only to be believed after 0. limits: the

@@ -19,6 +19,14 @@
 const struct layer_limits layer_limits_default = {
 	.bytes = 64ull << 30, .entries = 10000000, .ratio = 1000};
 
+/* Bytes unpacked, from which a bomb is told from good packing. */
+#define RATIO_LOOK_AT (64ull << 20)
+
+bool layer_is_bomb(const struct layer_limits *l, uint64_t unpacked, uint64_t packed)
+{
+	return l->ratio && unpacked > RATIO_LOOK_AT && unpacked / l->ratio > packed;
+}
+
 struct reader {
 	const char *what;
 	struct source *source;

@@ -10,9 +10,8 @@
 
 #include "images/layer/layer_internal.h"
 
-#define READ_SIZE     (256u << 10)
-#define BLOCK	      512u /* of tar */
-#define RATIO_LOOK_AT (64ull << 20)
+#define READ_SIZE (256u << 10)
+#define BLOCK	  512u /* of tar */
 
 struct source {
 	int fd;
@@ -188,8 +187,7 @@ static int check_cost(struct source *s)
 		return image_fail(&s->error, -EFBIG,
 			"%s: unpacks to more than the limit leaves, %llu bytes", s->what,
 			(unsigned long long)s->limits.bytes);
-	if (s->limits.ratio && s->unpacked > RATIO_LOOK_AT &&
-		s->unpacked / s->limits.ratio > s->packed)
+	if (layer_is_bomb(&s->limits, s->unpacked, s->packed))
 		return image_fail(&s->error, -EFBIG,
 			"%s: unpacks to more than %llu times its size, as only bombs do", s->what,
 			(unsigned long long)s->limits.ratio);

@@ -113,13 +113,15 @@ static int remember_dir(struct closure *c, const char *path)
 static int place(struct closure *c, const char *host, const char *image, enum found_by how)
 {
 	char flat[PATH_MAX];
+	int r;
 
 	if (how == FOUND_CACHE && remember_dir(c, host))
 		return -ENOMEM;
 	if (!strcmp(host, image))
 		return plan_as_here(&c->plan, host, c->e);
 	flatten(image, flat);
-	return plan_elsewhere(&c->plan, flat + 1, host, c->e);
+	r = plan_directories(&c->plan, image, c->e);
+	return r ? r : plan_elsewhere(&c->plan, flat + 1, host, c->e);
 }
 
 static int need(struct closure *c, const struct object *by, const char *name)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "images/beneath.h"
 #include "images/pack/build_internal.h"
 
 struct copy {
@@ -97,14 +98,6 @@ static int put_layer(struct copy *c)
 
 /* -- the source -- */
 
-static int source_fail(const struct copy *c, int err)
-{
-	return image_fail(c->b->e, err, "\"%.200s\" in %s: %s", c->source, c->b->o->context,
-		err == -ELOOP	? "leads through a symbolic link"
-		: err == -EXDEV ? "leads out of the directory"
-				: strerror(-err));
-}
-
 static int open_source(struct copy *c)
 {
 	char clean[LAYER_PATH_MAX + 1];
@@ -114,7 +107,8 @@ static int open_source(struct copy *c)
 		return image_fail(c->b->e, -EINVAL, "\"%.200s\" %s", c->source, wrong);
 	c->fd = beneath_open(c->b->context, clean, O_RDONLY | O_NONBLOCK);
 	if (c->fd < 0)
-		return source_fail(c, c->fd);
+		return image_fail(c->b->e, c->fd, "\"%.200s\" in %s: %s", c->source,
+			c->b->o->context, beneath_why(c->fd));
 	if (!fstat(c->fd, &c->st) && (S_ISREG(c->st.st_mode) || S_ISDIR(c->st.st_mode)))
 		return 0;
 	close(c->fd);
@@ -125,26 +119,21 @@ static int open_source(struct copy *c)
 /* -- the destination -- */
 
 /* Where the source goes, links of the image followed. into: dest is a directory, there or not. */
-static int find_place(struct copy *c, const char *dest, bool into)
+static int find_place(struct copy *c, const struct present *p, const char *dest, bool into)
 {
 	char path[LAYER_PATH_MAX + 2];
 	const char *base = strrchr(c->source, '/');
-	struct present p;
-	int r = present_open(c->b->store, c->b->draft, &p, c->b->o->progress, c->b->e);
+	int r = path_absolute(build_workdir(c->b), dest, path, c->b->e);
 
-	if (r)
-		return r;
-	r = path_absolute(build_workdir(c->b), dest, path, c->b->e);
 	if (!r)
-		r = present_find(&p, path, &c->at, c->b->e);
+		r = present_find(p, path, &c->at, c->b->e);
 	if (!r && S_ISREG(c->st.st_mode) && (into || S_ISDIR(c->at.mode))) {
 		char file[LAYER_PATH_MAX + 2];
 
 		r = path_absolute(path, base ? base + 1 : c->source, file, c->b->e);
 		if (!r)
-			r = present_find(&p, file, &c->at, c->b->e);
+			r = present_find(p, file, &c->at, c->b->e);
 	}
-	present_close(&p);
 	if (r)
 		return r;
 	if (S_ISREG(c->st.st_mode) ? S_ISDIR(c->at.mode) || !*c->at.path
@@ -155,14 +144,15 @@ static int find_place(struct copy *c, const char *dest, bool into)
 }
 
 static int copy_one(struct build *b, const struct build_step *step,
-	const struct layer_options *layers, const char *source, const char *dest, bool into)
+	const struct layer_options *layers, const struct present *p, const char *source,
+	const char *dest, bool into)
 {
 	struct copy c = {.b = b, .created_by = step->text, .layers = *layers, .source = source};
 	int r = open_source(&c);
 
 	if (r)
 		return r;
-	r = find_place(&c, dest, into);
+	r = find_place(&c, p, dest, into);
 	if (!r)
 		r = put_layer(&c);
 	close(c.fd);
@@ -238,6 +228,7 @@ int build_copy(struct build *b, const struct build_step *step)
 {
 	struct layer_options layers = b->o->layers;
 	const char *args = step->args, *dest;
+	struct present p; /* as it is before the first source */
 	struct words w;
 	int r = parse_flags(b, &args, &layers);
 
@@ -246,8 +237,11 @@ int build_copy(struct build *b, const struct build_step *step)
 	if (r)
 		return r;
 	dest = w.list[w.n - 1];
+	r = present_open(b->store, b->draft, &p, b->o->progress, b->e);
 	for (size_t i = 0; i + 1 < w.n && !r; i++)
-		r = copy_one(b, step, &layers, w.list[i], dest, w.n > 2 || names_directory(dest));
+		r = copy_one(
+			b, step, &layers, &p, w.list[i], dest, w.n > 2 || names_directory(dest));
+	present_close(&p);
 	words_clear(&w);
 	return r;
 }

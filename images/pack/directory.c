@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "images/beneath.h"
 #include "images/pack/pack.h"
 
 #define CREATED_BY "sandbox image pack"
@@ -43,9 +44,9 @@ static int add_own(struct store *s, struct draft *d, int dirfd, const char *dir,
 	if (wrong || !*clean)
 		return image_fail(e, -EINVAL, "--layer-per \"%.200s\": %s", path,
 			wrong ? wrong : "is all of it");
-	r = beneath_open_directory(dirfd, dir, clean, &fd, e);
-	if (r)
-		return r;
+	fd = beneath_open(dirfd, clean, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return image_fail(e, fd, "%s/%s: %s", dir, clean, beneath_why(fd));
 	r = add_layer(s, d, fd, clean, o, p, e);
 	close(fd);
 	return r;

@@ -106,15 +106,6 @@ int draft_begin(struct store *s, const char *base, struct draft *out, struct ima
 	return r;
 }
 
-int draft_copy(const struct draft *d, struct draft *out, struct image_error *e)
-{
-	*out = (struct draft){.config = json_deep_copy(d->config), .epoch = d->epoch};
-	if (out->config && !copy_layers(out, d->layers, d->nlayers))
-		return 0;
-	draft_clear(out);
-	return no_memory(e);
-}
-
 void draft_clear(struct draft *d)
 {
 	for (size_t i = 0; i < d->nlayers; i++)
@@ -282,11 +273,6 @@ int draft_set_label(struct draft *d, const char *assignment, struct image_error 
 const char *draft_text(const struct draft *d, const char *key)
 {
 	return json_string_value(json_object_get(settings(d), key));
-}
-
-const json_t *draft_list(const struct draft *d, const char *key)
-{
-	return json_object_get(settings(d), key);
 }
 
 const char *draft_env(const struct draft *d, const char *name)

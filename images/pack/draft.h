@@ -18,8 +18,6 @@ struct draft {
 int draft_epoch(int64_t *out, struct image_error *e);
 /* base NULL or "scratch": nothing. */
 int draft_begin(struct store *s, const char *base, struct draft *out, struct image_error *e);
-/* Another of the same state. */
-int draft_copy(const struct draft *d, struct draft *out, struct image_error *e);
 void draft_clear(struct draft *d);
 
 /* A layer on top, and its line of history. */
@@ -42,7 +40,6 @@ int draft_set_label(struct draft *d, const char *assignment, struct image_error 
 /* The value, borrowed, or NULL. */
 const char *draft_text(const struct draft *d, const char *key);
 const char *draft_env(const struct draft *d, const char *name);
-const json_t *draft_list(const struct draft *d, const char *key);
 
 /* Into the store, under name unless that is NULL. *out may be NULL. */
 int draft_write(struct store *s, const struct draft *d, const char *name, struct descriptor *out,

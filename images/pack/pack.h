@@ -8,13 +8,6 @@
 #include "images/layer/layer.h"
 #include "images/pack/draft.h"
 
-/* Opens path below dirfd, "" being dirfd itself, following no symbolic link and leading nowhere
- * else, whatever others do to the tree meanwhile. -errno. */
-int beneath_open(int dirfd, const char *path, int flags);
-/* The same, with a sentence that says `dir`. */
-int beneath_open_directory(
-	int dirfd, const char *dir, const char *path, int *fd, struct image_error *e);
-
 /* The tree below dir as layers on the draft: those of `own` (relative directories, each a layer of
  * its own; NULL-terminated or NULL), then the rest. */
 int pack_directory(struct store *s, struct draft *d, const char *dir, const char *const *own,

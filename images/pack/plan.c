@@ -80,6 +80,30 @@ static int add_parents(struct plan *p, const char *path, struct image_error *e)
 	return r;
 }
 
+int plan_directories(struct plan *p, const char *path, struct image_error *e)
+{
+	char at[PATH_MAX];
+	size_t len = 0;
+	int r = 0;
+
+	for (const char *next; !r && (next = strchr(path, '/')); path = next + 1) {
+		size_t n = (size_t)(next - path);
+
+		if (n == 2 && !memcmp(path, "..", 2)) {
+			while (len && at[--len] != '/')
+				;
+		} else if (n && !(n == 1 && *path == '.') && len + n + 1 < sizeof at) {
+			if (len)
+				at[len++] = '/';
+			memcpy(at + len, path, n);
+			len += n;
+			at[len] = 0;
+			r = add(p, at, S_IFDIR | 0755, NULL, NULL, e);
+		}
+	}
+	return r;
+}
+
 /* Who packs has a umask: what counts is whether it is a program. */
 static mode_t mode_of(const struct stat *st)
 {
@@ -163,6 +187,9 @@ static int step(struct plan *p, struct walk *k, struct image_error *e)
 		if (S_ISLNK(st.st_mode))
 			return follow(p, k, path, rest + n, e);
 		strcpy(k->at, path);
+		r = S_ISDIR(st.st_mode) ? add(p, path + 1, S_IFDIR | 0755, NULL, NULL, e) : 0;
+		if (r)
+			return r;
 		if (!S_ISDIR(st.st_mode)) {
 			r = rest[n] ? image_fail(e, -ENOTDIR, "%s: is no directory", path)
 				    : plan_file(p, path + 1, path, e);

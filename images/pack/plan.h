@@ -20,6 +20,8 @@ struct plan {
 
 /* The file at host as `path`, with the directories above it. */
 int plan_file(struct plan *p, const char *path, const char *host, struct image_error *e);
+/* The directories of an absolute path as a loader goes along it, ".." and all. */
+int plan_directories(struct plan *p, const char *path, struct image_error *e);
 int plan_link(struct plan *p, const char *path, const char *target, struct image_error *e);
 /* The absolute path of a file under the same name: links on the way there are links again. */
 int plan_as_here(struct plan *p, const char *path, struct image_error *e);

@@ -19,7 +19,6 @@
 #define LINKS_MAX    4096u
 #define NAME_MAX_LEN 1024u
 #define HOPS_MAX     8u
-#define RATIO_FROM   (64u << 20) /* bytes unpacked, from which a bomb is told from good packing */
 
 static const char *const document_names[] = {"index.json", "oci-layout", "manifest.json"};
 #define DOCUMENTS (sizeof document_names / sizeof *document_names)
@@ -70,12 +69,17 @@ static const char *plain_name(const char *name)
 	return name;
 }
 
-static int check_limits(const struct walk *k)
+/* member: of the one that is being read, with its holes, which the archive's own bytes do not
+ * count. */
+static int check_limits(const struct walk *k, uint64_t member)
 {
 	uint64_t unpacked = (uint64_t)archive_filter_bytes(k->a, 0);
 	uint64_t packed = (uint64_t)archive_filter_bytes(k->a, -1);
 
-	if (unpacked > RATIO_FROM && unpacked / layer_limits_default.ratio > packed)
+	if (member > layer_limits_default.bytes)
+		return image_fail(k->e, -EFBIG, "%s: more than %llu bytes", k->name,
+			(unsigned long long)layer_limits_default.bytes);
+	if (layer_is_bomb(&layer_limits_default, unpacked > member ? unpacked : member, packed))
 		return image_fail(k->e, -EFBIG,
 			"the archive unpacks to more than %llu times its size",
 			(unsigned long long)layer_limits_default.ratio);
@@ -98,7 +102,7 @@ static int skip(const struct walk *k)
 			return 0;
 		if (r < ARCHIVE_WARN)
 			return unreadable(k);
-		r = check_limits(k);
+		r = check_limits(k, 0);
 		if (r)
 			return r;
 	}
@@ -117,7 +121,7 @@ static int walk_members(struct walk *k, int (*fn)(struct walk *k))
 			return image_fail(
 				k->e, -EFBIG, "more than %u members in an archive", MEMBERS_MAX);
 		k->name = plain_name(archive_entry_pathname(k->entry));
-		r = check_limits(k);
+		r = check_limits(k, 0);
 		if (!r)
 			r = fn(k);
 		if (r)
@@ -252,7 +256,7 @@ static int take_data(struct walk *k, struct want *w)
 			r = taker_end(&t, k->e);
 			break;
 		}
-		r = n < 0 ? unreadable(k) : check_limits(k);
+		r = n < 0 ? unreadable(k) : check_limits(k, t.n + (uint64_t)n);
 		if (r)
 			blob_abort(t.blob);
 		else

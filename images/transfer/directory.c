@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "images/beneath.h"
 #include "images/store/document.h"
 #include "images/transfer/origin.h"
 
@@ -59,13 +60,16 @@ static int take(struct origin *src, struct store *s, struct want *w, size_t n, s
 	int r = 0;
 
 	for (size_t i = 0; !r && i < n; i++) {
-		int fd = openat(d->fd, w[i].path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		/* a document of a stranger's named it */
+		int fd = beneath_open(d->fd, w[i].path, O_RDONLY | O_NONBLOCK);
 		struct stat st;
 
-		if (fd < 0 && errno == ENOENT)
+		if (fd == -ENOENT)
 			continue;
-		if (fd < 0 || fstat(fd, &st))
-			r = image_fail(e, -errno, "cannot open %s: %s", w[i].path, strerror(errno));
+		if (fd < 0)
+			r = image_fail(e, fd, "cannot open %s: %s", w[i].path, beneath_why(fd));
+		else if (fstat(fd, &st))
+			r = image_fail(e, -errno, "%s: %s", w[i].path, strerror(errno));
 		else if (!S_ISREG(st.st_mode))
 			r = image_fail(e, -EBADMSG, "%s is no regular file", w[i].path);
 		else

@@ -12,8 +12,7 @@
 #include "images/layer/layer.h"
 #include "images/transfer/sink.h"
 
-#define BUFFER	   (256u << 10)
-#define RATIO_FROM (64u << 20)
+#define BUFFER (256u << 10)
 
 struct docker {
 	struct store *s;
@@ -59,7 +58,7 @@ static int unpack_all(struct unpacker *u, char *buf)
 				u->e, -EBADMSG, "a damaged layer: %s", archive_error_string(u->a));
 		u->n += (uint64_t)n;
 		if (u->n > layer_limits_default.bytes ||
-			(u->n > RATIO_FROM && u->n / layer_limits_default.ratio > u->packed))
+			layer_is_bomb(&layer_limits_default, u->n, u->packed))
 			return image_fail(u->e, -EFBIG, "a layer unpacks to far too much");
 		r = write_all(u, buf, (size_t)n);
 		if (r)

@@ -294,12 +294,6 @@ static void set_body(CURL *c, const struct http_request *q, struct exchange *x)
 		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method);
 }
 
-static bool is_local(const char *url)
-{
-	return !strncmp(url, "http://localhost", 16) || !strncmp(url, "http://127.0.0.1", 16) ||
-	       !strncmp(url, "http://[::1]", 12);
-}
-
 static void set_up(CURL *c, const char *url, struct exchange *x)
 {
 	const char *authorities = getenv("SSL_CERT_FILE");
@@ -319,7 +313,7 @@ static void set_up(CURL *c, const char *url, struct exchange *x)
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
 	if (authorities && *authorities)
 		curl_easy_setopt(c, CURLOPT_CAINFO, authorities);
-	if (is_local(url))
+	if (!strncmp(url, "http://", 7) && url_is_loopback(url + 7))
 		curl_easy_setopt(c, CURLOPT_PROXY, "");
 }
 

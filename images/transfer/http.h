@@ -61,4 +61,7 @@ bool http_is_https(const char *url);
 /* "a=b" with b escaped, behind "?" or "&". false: it does not fit. */
 bool http_add_query(char url[HTTP_URL_MAX], const char *name, const char *value);
 
+/* "localhost", "127.0.0.1", "[::1]", with whatever port and path behind. */
+bool url_is_loopback(const char *host);
+
 #endif

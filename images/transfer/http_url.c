@@ -88,3 +88,16 @@ bool http_add_query(char url[HTTP_URL_MAX], const char *name, const char *value)
 	curl_free(escaped);
 	return k >= 0 && (size_t)k < HTTP_URL_MAX - n;
 }
+
+bool url_is_loopback(const char *host)
+{
+	static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		size_t n = strlen(names[i]);
+
+		if (!strncmp(host, names[i], n) && (!host[n] || host[n] == ':' || host[n] == '/'))
+			return true;
+	}
+	return false;
+}

@@ -13,19 +13,6 @@
 #define FIRST_WAIT_MS 250u
 #define PROGRESS_MIN  (64u << 10) /* bytes that count as getting somewhere */
 
-static bool is_loopback(const char *host)
-{
-	static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		size_t n = strlen(names[i]);
-
-		if (!strncmp(host, names[i], n) && (!host[n] || host[n] == ':'))
-			return true;
-	}
-	return false;
-}
-
 int registry_open(const struct remote *at, const struct registry_options *o, bool writes,
 	struct registry **out, struct image_error *e)
 {
@@ -37,7 +24,7 @@ int registry_open(const struct remote *at, const struct registry_options *o, boo
 	g->at = *at;
 	g->writes = writes;
 	snprintf(g->base, sizeof g->base, "%s://%s",
-		o->plain_http || is_loopback(at->host) ? "http" : "https", at->host);
+		o->plain_http || url_is_loopback(at->host) ? "http" : "https", at->host);
 	r = credentials_find(at, o, g->basic, e);
 	if (!r)
 		r = http_new(&g->http, e);

@@ -140,7 +140,7 @@ static int open_target(struct tarball *t, struct image_error *e)
 			return image_fail(e, -EINVAL, "no archive to a terminal: name a file");
 		t->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	} else if (stat(t->path, &st) || S_ISREG(st.st_mode)) {
-		r = whole_open(&t->file, t->path, 0666);
+		r = whole_open(&t->file, AT_FDCWD, t->path, 0666);
 		t->fd = t->file.fd;
 	} else {
 		t->fd = open(t->path, O_WRONLY | O_CLOEXEC);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An OCI layout as a directory: new, empty, or a layout that is there already. Each file is written
- * beside its name and renamed; index.json comes last, so the layout never names what is not there.
+ * An OCI layout as a directory: new, empty, or a layout that is there already. Each file appears
+ * when it is whole; index.json comes last, so the layout never names what is not there.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,8 +14,7 @@
 
 #include "images/store/document.h"
 #include "images/transfer/sink.h"
-
-#define TEMP ".sandbox-export"
+#include "images/whole.h"
 
 struct directory {
 	struct sink k;
@@ -25,10 +24,16 @@ struct directory {
 	bool finished;
 };
 
+/* A file of the layout on its way. */
 struct target {
-	int fd;
+	struct whole file;
 	const char *path;
 };
+
+static int fail(const char *path, int err, struct image_error *e)
+{
+	return image_fail(e, err, "cannot write %s: %s", path, strerror(-err));
+}
 
 static int write_all(void *arg, const void *data, size_t n, struct image_error *e)
 {
@@ -36,60 +41,51 @@ static int write_all(void *arg, const void *data, size_t n, struct image_error *
 	const char *at = data;
 
 	while (n) {
-		ssize_t w = write(t->fd, at, n);
+		ssize_t w = write(t->file.fd, at, n);
 
 		if (w < 0)
-			return image_fail(
-				e, -errno, "cannot write %s: %s", t->path, strerror(errno));
+			return fail(t->path, -errno, e);
 		at += w;
 		n -= (size_t)w;
 	}
 	return 0;
 }
 
-static int begin_file(const struct directory *d, struct target *t, struct image_error *e)
+static int begin_file(
+	const struct directory *d, struct target *t, const char *path, struct image_error *e)
 {
-	unlinkat(d->fd, TEMP, 0);
-	t->fd = openat(d->fd, TEMP, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (t->fd < 0)
-		return image_fail(e, -errno, "cannot write in %s: %s", d->path, strerror(errno));
-	return 0;
+	int r = whole_open(&t->file, d->fd, path, 0644);
+
+	t->path = path;
+	return r ? fail(path, r, e) : 0;
 }
 
-static int end_file(const struct directory *d, const struct target *t, int r, struct image_error *e)
+static int end_file(struct target *t, int r, struct image_error *e)
 {
-	if (!r && fsync(t->fd))
-		r = image_fail(e, -errno, "cannot write %s: %s", t->path, strerror(errno));
-	if (close(t->fd) && !r)
-		r = image_fail(e, -errno, "cannot write %s: %s", t->path, strerror(errno));
-	if (!r && renameat(d->fd, TEMP, d->fd, t->path))
-		r = image_fail(e, -errno, "cannot write %s: %s", t->path, strerror(errno));
-	if (r)
-		unlinkat(d->fd, TEMP, 0);
-	return r;
+	if (r) {
+		whole_abort(&t->file);
+		return r;
+	}
+	r = whole_end(&t->file);
+	return r ? fail(t->path, r, e) : 0;
 }
 
 static int blob(struct sink *k, const char *path, int fd, uint64_t size, const struct digest *d,
 	struct meter *m, struct image_error *e)
 {
-	const struct directory *dir = (const struct directory *)k;
-	struct target t = {-1, path};
-	int r = begin_file(dir, &t, e);
+	struct target t;
+	int r = begin_file((const struct directory *)k, &t, path, e);
 
-	if (r)
-		return r;
-	r = sink_copy(fd, path, size, d, m, write_all, &t, e);
-	return end_file(dir, &t, r, e);
+	return r ? r : end_file(&t, sink_copy(fd, path, size, d, m, write_all, &t, e), e);
 }
 
 static int document(
 	struct sink *k, const char *path, const char *data, size_t n, struct image_error *e)
 {
-	const struct directory *dir = (const struct directory *)k;
-	struct target t = {-1, path};
-	int r = begin_file(dir, &t, e);
+	struct target t;
+	int r = begin_file((const struct directory *)k, &t, path, e);
 
-	return r ? r : end_file(dir, &t, write_all(&t, data, n, e), e);
+	return r ? r : end_file(&t, write_all(&t, data, n, e), e);
 }
 
 static int existing(struct sink *k, char **data, size_t *n, struct image_error *e)
@@ -106,8 +102,7 @@ static int finish(struct sink *k, struct image_error *e)
 {
 	struct directory *d = (struct directory *)k;
 
-	if (syncfs(d->fd))
-		return image_fail(e, -errno, "cannot write %s: %s", d->path, strerror(errno));
+	(void)e; /* each file is on disk by now, with its name */
 	d->finished = true;
 	return 0;
 }

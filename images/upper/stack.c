@@ -20,7 +20,7 @@ int upper_stack(struct store *s, const struct manifest *m, struct upper *u,
 {
 	const struct flat_above above = {u->n, read_archive, u};
 	struct whole file;
-	int r = whole_open_at(&file, u->fd, NAME, 0666);
+	int r = whole_open(&file, u->fd, NAME, 0666);
 
 	if (r)
 		return image_fail(e, r, "%s: %s", u->dir, strerror(-r));

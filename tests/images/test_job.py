@@ -203,7 +203,7 @@ def test_a_missing_artifact_fails_the_step(job):
 
 @pytest.mark.parametrize("make, words", [
     ("ln -s /etc/passwd x", "neither"), ("mkdir x; ln -s /etc/passwd x/l", "leads out"),
-    ("mkdir x; ln -s ../../y x/l", "leads out"), ("mkfifo x", "neither"), ("mkdir x; mkfifo x/p", "neither"),
+    ("mkdir x; ln -s ../../y x/l", "leads out"), ("mkdir x; ln -s . x/b; ln -s b/b/b/../../../etc/passwd x/l", "leads out"), ("mkfifo x", "neither"), ("mkdir x; mkfifo x/p", "neither"),
     ("mkdir y; echo 1 >y/f; ln -s y x; rm -rf x2", "neither")])
 def test_artifacts_cannot_bring_out_what_is_not_theirs(job, make, words):
     s = job.summary(f"steps:\n- run: {make}\n  artifacts: [{{path: x, to: out}}]\n", code=125)
@@ -261,15 +261,37 @@ def test_entries_that_run_at_once_say_whose_line_it_is(job):
         f"[a={a} b={b}] {a}-{b}" for a in "12" for b in "xy"]
 
 
+def test_names_that_a_step_chose_are_shown_and_written_safely(job):
+    s = job.summary("""steps:
+- run: mkdir x; mkfifo "x/$(printf 'a\\033[2Jb\\377')"
+  artifacts: [{path: x, to: out}]
+- run: echo next
+""", code=125)
+    steps = s["entries"][0]["steps"]
+    assert len(steps) == 2 and "neither file" in steps[0]["error"]
+    assert "\x1b" not in job.out + job.err + steps[0]["error"]
+
+
+@pytest.mark.parametrize("file, name", [("unit.yml", "unit"), ("unit.a.yml", "unit.a"), (".ci.yml", ".ci"), ("plain", "plain")])
+def test_a_job_without_a_name_is_called_as_its_file(job, file, name):
+    (job.top / file).write_text("steps:\n- run: 'true'\n")
+    subprocess.run([SANDBOX, "job", "--json", "s.json", file], cwd=job.top, env=job.env, check=True, capture_output=True, timeout=60)
+    assert json.loads((job.top / "s.json").read_text())["name"] == name
+
+
 def test_a_failed_entry_does_not_stop_the_others(job):
     s = job.summary("matrix: {n: [0, 3, 0]}\nsteps:\n- run: exit ${{ matrix.n }}\n", code=3)
     assert outcomes(s) == [["passed"], ["failed"], ["passed"]]
 
 
 def test_entries_run_side_by_side(job):
-    started = time.monotonic()
-    job.run("matrix: {n: [1, 2, 3, 4]}\nsteps:\n- run: sleep 1\n", "-j4")
-    assert time.monotonic() - started < 3.5
+    """Each waits for the three others, which never come if they run one after another."""
+    job.run("""matrix: {n: [1, 2, 3, 4]}
+steps:
+- run: touch /meet/${{ matrix.n }}; while [ "$(ls /meet | wc -l)" -lt 4 ]; do sleep 0.1; done
+  timeout: 50
+  cache: [{name: meet, path: /meet}]
+""", "-j4")
 
 
 # -- what is refused, with the line --
@@ -428,7 +450,9 @@ def test_a_step_that_ignores_the_end_is_ended(job):
     p.send_signal(signal.SIGTERM)
     time.sleep(0.3)
     p.send_signal(signal.SIGTERM)
-    assert p.wait(timeout=4) == 143
+    second = time.monotonic()
+    assert p.wait(timeout=60) == 143
+    assert time.monotonic() - second < 4.5, "the second signal did not end it: the time after the first did"
     assert "ended by SIGTERM: 1 step stopped" in p.stderr.read()
     assert not os.listdir(job.top / "tmp")
 

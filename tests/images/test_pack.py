@@ -215,6 +215,15 @@ def test_libraries_beside_the_program_stay_beside_it(tool, new_tool, tmp_path):
     assert tool.raw("run", "-q", "--image", "app:1").returncode == 42
 
 
+def test_a_library_path_through_a_directory_and_back_is_there(tool, tmp_path):
+    app = origin_program(tmp_path / "one")
+    compile_c(app, "int mine(void); int main(void) { return mine(); }", "-L", tmp_path / "one/lib", "-l:libmine.so.1",
+              "-Wl,-rpath,$ORIGIN/plugins/../../lib")
+    (app.parent / "plugins").mkdir()
+    tool.ok("pack", "--binary", app, "-t", "app:1")
+    assert tool.raw("run", "-q", "--image", "app:1").returncode == 42
+
+
 def test_nothing_of_the_program_is_run(tool, tmp_path):
     evil = tmp_path / "evil"
     compile_c(evil, f'#include <fcntl.h>\nint main(void) {{ creat("{tmp_path}/ran", 0600); return 0; }}', "-static")

@@ -244,6 +244,35 @@ def test_a_bomb_is_given_up_early(tool, tmp_path):
     assert "times its size" in tool.fails("import", tmp_path / "bomb")
 
 
+def test_a_bomb_of_holes_is_given_up_early(tool, image, tmp_path):
+    """A sparse member costs its archive nothing."""
+    top = tmp_path / "saved"
+    for name, data in image.docker_files(names=["a/layer.tar"]).items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_bytes(data)
+    os.truncate(top / "a/layer.tar", 1 << 40)
+    subprocess.run(["tar", "-C", top, "--sparse", "--format=gnu", "-cf", tmp_path / "d.tar", "."], check=True)
+    assert (tmp_path / "d.tar").stat().st_size < 1 << 20
+    assert "times its size" in tool.fails("import", tmp_path / "d.tar")
+
+
+@pytest.mark.parametrize("outside", ["../secret/layer.tar.gz", "{top}/secret/layer.tar.gz", "link/layer.tar.gz"])
+def test_a_directory_does_not_lead_to_files_outside_it(tool, image, store, tmp_path, outside):
+    packed = image.blobs[image.layers[0]["digest"]]
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/layer.tar.gz").write_bytes(packed)
+    top = tmp_path / "saved"
+    top.mkdir()
+    os.symlink("../secret", top / "link")
+    files = image.docker_files(names=["PLACE"])
+    files = {name: data.replace(b"PLACE", outside.format(top=tmp_path).encode()) for name, data in files.items() if name != "PLACE"}
+    for name, data in files.items():
+        (top / name).write_bytes(data)
+    tool.fails("import", top)
+    assert names(store) == {}
+    assert not (store / "blobs/sha256" / digest(packed).split(":")[1]).exists(), "a file from outside came in"
+
+
 def test_a_truncated_archive_is_refused(tool, image, store, tmp_path):
     archive(tmp_path / "a.tar", image.files())
     data = (tmp_path / "a.tar").read_bytes()
