@@ -7,7 +7,8 @@
 #include "fs/hostfs.h"
 #include "fs/tmpfs_internal.h"
 
-#define FIRST_POS 2u /* 0 and 1 are "." and ".." */
+#define FIRST_POS  2u	  /* 0 and 1 are "." and ".." */
+#define XATTR_SIZE 65536u /* more than the longest value that the format has room for */
 
 static struct image *image_of(const struct inode *i)
 {
@@ -54,7 +55,7 @@ static int take_target(struct inode *i, const struct image_inode *x)
 
 static int take_xattrs(struct inode *i, const struct image_inode *x)
 {
-	u8 *value = x->node.xattr_size ? kalloc(PAGE_SIZE) : NULL;
+	u8 *value = x->node.xattr_size ? kalloc(XATTR_SIZE) : NULL;
 	char name[256];
 	s64 n;
 	int r = 0;
@@ -64,10 +65,10 @@ static int take_xattrs(struct inode *i, const struct image_inode *x)
 	if (!value)
 		return -ENOMEM;
 	for (u32 k = 0; !r; k++) {
-		n = erofs_xattr(&image_of(i)->fs, &x->node, k, name, value, PAGE_SIZE);
+		n = erofs_xattr(&image_of(i)->fs, &x->node, k, name, value, XATTR_SIZE);
 		if (n < 0)
 			break;
-		r = n > (s64)PAGE_SIZE ? -EIO : tmpfs_setxattr(i, name, value, (size_t)n, 0);
+		r = tmpfs_setxattr(i, name, value, (size_t)n, 0);
 	}
 	kfree(value);
 	return r ? r : n == -ENODATA ? 0 : (int)n;
@@ -108,6 +109,11 @@ static int inode_make(struct super *s, struct image_inode *x)
 	tmpfs_node(i)->image = x;
 	list_add_tail(bucket(image_of(i), x->node.nid), &x->hash_link);
 	return 0;
+}
+
+bool imagefs_cached(struct super *s, u64 nid)
+{
+	return inode_cached(tmpfs_super(s)->image, nid);
 }
 
 int imagefs_inode(struct super *s, u64 nid, struct inode **out)
@@ -213,7 +219,9 @@ bool imagefs_shows(const struct inode *i, u64 index)
 {
 	const struct image_inode *x = tmpfs_node(i)->image;
 
-	return x && index < x->pages;
+	return x && index < x->pages &&
+	       (x->node.layout != EROFS_CHUNKS ||
+		       erofs_page(&image_of(i)->fs, &x->node, index)); /* else a hole */
 }
 
 int imagefs_read(const struct inode *i, void *buf, size_t n, u64 off)

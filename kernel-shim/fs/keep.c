@@ -7,7 +7,8 @@
 #include "fs/tmpfs_internal.h"
 
 #define BLOCK	  512u
-#define LINK_SETS 64u
+#define LINK_SETS 1024u
+#define VALUE_MAX 65535u /* of an attribute: what EROFS has room for */
 
 /* A file with several names that is in the archive already. */
 struct kept_link {
@@ -32,7 +33,7 @@ struct keep {
 	u64 page; /* frame of the next ones */
 	u32 fill;
 	int error;
-	struct kept_link *links;
+	struct kept_link *links[LINK_SETS]; /* by inode number */
 	u32 path_len;
 	char path[PATH_LEN_MAX];
 };
@@ -86,17 +87,28 @@ static void number(char *field, u32 width, u64 v)
 
 	for (u32 i = width - 1 + binary; i > 0; i--) {
 		field[i - 1] = binary ? (char)v : (char)('0' + (v & 7));
-		v >>= binary ? 8 : 3;
+		v = binary ? (u64)((s64)v >> 8) : v >> 3; /* times before 1970 are negative */
 	}
 	if (binary)
-		field[0] = (char)0x80;
+		field[0] |= (char)0x80;
 }
 
+struct tar_piece {
+	char offset[12], size[12];
+};
 struct tar_header {
 	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], sum[8], type;
-	char link[100], magic[8], uname[32], gname[32], major[8], minor[8], rest[167];
+	char link[100], magic[8], uname[32], gname[32], major[8], minor[8], unused[41];
+	struct tar_piece pieces[4]; /* type 'S': where the file's data is, without its holes */
+	char more_pieces, real_size[12], rest[17];
 };
 _Static_assert(sizeof(struct tar_header) == BLOCK, "a block");
+/* Further pieces. */
+struct tar_pieces {
+	struct tar_piece pieces[21];
+	char more, rest[7];
+};
+_Static_assert(sizeof(struct tar_pieces) == BLOCK, "a block");
 
 static void put_header(struct keep *k, struct tar_header *h, char type, u64 size)
 {
@@ -126,59 +138,155 @@ static void put_long(struct keep *k, char *field, char type, const char *text, s
 	pad(k);
 }
 
-/* "LENGTH KEY=VALUE\n", LENGTH counting itself. */
-static void put_attribute(struct keep *k, const char *name, const void *value, size_t n)
-{
-	static const char key[] = " SCHILY.xattr.";
-	struct tar_header h = {.name = "././@PaxHeader"};
-	size_t len = sizeof(key) - 1 + strlen(name) + 1 + n + 1, digits = 1;
-	char number_text[24];
+static const char xattr_key[] = " SCHILY.xattr.";
 
-	while (kfmt(number_text, sizeof(number_text), "%llu", (unsigned long long)(len + digits)) >
-		(s64)digits)
-		digits++;
-	put_header(k, &h, 'x', len + digits);
-	put(k, number_text, digits);
-	put(k, key, sizeof(key) - 1);
+/* Of "LENGTH KEY=VALUE\n", LENGTH counting itself: *digits of it. */
+static size_t record_size(const char *name, size_t n, size_t *digits)
+{
+	size_t len = sizeof(xattr_key) - 1 + strlen(name) + 1 + n + 1;
+	char text[24];
+
+	*digits = 1;
+	while (kfmt(text, sizeof(text), "%llu", (unsigned long long)(len + *digits)) > (int)*digits)
+		++*digits;
+	return len + *digits;
+}
+
+static void put_record(struct keep *k, const char *name, const void *value, size_t n)
+{
+	char text[24];
+	size_t digits, len = record_size(name, n, &digits);
+
+	kfmt(text, sizeof(text), "%llu", (unsigned long long)len);
+	put(k, text, digits);
+	put(k, xattr_key, sizeof(xattr_key) - 1);
 	put(k, name, strlen(name));
 	put(k, "=", 1);
 	put(k, value, n);
 	put(k, "\n", 1);
-	pad(k);
 }
 
+/* All records, or only how long they are. */
+static size_t each_record(
+	struct keep *k, struct inode *i, const char *names, size_t n, u8 *value, bool write)
+{
+	size_t total = 0, digits;
+
+	for (const char *name = names; name < names + n; name += strlen(name) + 1) {
+		s64 len = i->ops->getxattr(i, name, value, VALUE_MAX);
+
+		if (len < 0) {
+			k->error = (int)len;
+			return 0;
+		}
+		total += record_size(name, (size_t)len, &digits);
+		if (write)
+			put_record(k, name, value, (size_t)len);
+	}
+	return total;
+}
+
+/* One header for all attributes: readers take no second one. */
 static void put_attributes(struct keep *k, struct inode *i)
 {
-	char *names = kalloc(PAGE_SIZE), *value = kalloc(PAGE_SIZE * 16);
-	s64 n = names && i->ops->listxattr ? i->ops->listxattr(i, names, PAGE_SIZE) : 0;
+	struct tar_header h = {.name = "././@PaxHeader"};
+	s64 n = i->ops->listxattr ? i->ops->listxattr(i, NULL, 0) : 0;
+	char *names = n > 0 ? kalloc((size_t)n) : NULL;
+	u8 *value = names ? kalloc(VALUE_MAX) : NULL;
 
-	for (char *name = names; value && n > 0 && name < names + n; name += strlen(name) + 1) {
-		s64 len = i->ops->getxattr(i, name, value, PAGE_SIZE * 16);
-
-		if (len >= 0)
-			put_attribute(k, name, value, (size_t)len);
+	if (value && i->ops->listxattr(i, names, (size_t)n) == n) {
+		put_header(k, &h, 'x', each_record(k, i, names, (size_t)n, value, false));
+		each_record(k, i, names, (size_t)n, value, true);
+		pad(k);
+	} else if (n) {
+		k->error = -ENOMEM;
 	}
 	kfree(names);
 	kfree(value);
 }
 
-static void put_content(struct keep *k, struct inode *i)
-{
-	for (u64 at = 0; at < i->size && !k->error; at += PAGE_SIZE) {
-		u64 pa = tmpfs_page(&tmpfs_node(i)->pages, at / PAGE_SIZE), copy = 0;
-		size_t n = min_u64(PAGE_SIZE, i->size - at);
+/* -- content, without its holes -- */
 
-		if (!pa && imagefs_shows(i, at / PAGE_SIZE)) {
-			pa = copy = page_alloc_raw();
-			if (!copy)
-				k->error = -ENOMEM;
-			else if (imagefs_read(i, phys_ptr(copy), n, at))
-				k->error = -EIO;
-		}
-		put(k, pa ? phys_ptr(pa) : NULL, n);
-		if (copy)
-			page_put(copy);
+static bool has_page(const struct inode *i, u64 index)
+{
+	return imagefs_shows(i, index) || tmpfs_page(&tmpfs_node(i)->pages, index);
+}
+
+/* The first run of pages at or after *from: [*from, *to). False: there is none. */
+static bool next_run(const struct inode *i, u64 *from, u64 *to)
+{
+	u64 end = round_up(i->size, PAGE_SIZE) / PAGE_SIZE;
+
+	if (!has_page(i, *from))
+		*from = tmpfs_pages_next(&tmpfs_node(i)->pages, *from, false);
+	if (*from >= end)
+		return false;
+	for (*to = *from + 1; *to < end && has_page(i, *to);)
+		++*to;
+	return true;
+}
+
+static u64 run_bytes(const struct inode *i, u64 from, u64 to)
+{
+	return min_u64(to * PAGE_SIZE, i->size) - from * PAGE_SIZE;
+}
+
+/* As many pieces as there is room for, from *at on. True: there are more. */
+static bool fill_pieces(const struct inode *i, u64 *at, struct tar_piece *pieces, u32 room)
+{
+	u64 to;
+
+	for (; next_run(i, at, &to); *at = to, room--, pieces++) {
+		if (!room)
+			return true;
+		number(pieces->offset, sizeof(pieces->offset), *at * PAGE_SIZE);
+		number(pieces->size, sizeof(pieces->size), run_bytes(i, *at, to));
 	}
+	return false;
+}
+
+static void put_page(struct keep *k, const struct inode *i, u64 index)
+{
+	u64 pa = tmpfs_page(&tmpfs_node(i)->pages, index), copy = 0;
+	size_t n = min_u64(PAGE_SIZE, i->size - index * PAGE_SIZE);
+
+	if (!pa) {
+		pa = copy = page_alloc_raw();
+		if (!copy || imagefs_read(i, phys_ptr(copy), n, index * PAGE_SIZE))
+			k->error = copy ? -EIO : -ENOMEM;
+	}
+	put(k, phys_ptr(pa), n);
+	if (copy)
+		page_put(copy);
+}
+
+/* A regular file, the rest of whose header is there: whole, or as pieces between holes. */
+static void put_file(struct keep *k, const struct inode *i, struct tar_header *h)
+{
+	u64 bytes = 0, at = 0, to;
+	bool more;
+
+	for (; next_run(i, &at, &to); at = to)
+		bytes += run_bytes(i, at, to);
+	at = 0;
+	if (bytes == i->size) {
+		put_header(k, h, '0', bytes);
+	} else {
+		number(h->real_size, sizeof(h->real_size), i->size);
+		more = fill_pieces(i, &at, h->pieces, 4);
+		h->more_pieces = more;
+		put_header(k, h, 'S', bytes);
+		while (more) {
+			struct tar_pieces p = {0};
+
+			more = fill_pieces(i, &at, p.pieces, 21);
+			p.more = more;
+			put(k, &p, BLOCK);
+		}
+	}
+	for (at = 0; !k->error && next_run(i, &at, &to);)
+		while (at < to && !k->error)
+			put_page(k, i, at++);
 	pad(k);
 }
 
@@ -186,7 +294,7 @@ static void put_content(struct keep *k, struct inode *i)
 
 static const char *kept_as(const struct keep *k, const struct inode *i)
 {
-	for (const struct kept_link *l = k->links; l; l = l->next)
+	for (const struct kept_link *l = k->links[i->ino % LINK_SETS]; l; l = l->next)
 		if (l->inode == i)
 			return l->path;
 	return NULL;
@@ -201,9 +309,9 @@ static void remember(struct keep *k, const struct inode *i)
 		return;
 	}
 	l->inode = i;
-	l->next = k->links;
+	l->next = k->links[i->ino % LINK_SETS];
 	memcpy(l->path, k->path, k->path_len + 1);
-	k->links = l;
+	k->links[i->ino % LINK_SETS] = l;
 }
 
 static char tar_type(u32 mode)
@@ -255,9 +363,10 @@ static void put_member(struct keep *k, struct inode *i)
 	number(h.mtime, sizeof(h.mtime), (u64)i->mtime);
 	number(h.major, sizeof(h.major), i->rdev >> 8 & 0xfff);
 	number(h.minor, sizeof(h.minor), (i->rdev & 0xff) | (i->rdev >> 12 & 0xfff00));
-	put_header(k, &h, type, type == '0' ? i->size : 0);
 	if (type == '0')
-		put_content(k, i);
+		put_file(k, i, &h);
+	else
+		put_header(k, &h, type, 0);
 }
 
 /* An empty file of this name, in the directory that path names. */
@@ -305,13 +414,41 @@ static void put_removed(struct keep *k, const struct level *l)
 {
 	const struct image_inode *x = tmpfs_node(l->dir)->image;
 	struct erofs_name n;
+	int r;
 
 	if (l->all || !x || !x->listed)
 		return;
-	for (u64 pos = 0; !k->error && erofs_next(erofs_of(l->dir), &x->node, pos, &n) > 0;
-		pos = n.pos + 1)
+	for (u64 pos = 0; !k->error; pos = n.pos + 1) {
+		r = erofs_next(erofs_of(l->dir), &x->node, pos, &n);
+		if (r <= 0) {
+			k->error = r;
+			return;
+		}
 		if (!tmpfs_dir_find(&tmpfs_node(l->dir)->dir, n.name, n.len))
 			put_mark(k, ".wh.", n.name, n.len);
+	}
+}
+
+/* An inode of the image that nobody holds has not changed; below a directory something may have. */
+static bool of_interest(const struct level *l, u64 nid, bool is_dir)
+{
+	return is_dir || l->all || imagefs_cached(l->dir->super, nid);
+}
+
+static bool next_of_image(struct keep *k, struct level *l, struct erofs_name *n, struct inode **i)
+{
+	int r;
+
+	while ((r = erofs_next(erofs_of(l->dir), &tmpfs_node(l->dir)->image->node, l->pos, n)) >
+		0) {
+		l->pos = n->pos + 1;
+		if (!of_interest(l, n->nid, n->type == EROFS_FT_DIR))
+			continue;
+		k->error = imagefs_inode(l->dir->super, n->nid, i);
+		return !k->error;
+	}
+	k->error = r;
+	return false;
 }
 
 /* The next entry of l: its name, and its inode, a reference. */
@@ -319,23 +456,15 @@ static bool level_next(struct keep *k, struct level *l, struct erofs_name *n, st
 {
 	struct tmpfs_dir *d = &tmpfs_node(l->dir)->dir;
 	struct tmpfs_entry *e;
-	int r;
 
-	if (imagefs_unlisted(l->dir)) {
-		r = erofs_next(erofs_of(l->dir), &tmpfs_node(l->dir)->image->node, l->pos, n);
-		if (r > 0) {
-			l->pos = n->pos + 1;
-			r = imagefs_inode(l->dir->super, n->nid, i);
-			if (!r)
-				return true;
-		}
-		k->error = k->error ? k->error : r;
-		return false;
-	}
-	l->at = l->at ? l->at->next : d->entries.next;
-	if (l->at == &d->entries)
-		return false;
-	e = list_entry(l->at, struct tmpfs_entry, link);
+	if (imagefs_unlisted(l->dir))
+		return next_of_image(k, l, n, i);
+	do {
+		l->at = l->at ? l->at->next : d->entries.next;
+		if (l->at == &d->entries)
+			return false;
+		e = list_entry(l->at, struct tmpfs_entry, link);
+	} while (!e->inode && !of_interest(l, e->nid, e->type == S_IFDIR >> 12));
 	n->len = e->len;
 	memcpy(n->name, e->name, e->len + 1);
 	*i = e->inode;
@@ -353,8 +482,11 @@ static bool is_where_it_was(
 	const struct image_inode *dir = tmpfs_node(l->dir)->image, *x = tmpfs_node(i)->image;
 	u64 nid;
 
-	return !l->all && dir && x &&
-	       !erofs_lookup(erofs_of(l->dir), &dir->node, n->name, n->len, &nid) &&
+	if (l->all || !dir || !x)
+		return false;
+	if (!dir->listed)
+		return true;
+	return !erofs_lookup(erofs_of(l->dir), &dir->node, n->name, n->len, &nid) &&
 	       nid == x->node.nid;
 }
 
@@ -374,6 +506,12 @@ static struct level *visit(
 
 	if (d && d->mounted)
 		return l; /* nobody could change it, and it may have been made for the mount */
+	if (n->len >= 4 && !memcmp(n->name, ".wh.", 4)) {
+		klog(CHAN_LOG_WARN,
+			"%s is not kept: names of layers that begin so mean what is removed",
+			n->name);
+		return l;
+	}
 	k->path_len = l->path_len;
 	if (k->path_len + 1 + n->len >= sizeof(k->path)) {
 		k->error = -ENAMETOOLONG;
@@ -405,11 +543,13 @@ static struct level *level_end(struct level *l)
 
 static void links_free(struct keep *k)
 {
-	while (k->links) {
-		struct kept_link *l = k->links;
+	for (u32 set = 0; set < LINK_SETS; set++) {
+		while (k->links[set]) {
+			struct kept_link *l = k->links[set];
 
-		k->links = l->next;
-		kfree(l);
+			k->links[set] = l->next;
+			kfree(l);
+		}
 	}
 }
 

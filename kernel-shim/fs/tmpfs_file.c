@@ -212,10 +212,9 @@ static int punch_hole(struct inode *i, u64 off, u64 len)
 
 	if (tmpfs_node(i)->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
-	if (first > last) /* inside one page */
-		return zero_range(i, off, end);
-	r = zero_range(i, off, first);
-	if (!r)
+	/* inside one page, or the pages' ends and what lies between */
+	r = zero_range(i, off, first > last ? end : first);
+	if (!r && first <= last)
 		r = zero_range(i, last, end);
 	if (!r && first < last)
 		r = hide_image(i, first / PAGE_SIZE, kept);

@@ -86,6 +86,7 @@ struct inode *tmpfs_inode(struct super *s, u32 mode);
 
 /* imagefs.c. The inode of a nid, a new reference. */
 int imagefs_inode(struct super *s, u64 nid, struct inode **out);
+bool imagefs_cached(struct super *s, u64 nid); /* it is in memory, as all are that changed */
 void imagefs_release(struct inode *i);
 /* The inode is about to be changed, so it stays. Nothing for other inodes. */
 void imagefs_pin(struct inode *i);

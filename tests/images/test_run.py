@@ -92,7 +92,8 @@ def test_nothing_of_the_host_is_seen(tool, image):
 def test_hosts_is_there_unless_the_image_has_one(tool, box):
     (box / "etc/hosts").unlink()
     tool.ok("pack", box, "-t", "h:1")
-    assert "127.0.0.1\tlocalhost" in shell(tool, "h:1", "cat /etc/hosts; echo x 2>/dev/null >/etc/hosts || echo read-only")
+    out = shell(tool, "h:1", "cat /etc/hosts; (echo x >/etc/hosts) 2>/dev/null || echo read-only")
+    assert "127.0.0.1\tlocalhost" in out and out.endswith("read-only\n")
     (box / "etc/hosts").write_text("10.0.0.1 mine\n")
     tool.ok("pack", box, "-t", "h:2")
     assert shell(tool, "h:2", "cat /etc/hosts") == "10.0.0.1 mine\n"
@@ -146,7 +147,7 @@ def test_changes_are_seen_inside_and_gone_afterwards(tool, image):
     assert out.split("\n") == ["more", "20001", "small", "group", "hosts", "moved", "numbers", "passwd", "x", "no home",
                                str(len(APPLETS) + 2), ""]
     assert shell(tool, image, "ls / /etc; wc -l < /etc/numbers").split() == [
-        "/:", "bin", "dev", "etc", "home", "proc", "sys", "tmp",
+        "/:", "bin", "data", "dev", "etc", "home", "proc", "sys", "tmp",
         "/etc:", "group", "hosts", "numbers", "passwd", "same", "small", "20000"]
 
 
@@ -229,6 +230,54 @@ def test_upper_says_removed_and_replaced_as_layers_do(tool, image, tmp_path):
     names = tarfile.open(upper / "1.tar").getnames()
     assert {"etc/.wh.same", "data", "data/.wh..wh..opq", "data/x", ".wh.home", "house", "house/me"} <= set(names), names
     assert "etc/numbers" not in names, "what did not change is in the archive"
+
+
+def test_upper_keeps_holes_and_what_lies_between(tool, image, tmp_path):
+    upper = tmp_path / "upper"
+    script = """
+        for n in $(seq 40); do dd if=/etc/numbers of=/holes bs=4096 skip=$((n % 20)) seek=$((n * 5)) count=1 conv=notrunc 2>/dev/null; done
+        dd if=/dev/zero of=/sparse bs=1 seek=20000000000 count=1 2>/dev/null
+        touch -d '1960-01-01 00:00:00' /old
+        md5sum /holes; stat -c '%s %Y' /old /sparse | cut -d' ' -f1; stat -c %Y /old"""
+    first = shell(tool, image, script, "--upper", upper)
+    assert (upper / "1.tar").stat().st_size < 1 << 20
+    again = "md5sum /holes; stat -c '%s %Y' /old /sparse | cut -d' ' -f1; stat -c %Y /old; echo y >> /sparse"
+    assert shell(tool, image, again, "--upper", upper) == first
+    assert (upper / "2.tar").stat().st_size < 1 << 20, "holes of the image became bytes"
+    assert shell(tool, image, "tail -c 2 /sparse; stat -c %s /sparse", "--upper", upper) == "y\n20000000003\n"
+
+
+def test_names_that_mean_removal_are_not_kept(tool, image, tmp_path):
+    upper = tmp_path / "upper"
+    r = run(tool, "--image", image, "--upper", upper, "/bin/sh", "-c", "touch /etc/.wh.passwd /.wh. /fine")
+    assert r.returncode == 0 and ".wh.passwd is not kept" in r.stderr
+    assert shell(tool, image, "ls /etc/passwd /fine", "--upper", upper) == "/etc/passwd\n/fine\n"
+
+
+def test_upper_keeps_attributes_of_every_length(tool, box, tmp_path):
+    (tmp_path / "x.c").write_text(r"""
+        #include <stdio.h>
+        #include <string.h>
+        #include <sys/xattr.h>
+        static char big[20000], got[65536], names[65536];
+        int main(int argc, char **argv)
+        {
+            char name[32];
+            memset(big, 'b', sizeof big);
+            for (int n = 0; argc == 1 && n < 40; n++) {
+                snprintf(name, sizeof name, "user.n%d", n);
+                if (setxattr("/etc/small", name, name, strlen(name), 0)) perror(name);
+            }
+            if (argc == 1 && setxattr("/etc/small", "user.big", big, sizeof big, 0)) perror("big");
+            printf("%ld %ld\n", (long)listxattr("/etc/small", names, sizeof names), (long)getxattr("/etc/small", "user.big", got, sizeof got));
+            return memcmp(big, got, sizeof big) != 0;
+        }""")
+    subprocess.run(["musl-gcc", "-static", "-O1", "-w", tmp_path / "x.c", "-o", box / "bin/x"], check=True)
+    tool.ok("pack", box, "-t", "x:1")
+    first = run(tool, "--image", "x:1", "--upper", tmp_path / "u", "/bin/x")
+    second = run(tool, "--image", "x:1", "--upper", tmp_path / "u", "/bin/x", "again")
+    assert (first.returncode, first.stderr, second.returncode, second.stderr) == (0, "", 0, "")
+    assert first.stdout == second.stdout and first.stdout.endswith(" 20000\n")
 
 
 def test_upper_of_a_run_that_changes_nothing_is_empty(tool, box, image, tmp_path):

@@ -10,7 +10,7 @@ GUEST_IMAGE_OBJ := $(B)/kernel-shim/shim_image.o
 # What calls, faults and switches go through is built for speed, the rest for size.
 GUEST_FAST := $(addprefix kernel-shim/,home/guest/% sys/dispatch.c \
 	$(addprefix mm/,fault.c fork.c page.c pgtable.c slab.c uaccess.c uio.c) \
-	$(addprefix core/,clock.c futex.c idle.c loop.c random.c sched.c string.c wait.c))
+	$(addprefix core/,clock.c futex.c idle.c loop.c sched.c string.c wait.c))
 $(patsubst %,$(B)/guest/%.o,$(filter-out $(GUEST_FAST),$(CORE_SRCS))): GUEST_CFLAGS += -Oz
 
 $(B)/guest/%.c.o: %.c
