@@ -36,9 +36,12 @@ enum seen_kind { SEEN_NOT, SEEN_DIRECTORY, SEEN_LINK, SEEN_OTHER };
 struct seen {
 	uint64_t *slots; /* part of a digest of the path, its kind in the lowest bits; 0: free */
 	size_t nslots, used;
+	uint64_t seed[2]; /* of the keys */
 };
 int seen_put(struct seen *s, const char *path, size_t len, enum seen_kind kind); /* -ENOMEM */
 enum seen_kind seen_get(const struct seen *s, const char *path, size_t len);
+/* The first directory above path that is none: its length and kind; 0: there is no such. */
+size_t seen_obstacle(const struct seen *s, const char *path, enum seen_kind *kind);
 void seen_free(struct seen *s);
 
 /* -- source.c: an archive's unpacked bytes, hashed and counted on both sides -- */

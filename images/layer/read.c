@@ -58,20 +58,17 @@ __attribute__((format(printf, 4, 5))) static int refuse(
 
 static int check_parents(struct reader *r)
 {
-	for (const char *s = strchr(r->path, '/'); s; s = strchr(s + 1, '/')) {
-		size_t n = (size_t)(s - r->path);
-		enum seen_kind k = seen_get(&r->seen, r->path, n);
+	enum seen_kind k = SEEN_NOT;
+	size_t n = seen_obstacle(&r->seen, r->path, &k);
+	int shown = (int)(n < 100 ? n : 100);
 
-		if (k == SEEN_LINK)
-			return refuse(r, -EBADMSG, r->path,
-				"leads through the symbolic link \"%.*s\"",
-				(int)(n < 100 ? n : 100), r->path);
-		if (k == SEEN_OTHER)
-			return refuse(r, -EBADMSG, r->path,
-				"is below \"%.*s\", which is no directory",
-				(int)(n < 100 ? n : 100), r->path);
-	}
-	return 0;
+	if (!n)
+		return 0;
+	if (k == SEEN_LINK)
+		return refuse(r, -EBADMSG, r->path, "leads through the symbolic link \"%.*s\"",
+			shown, r->path);
+	return refuse(
+		r, -EBADMSG, r->path, "is below \"%.*s\", which is no directory", shown, r->path);
 }
 
 /* 1: a member of no interest. */

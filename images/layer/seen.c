@@ -7,23 +7,30 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include <openssl/evp.h>
+#include <sys/random.h>
 
 #include "images/layer/layer_internal.h"
 
 #define SLOTS_MIN 1024u
 #define KIND_MASK 3u
 
-static uint64_t key_of(const char *path, size_t len)
+/* A byte more. Seeded, so that nobody prepares names that collide; in one pass over a path, so that
+ * a deep one costs its length and not its square. */
+static uint64_t add(const struct seen *s, uint64_t h, char c)
 {
-	unsigned char md[EVP_MAX_MD_SIZE];
-	uint64_t key;
+	__extension__ typedef unsigned __int128 wide;
+	wide product = (wide)(h ^ s->seed[0]) * (((unsigned char)c + 1u) ^ s->seed[1]);
 
-	EVP_Digest(path, len, md, NULL, EVP_sha256(), NULL);
-	memcpy(&key, md, sizeof key);
-	return key & ~(uint64_t)KIND_MASK;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t key_of(const struct seen *s, const char *path, size_t len)
+{
+	uint64_t h = 0;
+
+	for (size_t i = 0; i < len; i++)
+		h = add(s, h, path[i]);
+	return h & ~(uint64_t)KIND_MASK;
 }
 
 /* The slot that holds the key, or the free one where it belongs. */
@@ -41,6 +48,8 @@ static int grow(struct seen *s)
 	size_t n = s->nslots ? s->nslots * 2 : SLOTS_MIN;
 	uint64_t *slots = calloc(n, sizeof *slots);
 
+	while (slots && !s->nslots && getrandom(s->seed, sizeof s->seed, 0) != sizeof s->seed)
+		; /* interrupted before the kernel's pool was ready */
 	if (!slots)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->nslots; i++)
@@ -54,11 +63,11 @@ static int grow(struct seen *s)
 
 int seen_put(struct seen *s, const char *path, size_t len, enum seen_kind kind)
 {
-	uint64_t key = key_of(path, len);
-	uint64_t *slot;
+	uint64_t key, *slot;
 
 	if (s->used * 4 >= s->nslots * 3 && grow(s))
 		return -ENOMEM;
+	key = key_of(s, path, len); /* the seed is there from the first slot on */
 	slot = find(s->slots, s->nslots, key);
 	s->used += !*slot;
 	*slot = key | (uint64_t)kind;
@@ -69,7 +78,22 @@ enum seen_kind seen_get(const struct seen *s, const char *path, size_t len)
 {
 	if (!s->nslots)
 		return SEEN_NOT;
-	return (enum seen_kind)(*find(s->slots, s->nslots, key_of(path, len)) & KIND_MASK);
+	return (enum seen_kind)(*find(s->slots, s->nslots, key_of(s, path, len)) & KIND_MASK);
+}
+
+size_t seen_obstacle(const struct seen *s, const char *path, enum seen_kind *kind)
+{
+	uint64_t h = 0;
+
+	for (const char *at = path; s->nslots && *at; h = add(s, h, *at++)) {
+		if (*at != '/')
+			continue;
+		*kind = (enum seen_kind)(
+			*find(s->slots, s->nslots, h & ~(uint64_t)KIND_MASK) & KIND_MASK);
+		if (*kind == SEEN_LINK || *kind == SEEN_OTHER)
+			return (size_t)(at - path);
+	}
+	return 0;
 }
 
 void seen_free(struct seen *s)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "images/upper/number.h"
@@ -19,14 +21,33 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* 1: one with something in it; 0: of a sandbox that never began; -EBUSY: one that has not ended. */
+static int look_at(DIR *dir, const char *name)
+{
+	int fd = openat(dirfd(dir), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), r = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_SH | LOCK_NB))
+		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	else if (fstat(fd, &st))
+		r = -errno;
+	close(fd);
+	return r ? r : st.st_size > 0;
+}
+
 static int collect(struct upper *u, DIR *dir)
 {
 	struct dirent *d;
 
 	while ((d = readdir(dir))) {
 		unsigned number = upper_number(d->d_name), *more;
+		int r = number ? look_at(dir, d->d_name) : 0;
 
-		if (!number)
+		if (r < 0)
+			return r;
+		if (!r)
 			continue;
 		more = reallocarray(u->numbers, u->n + 1, sizeof *more);
 		if (!more)
@@ -53,7 +74,8 @@ int upper_open(const char *dir, struct upper *out, struct image_error *e)
 	if (!r)
 		return 0;
 	upper_close(out);
-	return image_fail(e, r, "%s: %s", dir, strerror(-r));
+	return image_fail(e, r, "%s: %s", dir,
+		r == -EBUSY ? "a sandbox still writes its changes there" : strerror(-r));
 }
 
 void upper_close(struct upper *u)

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,7 +68,7 @@ int run_upper_open(const struct run_options *o, int *keep_fd, int *flat_fd)
 	upper_name(last + 1, name);
 	if (!code) {
 		*keep_fd = openat(dirfd(dir), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (*keep_fd < 0)
+		if (*keep_fd < 0 || flock(*keep_fd, LOCK_EX | LOCK_NB)) /* while we live */
 			code = fail(o->upper, name, errno);
 	}
 	closedir(dir);

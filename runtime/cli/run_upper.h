@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * --upper of `sandbox run`: a directory of archives N.tar, one of each sandbox that ended, and
- * `flat.erofs`: the image with all of them on it, made by `sandbox image stack`.
+ * --upper of `sandbox run`: a directory of archives N.tar, one of each sandbox that ended (empty:
+ * one that never began), and `flat.erofs`: the image with all of them on it, made by `sandbox image
+ * stack`.
  */
 #ifndef RUN_UPPER_H
 #define RUN_UPPER_H

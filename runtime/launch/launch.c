@@ -335,6 +335,8 @@ static int limit_files(struct launch *l)
 {
 	struct rlimit now;
 
+	if (l->c->keep_fd) /* all changed files together may well be more than one may be */
+		return 0;
 	if (getrlimit(RLIMIT_FSIZE, &now))
 		return -errno;
 	now.rlim_cur = l->c->rlimits[RLIMIT_FSIZE].rlim_cur;

@@ -74,7 +74,8 @@ static int parse_user(const char *spec, struct identity *id, struct policy_error
 
 /* -- of an image: its own /etc/passwd and /etc/group -- */
 
-#define TABLE_MAX (1u << 20)
+#define TABLE_MAX  (1u << 20)
+#define GROUPS_MAX 256u
 
 /* A small file of the image as a stream, or NULL. *buf is to be freed after it. */
 static FILE *image_table(const struct view *v, const char *path, char **buf)
@@ -131,7 +132,45 @@ static bool image_group(const struct view *v, const char *name, struct identity 
 	return g;
 }
 
-/* USER[:GROUP], names or numbers: --user, else the image's own word, else root. */
+static bool is_member(const struct group *g, const char *user)
+{
+	char *const *m = g->gr_mem;
+
+	while (*m && strcmp(*m, user))
+		m++;
+	return *m;
+}
+
+/* The groups that the image's /etc/group puts its user into, besides his own. */
+static int image_groups(const struct view *v, struct identity *id)
+{
+	char *buf;
+	FILE *f = *id->user ? image_table(v, "etc/group", &buf) : NULL;
+	struct group *g;
+	int r = 0;
+
+	while (f && !r && id->ngroups < GROUPS_MAX && (g = fgetgrent(f))) {
+		uint32_t *more;
+
+		if (g->gr_gid == id->gid || !is_member(g, id->user))
+			continue;
+		more = reallocarray(id->groups, id->ngroups + 1, sizeof *more);
+		if (more) {
+			id->groups = more;
+			more[id->ngroups++] = g->gr_gid;
+		} else {
+			r = -ENOMEM;
+		}
+	}
+	if (f) {
+		fclose(f);
+		free(buf);
+	}
+	return r;
+}
+
+/* USER[:GROUP], names or numbers, as podman takes them: --user, else the image's own word, else
+ * root. */
 static int image_identity(const struct policy_request *r, const struct view *v, struct identity *id,
 	struct policy_error *e)
 {
@@ -146,8 +185,7 @@ static int image_identity(const struct policy_request *r, const struct view *v, 
 		    spec) >= (int)sizeof name)
 		return policy_fail(e, POLICY_FAILED, "user %.32s…: name too long", spec);
 	if (parse_id(name, &id->uid)) {
-		id->gid = id->uid;
-		image_user(v, NULL, id);
+		image_user(v, NULL, id); /* one that it does not know is in group 0 */
 	} else if (!image_user(v, name, id)) {
 		return policy_fail(
 			e, POLICY_FAILED, "image %s has no user \"%s\"", r->image->name, name);
@@ -155,6 +193,8 @@ static int image_identity(const struct policy_request *r, const struct view *v, 
 	if (colon && !parse_id(colon + 1, &id->gid) && !image_group(v, colon + 1, id))
 		return policy_fail(e, POLICY_FAILED, "image %s has no group \"%s\"", r->image->name,
 			colon + 1);
+	if (!colon && image_groups(v, id))
+		return policy_fail(e, POLICY_FAILED, "out of memory");
 	return 0;
 }
 

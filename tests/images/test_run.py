@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from conftest import SANDBOX
+
 BUSYBOX = "/bin/busybox"
 BEHAVIOURS = Path(os.environ.get("SANDBOX_BIN", "build/sandbox")).resolve().parent / "tests/conformance/musl-static"
 APPLETS = "sh ls cat echo rm mv cp mkdir find wc sort head tail stat ln touch dd rmdir grep id env md5sum chmod chown pwd readlink".split()
@@ -285,6 +287,40 @@ def test_upper_of_a_run_that_changes_nothing_is_empty(tool, box, image, tmp_path
     tool.ok("pack", box, "-t", image)
     shell(tool, image, "cat /etc/numbers | wc -l; ls -lR /", "--upper", tmp_path / "upper")
     assert tarfile.open(tmp_path / "upper/1.tar").getnames() == []
+
+
+def test_a_run_that_does_not_begin_leaves_upper_usable(tool, image, tmp_path):
+    upper = tmp_path / "upper"
+    assert run(tool, "--image", image, "--upper", upper, "no-such-program").returncode == 127
+    assert shell(tool, image, "echo one > /new", "--upper", upper) == ""
+    assert shell(tool, image, "cat /new", "--upper", upper) == "one\n"
+
+
+def test_two_at_once_in_one_upper_are_told_so(tool, image, tmp_path):
+    upper = tmp_path / "upper"
+    words = [SANDBOX, "run", "-q", "--image", image, "--upper", upper, "/bin/sh", "-c", "echo up; read line; echo $line > /new"]
+    p = subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                         env=dict(os.environ, SANDBOX_STORE=tool.store))
+    assert p.stdout.readline() == "up\n"
+    r = run(tool, "--image", image, "--upper", upper, "/bin/sh", "-c", ":")
+    assert r.returncode == 125 and "a sandbox still writes" in r.stderr and r.stderr.count("\n") == 1, r.stderr
+    p.communicate("text\n", timeout=60)
+    assert shell(tool, image, "cat /new", "--upper", upper) == "text\n"
+
+
+def test_a_limit_of_file_sizes_does_not_cut_what_is_kept(tool, image, tmp_path):
+    upper = tmp_path / "upper"
+    script = "for n in 1 2 3 4; do dd if=/dev/zero of=/f$n bs=65536 count=14 2>/dev/null; done"
+    assert shell(tool, image, script, "--upper", upper, "--file-size", "1M") == ""
+    assert shell(tool, image, "ls /f*", "--upper", upper).split() == ["/f1", "/f2", "/f3", "/f4"]
+
+
+def test_users_of_an_image_have_the_groups_that_it_says(tool, box):
+    (box / "etc/group").write_text("root:x:0:\nusers:x:100:\nwheel:x:10:me,other\naudio:x:29:me\n")
+    tool.ok("pack", box, "-t", "g:1", "--user", "me")
+    assert shell(tool, "g:1", "id -u; id -G") == "1000\n100 10 29\n"
+    assert shell(tool, "g:1", "id -u; id -G", "--user", "4321") == "4321\n0\n"
+    assert shell(tool, "g:1", "id -u; id -G", "--user", "me:29") == "1000\n29\n"
 
 
 def test_upper_that_is_not_whole_is_refused(tool, image, tmp_path):
