@@ -18,7 +18,7 @@ BUILD = Path(os.environ.get("B", ROOT / "build")).resolve()
 PROGRAMS = BUILD / "tests" / "conformance"
 SANDBOX = os.environ.get("SANDBOX_BIN", str(BUILD / "sandbox"))
 OPTIONS = shlex.split(os.environ.get("SANDBOX_OPTS", ""))
-TIMEOUT = float(os.environ.get("CONFORMANCE_TIMEOUT", "60"))
+TIMEOUT = float(os.environ.get("CONFORMANCE_TIMEOUT", "120"))
 # To look for races (`make races`): how often the sandbox has to do what the native run did.
 ROUNDS = int(os.environ.get("CONFORMANCE_ROUNDS", "1"))
 # The same in both worlds, so that a difference is never the environment's.
