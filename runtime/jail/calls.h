@@ -4,12 +4,14 @@
  * table are made the filters (seccomp.c) and docs/host-calls.md.
  *
  * JAIL_LIST(NAME, threads, when, how, "what it is for")
- *   threads  whose filter has it: CORE, SERVICE, VCPU, WATCHER (jail.h), or ZYGOTE; joined by |
+ *   threads  whose filter has it: CORE, SERVICE, VCPU, WATCHER (jail.h), ZYGOTE; joined by |
  *   when     ALWAYS, or what the launch must have one of: names of jail.h, joined by |
- *   how      what holds of the arguments: ANY, NOT_EXECUTABLE, THIS_PROCESS, TERMINALS, VCPUS, FORKS, DEATHS
+ *   how      what holds of the arguments: ANY, or a name of seccomp.c
+ *
  * JAIL_CALL(LIST, name, "why")
  *
- * Where it costs nothing one call does for several: preadv2 and pwritev2 with offset -1 are readv and writev.
+ * Where it costs nothing one call does for several: preadv2 and pwritev2 with offset -1 are readv
+ * and writev.
  */
 #if !defined(JAIL_LIST) || !defined(JAIL_CALL)
 #error "define JAIL_LIST and JAIL_CALL before including calls.h"

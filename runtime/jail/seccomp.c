@@ -16,7 +16,16 @@
 
 #include "runtime/jail/jail_internal.h"
 
-enum how { ANY, NOT_EXECUTABLE, THIS_PROCESS, TERMINALS, VCPUS, FORKS, DEATHS };
+/* What holds of a call's arguments. */
+enum how {
+	ANY,
+	NOT_EXECUTABLE, /* PROT_EXEC is not among the protections */
+	THIS_PROCESS,
+	TERMINALS, /* requests_tty */
+	VCPUS,	   /* the backend's requests */
+	FORKS,	   /* the zygote's, and no others */
+	DEATHS,	   /* PR_SET_PDEATHSIG */
+};
 
 /* Words of the table. */
 #define ALWAYS	0u
@@ -141,8 +150,7 @@ static void allow_how(struct filter *f, int call, enum how how)
 		allow_requests(f, call, f->requests, f->nrequests);
 		break;
 	case FORKS:
-		allow_if(f, call,
-			SCMP_A0(SCMP_CMP_EQ, CLONE_FILES | CLONE_PIDFD | SIGCHLD, 0));
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, CLONE_FILES | CLONE_PIDFD | SIGCHLD, 0));
 		break;
 	case DEATHS:
 		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0));

@@ -150,8 +150,8 @@ static int64_t transfer(struct request *rq, bool write)
 		else if (write)
 			n = file_write(h->fd, &v, off, rq->msg->a[3] & CHAN_WRITE_APPEND);
 		else
-			n = file_io(h->fd, &v, false,
-				off == CHAN_OFF_STREAM ? OFF_OWN : (off_t)off, 0);
+			n = file_io(
+				h->fd, &v, false, off == CHAN_OFF_STREAM ? OFF_OWN : (off_t)off, 0);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }

@@ -88,7 +88,8 @@ void service_handle(struct service *s, struct chan_msg *msg, const uint8_t *in, 
  * sq_head and sq_tail run freely, modulo 2^32; slot n % CHAN_SLOTS is the one meant. */
 unsigned service_serve_ring(struct service *s, struct chan_ring *ring);
 
-/* Before the jail, once: `signals`, which are blocked in every thread, are the watcher's to take. */
+/* Before the jail, once: `signals`, which are blocked in every thread, are the watcher's to take.
+ */
 int service_take_signals(struct service *s, const sigset_t *signals);
 /* Body of the watcher thread: waits for watched files and for signals, queues events, calls kick.
  * Returns after service_shutdown(). */

@@ -207,7 +207,7 @@ struct events {
 	_Atomic bool wake;
 	_Atomic bool shutdown;
 	int epoll_fd;
-	int stop_fd; /* eventfd */
+	int stop_fd;   /* eventfd */
 	int signal_fd; /* -1: there are none to be taken */
 };
 

@@ -93,7 +93,8 @@ static void enter_stub(void)
 	__builtin_unreachable();
 }
 
-static _Noreturn void become_zygote(const struct process_vm *vm, int socket, int (*limit)(void *arg), void *arg)
+static _Noreturn void become_zygote(
+	const struct process_vm *vm, int socket, int (*limit)(void *arg), void *arg)
 {
 	uint8_t *stack;
 
@@ -127,7 +128,8 @@ static pid_t fork_with(unsigned long flags, int *pidfd)
 	return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
 }
 
-int process_zygote_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void *arg), void *arg)
+int process_zygote_start(
+	struct process_vm *vm, bool pid_namespace, int (*limit)(void *arg), void *arg)
 {
 	int pair[2];
 	pid_t pid;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the sanitizers call besides (libsanitizer, as strace shows it): AddressSanitizer's report and
- * its own threads' stacks, and libc under it. Without them an error would end as a forbidden call,
- * unread.
+ * What the sanitizers call besides (libsanitizer, as strace shows it): AddressSanitizer's report
+ * and its own threads' stacks, and libc under it. Without them an error would end as a forbidden
+ * call, unread.
  */
 #include <seccomp.h>
 
