@@ -3,6 +3,7 @@
  * sandbox run: options -> policy -> launch -> report -> exit code.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,20 @@ static FILE *open_descriptor(int fd)
 	return f;
 }
 
+/* Left to themselves these would ask the host when they are first used, and that is in the jail:
+ * a stream what it is, libjansson for a seed. Lines of the trace are seen also when the sandbox is
+ * killed. */
+static void settle_outputs(struct run *run)
+{
+	static char json[BUFSIZ], trace[BUFSIZ];
+
+	if (run->json) {
+		json_object_seed(0);
+		setvbuf(run->json, json, _IOFBF, sizeof json);
+	}
+	setvbuf(run->trace, trace, _IOLBF, sizeof trace);
+}
+
 static bool open_outputs(struct run *run)
 {
 	const struct run_options *o = &run->options;
@@ -78,7 +93,7 @@ static bool open_outputs(struct run *run)
 				 : NULL;
 	if (!run->trace || ((o->json_file || o->json_fd) && !run->json))
 		return false;
-	setvbuf(run->trace, NULL, _IOLBF, BUFSIZ); /* seen also when the sandbox is killed */
+	settle_outputs(run);
 	return true;
 }
 

@@ -53,10 +53,7 @@ static int make_timer(struct guest_vcpu *v)
 	if (sigaction(ev.sigev_signo, &sa, NULL))
 		return -errno;
 	ev.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-	if (timer_create(CLOCK_MONOTONIC, &ev, &v->timer))
-		return -errno;
-	v->timer_made = true;
-	return 0;
+	return timer_create(CLOCK_MONOTONIC, &ev, &v->timer) ? -errno : 0;
 }
 
 /* The guest wrote it: any nonsense is only its own loss. false: no time at all. */
@@ -231,7 +228,7 @@ static void *vcpu_main(void *arg)
 
 	launch_name_thread("vcpu", (int)v->id);
 	if (!r)
-		r = jail_thread(JAIL_VCPU, ioctls, n);
+		r = jail_thread(JAIL_VCPU, l->needs, ioctls, n);
 	if (r)
 		launch_fail(l, "cannot close the vCPU thread's jail: %s", strerror(-r));
 	while (!r && !atomic_load(&h->stop)) {

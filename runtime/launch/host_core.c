@@ -74,7 +74,7 @@ static int cpu_begin(struct host_core *h, uint32_t id)
 {
 	int r = h->engine->cpu_begin ? h->engine->cpu_begin(h->engine_arg, id) : 0;
 
-	return r ? r : jail_thread(JAIL_CORE, h->ioctls, h->nioctls);
+	return r ? r : jail_thread(JAIL_CORE, h->l->needs, h->ioctls, h->nioctls);
 }
 
 static void *cpu_main(void *arg)
@@ -171,8 +171,10 @@ static int core_boot_home(struct host_core *h)
 
 static int core_run_all(struct host_core *h)
 {
-	int r = others_start(h, h->l->c->cpus);
+	int r = host_home_prepare();
 
+	if (!r)
+		r = others_start(h, h->l->c->cpus);
 	if (!r)
 		r = cpu_begin(h, 0);
 	if (!r)

@@ -120,9 +120,9 @@ static void *watcher_main(void *arg)
 	int r;
 
 	launch_name_thread("watcher", -1);
-	r = jail_thread(JAIL_WATCHER, NULL, 0);
+	r = jail_thread(JAIL_WATCHER, l->needs, NULL, 0);
 	if (!r)
-		r = service_watch_loop(l->service, &l->forwarded);
+		r = service_watch_loop(l->service);
 	if (r)
 		launch_fail(l, "the watcher thread failed: %s", strerror(-r));
 	return NULL;
@@ -148,7 +148,7 @@ static void *limiter_main(void *arg)
 	const struct chan_event ev = {.kind = CHAN_EV_KILL, .value = SIGKILL};
 
 	launch_name_thread("limiter", -1);
-	if (jail_thread(JAIL_WATCHER, NULL, 0) || ended_by(l, l->deadline_ns))
+	if (jail_thread(JAIL_WATCHER, l->needs, NULL, 0) || ended_by(l, l->deadline_ns))
 		return NULL;
 	atomic_store(&l->timed_out, true);
 	service_post_event(l->service, &ev);
@@ -242,6 +242,7 @@ static void block_signals(struct launch *l)
 	signal(SIGPIPE, SIG_IGN); /* writers get EPIPE, and the program its own SIGPIPE */
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN); /* the program's terminal modes are set from here */
+	signal(SIGCHLD, SIG_IGN); /* nothing is waited for: a child that ends is gone */
 }
 
 /* RAM from `from` to `to`, if that is anything. */
@@ -324,6 +325,8 @@ static int make_service(struct launch *l)
 		r = launch_bootblock_build(l);
 	if (!r)
 		r = service_prepare(l->service);
+	if (!r)
+		r = service_take_signals(l->service, &l->forwarded);
 	if (r)
 		launch_fail(l, "cannot prepare the channel: %s", strerror(-r));
 	return r;
@@ -362,6 +365,18 @@ static const struct launch_home_ops *home_of(const struct launch_config *c)
 	return c->home == LAUNCH_HOME_GUEST ? &launch_home_guest : &launch_home_host;
 }
 
+/* What the jail has to leave open, besides what every launch needs. */
+static unsigned needs_of(const struct launch *l)
+{
+	const unsigned reach = service_reach(l->service);
+
+	return (l->c->backend->processes ? JAIL_PROCESSES : JAIL_VM) |
+	       (reach & SERVICE_TERMINAL ? JAIL_TERMINAL : 0) |
+	       (reach & SERVICE_SOCKET ? JAIL_SOCKET : 0) |
+	       (reach & SERVICE_CHANGES ? JAIL_CHANGES : 0) |
+	       (reach & SERVICE_NAMES ? JAIL_NAMES : 0);
+}
+
 static int run(struct launch *l)
 {
 	const struct jail_children children = {fork_children, l};
@@ -382,6 +397,7 @@ static int run(struct launch *l)
 	r = make_service(l);
 	if (r)
 		return r;
+	l->needs = needs_of(l);
 	/* 4. the VM, while /dev/kvm can still be opened */
 	r = l->c->backend->processes ? 0 : make_vm(l);
 	if (r)
@@ -398,6 +414,7 @@ static int run(struct launch *l)
 		return r;
 	}
 	/* 5. nothing more is opened: close the jail while there is one thread */
+	l->res->jail_calls = jail_calls(l->home->roles, l->needs);
 	r = jail_enter(l->c, &l->res->jail, l->home->fork ? &children : NULL);
 	if (r == -ECHILD) {
 		launch_fail(l, "no_new_privs cannot be had, and without it nothing traps programs");

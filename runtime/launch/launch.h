@@ -117,6 +117,7 @@ struct launch_result {
 	struct vm_stats vm;
 	struct process_stats processes; /* backend process */
 	struct launch_jail_state jail;
+	unsigned jail_calls; /* different host calls that its threads' filters let through */
 };
 
 /* 0 with *out filled, also for LAUNCH_FAILED; never exits or prints. */

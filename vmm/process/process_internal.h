@@ -47,6 +47,7 @@ struct process_space {
 struct process_vm {
 	int ram_fd, control_fd, socket;
 	pid_t zygote_pid; /* 0: not started */
+	int zygote_pidfd;
 	uint8_t *control; /* the control memfd, all of it */
 	struct process_caps caps;
 	uint64_t free[SPACES_MAX / 64]; /* contexts that no space has: a bit each */
@@ -76,7 +77,8 @@ static inline void process_count_exit(struct process_runner *r, enum process_exi
 /* filter.c: the system-call filter of a space, into c. */
 int process_filter_build(struct stub_const *c);
 /* zygote.c: forks it; it is ready for requests when this returns 0. */
-int process_zygote_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void));
+int process_zygote_start(
+	struct process_vm *vm, bool pid_namespace, int (*limit)(void *arg), void *arg);
 /* One request and its reply. fd: sent along, or -1; *got: descriptor that came back, or -1. */
 int process_zygote_call(struct process_vm *vm, uint32_t kind, uint32_t arg, int fd, int *got);
 /* context.c */

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "vmm/process/process_internal.h"
@@ -111,9 +110,9 @@ int process_runner_create(struct process_vm *vm, struct process_runner **out)
 	return 0;
 }
 
-int process_vm_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void))
+int process_vm_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void *arg), void *arg)
 {
-	return process_zygote_start(vm, pid_namespace, limit);
+	return process_zygote_start(vm, pid_namespace, limit, arg);
 }
 
 static void spaces_free(struct process_space *s)
@@ -131,8 +130,11 @@ void process_vm_destroy(struct process_vm *vm)
 {
 	if (vm->socket >= 0)
 		close(vm->socket);
-	if (vm->zygote_pid)
-		waitpid(vm->zygote_pid, NULL, 0);
+	if (vm->zygote_pid) {
+		while (!process_is_gone(vm->zygote_pidfd, -1))
+			;
+		close(vm->zygote_pidfd);
+	}
 	spaces_free(vm->idle);
 	spaces_free(vm->dying);
 	for (struct process_runner *r = vm->runners, *next; r; r = next) {

@@ -67,6 +67,8 @@ struct host_home_config {
 	__attribute__((noreturn)) void (*panic)(void *arg, const char *why);
 };
 
+/* First of all, while signal handlers can still be installed. 0 or -errno. */
+int host_home_prepare(void);
 /* Takes the kernel lock and builds the sandbox. 0, or -errno when it could not be built. */
 int host_home_boot(const struct host_home_config *c);
 /* Runs the sandbox on processor `cpu` until its first program ends. Processor 0 is the thread that

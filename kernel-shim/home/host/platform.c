@@ -243,18 +243,17 @@ void plat_halt(void)
 	/* the scheduler's context sees kernel.ended and returns from core_run */
 }
 
+int host_home_prepare(void)
+{
+	return host_soft_copy_init();
+}
+
 int host_home_boot(const struct host_home_config *c)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
-	int r;
 
 	if (!k)
 		return -ENOMEM;
-	r = host_soft_copy_init();
-	if (r) {
-		free(k);
-		return r;
-	}
 	host_home.c = *c;
 	plat_physmap = c->ram;
 	host_cpu_begin(0);

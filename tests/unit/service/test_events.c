@@ -174,7 +174,7 @@ static void *watcher_main(void *arg)
 {
 	struct world *w = arg;
 
-	watcher.result = service_watch_loop(w->s, &watcher.signals);
+	watcher.result = service_watch_loop(w->s);
 	return NULL;
 }
 
@@ -184,6 +184,7 @@ static void watcher_start(struct world *w)
 	sigaddset(&watcher.signals, SIGUSR1);
 	sigaddset(&watcher.signals, SIGWINCH);
 	pthread_sigmask(SIG_BLOCK, &watcher.signals, NULL);
+	assert_int_equal(service_take_signals(w->s, &watcher.signals), 0);
 	pthread_create(&watcher.thread, NULL, watcher_main, w);
 }
 
