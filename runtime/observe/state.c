@@ -98,6 +98,7 @@ static int make_in(struct observe_writer *w, const char *path, const struct obse
 	if (w->fd < 0)
 		return w->fd;
 	r = map(w->fd, head, &w->state);
+	w->size = head->size;
 	if (r) {
 		if (ftruncate(w->fd, 0)) /* what was taken is given back as far as it can be */
 			r = -errno;
@@ -187,7 +188,7 @@ int observe_create(
 void observe_destroy(struct observe_writer *w)
 {
 	if (w->state)
-		munmap(w->state, observe_size(w->state->head.cpus));
+		munmap(w->state, w->size);
 	w->state = NULL;
 	if (w->fd < 0)
 		return;

@@ -94,6 +94,7 @@ struct observe_about {
 struct observe_writer {
 	int fd;			     /* holds the lock; -1: there is no state */
 	struct observe_state *state; /* or NULL */
+	size_t size;		     /* of it; what the file says others can change */
 	int hidden[OBSERVE_DIRS];    /* O_PATH descriptors of the directories that are there */
 	unsigned nhidden;
 };
