@@ -127,9 +127,6 @@ int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls
 	allow_signals(&f);
 	switch (role) {
 	case JAIL_CORE:
-		allow_service(&f);
-		allow_list(&f, KICK);
-		break;
 	case JAIL_SERVICE:
 		allow_service(&f);
 		allow_list(&f, KICK);
