@@ -28,15 +28,6 @@ const char *observe_exit_name(const struct observe_seen *s, unsigned reason)
 		       : process_exit_name((enum process_exit_kind)reason);
 }
 
-uint64_t observe_sum(const uint64_t *counts, size_t n)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += counts[i];
-	return sum;
-}
-
 /* Letters, digits and what host names have besides: what a terminal and a label can take. */
 static bool is_word(const char *s, size_t size, bool may_be_empty)
 {

@@ -174,24 +174,47 @@ void observe_list_clear(struct observe_list *l)
 	*l = (struct observe_list){0};
 }
 
-const struct observe_seen *observe_find(
-	const struct observe_list *l, const char *word, bool *several)
+static bool has_id(const struct observe_head *h, const char *word)
+{
+	return !strcmp(h->id, word);
+}
+
+static bool is_called(const struct observe_head *h, const char *word)
+{
+	return !strcmp(h->name, word);
+}
+
+static bool begins_with(const struct observe_head *h, const char *word)
+{
+	return !strncmp(h->id, word, strlen(word));
+}
+
+/* The one that fits; of several none. */
+static const struct observe_seen *find_one(const struct observe_list *l, const char *word,
+	bool (*fits)(const struct observe_head *, const char *), bool *several)
 {
 	const struct observe_seen *found = NULL;
-	size_t len = strlen(word);
 
-	*several = false;
-	for (size_t i = 0; i < l->count && len; i++) {
-		const struct observe_head *h = &l->seen[i].head;
-
-		if (!strcmp(h->id, word))
-			return &l->seen[i];
-		if (strcmp(h->name, word) && strncmp(h->id, word, len))
+	for (size_t i = 0; i < l->count; i++) {
+		if (!fits(&l->seen[i].head, word))
 			continue;
 		*several = found;
 		found = &l->seen[i];
 		if (*several)
-			break;
+			return NULL;
 	}
-	return *several ? NULL : found;
+	return found;
+}
+
+const struct observe_seen *observe_find(
+	const struct observe_list *l, const char *word, bool *several)
+{
+	static bool (*const fits[])(const struct observe_head *, const char *) = {
+		has_id, is_called, begins_with};
+	const struct observe_seen *found = NULL;
+
+	*several = false;
+	for (size_t i = 0; i < sizeof fits / sizeof *fits && *word && !found && !*several; i++)
+		found = find_one(l, word, fits[i], several);
+	return found;
 }

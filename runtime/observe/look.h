@@ -32,7 +32,7 @@ struct observe_list {
 /* All that live. Files of those that do not are removed. 0 or -ENOMEM. */
 int observe_look(struct observe_list *out);
 void observe_list_clear(struct observe_list *l);
-/* By id (a part of it that is no other's will do), or by name. NULL; *several: more than one. */
+/* By id, else by name, else by the id's beginning. NULL; *several: more than one. */
 const struct observe_seen *observe_find(
 	const struct observe_list *l, const char *word, bool *several);
 
@@ -42,6 +42,5 @@ int observe_check(const void *bytes, size_t size, struct observe_seen *out);
 /* "read"; NULL beyond the last, and for the place that no operation has. */
 const char *observe_op_name(unsigned op);
 const char *observe_exit_name(const struct observe_seen *s, unsigned reason);
-uint64_t observe_sum(const uint64_t *counts, size_t n);
 
 #endif

@@ -348,15 +348,19 @@ static void test_without_room_there_is_a_sentence_and_no_state(void **unused)
 
 static void test_a_word_is_an_id_a_part_of_one_or_a_name(void **unused)
 {
-	struct observe_seen seen[3] = {{.head = {.id = "aaaa00000001", .name = "x"}},
+	struct observe_seen seen[4] = {{.head = {.id = "aaaa00000001", .name = "x"}},
 		{.head = {.id = "aabb00000002", .name = "y"}},
-		{.head = {.id = "cccc00000003", .name = "y"}}};
-	const struct observe_list l = {seen, 3, 0};
+		{.head = {.id = "cccc00000003", .name = "y"}},
+		{.head = {.id = "dddd00000004", .name = "aabb"}}};
+	const struct observe_list l = {seen, 4, 0};
 	bool several;
 
 	assert_ptr_equal(observe_find(&l, "aaaa00000001", &several), &seen[0]);
 	assert_ptr_equal(observe_find(&l, "c", &several), &seen[2]);
 	assert_ptr_equal(observe_find(&l, "x", &several), &seen[0]);
+	assert_ptr_equal(observe_find(&l, "aabb", &several), &seen[3]); /* a name is all of it */
+	assert_false(several);
+	assert_ptr_equal(observe_find(&l, "aabb0", &several), &seen[1]);
 	assert_null(observe_find(&l, "aa", &several));
 	assert_true(several);
 	assert_null(observe_find(&l, "y", &several));
