@@ -63,8 +63,9 @@ void service_destroy(struct service *s);
 int64_t service_grant(struct service *s, int o_path_fd, bool writable, const char *host_path);
 int64_t service_inherit(struct service *s, int fd, int *out_oflags); /* stdin, stdout, stderr */
 /* Hides one directory or file although it lies below a grant (a tmpfs mounted over it, say):
- * EACCES. Grants nest: below /a (writable), /a/b granted read-only is read-only by whatever way it
- * is reached. The host's procfs can be mounted over but not entered, even if it is granted. */
+ * EACCES, for whoever grants it or what is below it from now on, too. Grants nest: below /a
+ * (writable), /a/b granted read-only is read-only by whatever way it is reached. The host's procfs
+ * can be mounted over but not entered, even if it is granted. */
 int service_deny(struct service *s, int o_path_fd, const char *host_path);
 /* Open what later reopening needs (/proc/self/fd); call in the process that will serve, before the
  * jail closes it in, and after RLIMIT_NOFILE has its final value. Sets the process's umask to 0:

@@ -146,6 +146,8 @@ struct request {
 int policy_init(struct service *s);
 void policy_destroy(struct service *s);
 int policy_add(struct service *s, int fd, uint8_t rights, const char *host_path);
+/* Is it hidden by service_deny, itself or with what it lies in? */
+bool policy_denies(struct service *s, int fd, const struct statx *stx);
 /* Which grant holds for a file that was reached through `outer`. */
 void policy_leaf(struct service *s, uint32_t outer, struct leaf *leaf);
 /* HANDLE_INERT if the directory is one of procfs, else 0. */
