@@ -113,7 +113,30 @@ static bool is_place(const char *name)
 	return n && n <= 5 && !name[n];
 }
 
-static int look_in(const char *path, struct observe_list *l)
+/* Directories that were looked at: two of the places may be one, spelled differently. */
+struct looked {
+	unsigned n;
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} dir[OBSERVE_DIRS];
+};
+
+static bool is_new(struct looked *was, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return false;
+	for (unsigned i = 0; i < was->n; i++)
+		if (was->dir[i].dev == st.st_dev && was->dir[i].ino == st.st_ino)
+			return false;
+	was->dir[was->n].dev = st.st_dev;
+	was->dir[was->n++].ino = st.st_ino;
+	return true;
+}
+
+static int look_in(const char *path, struct looked *was, struct observe_list *l)
 {
 	int fd = observe_dir_open(path, false), r = 0;
 	unsigned files = 0;
@@ -122,6 +145,10 @@ static int look_in(const char *path, struct observe_list *l)
 
 	if (fd < 0)
 		return 0;
+	if (!is_new(was, fd)) {
+		close(fd);
+		return 0;
+	}
 	d = fdopendir(fd);
 	if (!d) {
 		close(fd);
@@ -156,11 +183,12 @@ int observe_look(struct observe_list *out)
 {
 	char path[OBSERVE_DIRS][256];
 	unsigned n = observe_dirs(path);
+	struct looked was = {0};
 	int r = 0;
 
 	*out = (struct observe_list){0};
 	for (unsigned i = 0; i < n && !r; i++)
-		r = look_in(path[i], out);
+		r = look_in(path[i], &was, out);
 	if (r)
 		observe_list_clear(out);
 	else if (out->count)
