@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,11 +60,14 @@ static int take_any(int dir, uint32_t random)
 static int fill(int fd, const struct observe_head *head)
 {
 	uint8_t bytes[OBSERVE_SIZE_MAX] = {0};
+	struct rlimit limit;
 	struct stat st;
 	ssize_t n;
 
 	if (fstat(fd, &st) || (st.st_size && ftruncate(fd, 0)))
 		return -errno;
+	if (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur < head->size)
+		return -EFBIG; /* before a signal says so */
 	memcpy(bytes, head, sizeof *head);
 	n = pwrite(fd, bytes, head->size, 0);
 	if (n < 0)
@@ -143,11 +147,19 @@ static void publish(struct observe_state *s)
 	*(volatile uint64_t *)&s->head.magic = OBSERVE_MAGIC;
 }
 
+/* One that is not there is made: a guest that was granted what it would lie in shall not make it.
+ */
 static void hold_dirs(struct observe_writer *w, char path[OBSERVE_DIRS][256], unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		int fd = observe_dir_open(path[i], true);
 
+		if (fd == -ENOENT) {
+			fd = observe_dir_make(path[i]);
+			if (fd >= 0)
+				close(fd);
+			fd = observe_dir_open(path[i], true);
+		}
 		if (fd >= 0)
 			w->hidden[w->nhidden++] = fd;
 	}

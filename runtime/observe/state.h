@@ -8,7 +8,9 @@
  * nothing for long, and nobody has to be there to clean.
  *
  * Numbers only go out: nothing of the launcher depends on what is in the file, which every process
- * of the user can write to. No guest can reach the directory (launch_config.hidden).
+ * of the user can write to. No guest can reach the directories as they are when it begins
+ * (launch_config.hidden); one that is removed meanwhile, in what a guest may write to, it could
+ * make anew. So nothing but what is shown depends on them.
  */
 #ifndef OBSERVE_STATE_H
 #define OBSERVE_STATE_H

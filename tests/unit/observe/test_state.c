@@ -335,7 +335,6 @@ static void test_without_room_there_is_a_sentence_and_no_state(void **unused)
 	int r;
 
 	getrlimit(RLIMIT_FSIZE, &was);
-	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &none);
 	r = observe_create(&w, &about, why, sizeof why);
 	setrlimit(RLIMIT_FSIZE, &was);
