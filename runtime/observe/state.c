@@ -59,7 +59,7 @@ static int take_any(int dir, uint32_t random)
  * SIGBUS. Not posix_fallocate(3), which on a disk waits for its journal. */
 static int fill(int fd, const struct observe_head *head)
 {
-	uint8_t bytes[OBSERVE_SIZE_MAX] = {0};
+	uint8_t bytes[OBSERVE_SIZE_MAX];
 	struct rlimit limit;
 	struct stat st;
 	ssize_t n;
@@ -68,6 +68,7 @@ static int fill(int fd, const struct observe_head *head)
 		return -errno;
 	if (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur < head->size)
 		return -EFBIG; /* before a signal says so */
+	memset(bytes, 0, head->size);
 	memcpy(bytes, head, sizeof *head);
 	n = pwrite(fd, bytes, head->size, 0);
 	if (n < 0)

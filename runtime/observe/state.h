@@ -25,7 +25,7 @@
 #include "vmm/vm.h"
 
 #define OBSERVE_MAGIC	0x65746174536e6253ull /* "SbnState" */
-#define OBSERVE_VERSION 1u /* of all below, with the order of operations and reasons of exits */
+#define OBSERVE_VERSION 2u /* of all below, with the order of operations and reasons of exits */
 #define OBSERVE_EXITS	16u
 #define OBSERVE_CPUS	64u
 #define OBSERVE_ID	12u /* hexadecimal digits */
@@ -50,10 +50,12 @@ struct observe_head {
 	char backend[16], home[16];
 	char program[256];
 };
-_Static_assert(sizeof(struct observe_head) == 448, "as version 1 has it");
+_Static_assert(sizeof(struct observe_head) == 448, "as version 2 has it");
 
 struct observe_cpu {
 	_Atomic uint64_t exits[OBSERVE_EXITS];
+	/* Of a sample of turns: in user mode or the guest, and from the exit to the next entry. */
+	volatile struct histogram inside, outside;
 };
 _Static_assert(VM_EXIT_REASONS <= OBSERVE_EXITS && PROCESS_EXIT_KINDS <= OBSERVE_EXITS,
 	"each reason has a place");
@@ -65,7 +67,7 @@ struct observe_state {
 	struct service_shown channel;
 	struct observe_cpu cpu[]; /* head.cpus of them */
 };
-_Static_assert(offsetof(struct observe_state, cpu) == 2024, "as version 1 has it");
+_Static_assert(offsetof(struct observe_state, cpu) == 13800, "as version 2 has it");
 
 static inline size_t observe_size(uint32_t cpus)
 {

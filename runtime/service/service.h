@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "kernel-shim/abi/channel.h"
+#include "runtime/service/histogram.h"
 
 struct service;
 
@@ -110,9 +111,8 @@ void service_enable_timing(struct service *s);
 #define SERVICE_SHOWN_OPS 64
 struct service_shown {
 	_Atomic uint64_t calls[SERVICE_SHOWN_OPS];
-	_Atomic uint64_t timed[SERVICE_SHOWN_OPS]; /* of them, so many have their time in ns */
-	_Atomic uint64_t ns[SERVICE_SHOWN_OPS];
 	_Atomic uint64_t rejected;
+	volatile struct histogram time[SERVICE_SHOWN_OPS]; /* of those that were timed */
 };
 _Static_assert(CHAN_OP_COUNT <= SERVICE_SHOWN_OPS, "each operation has a place");
 /* It stays the caller's and outlives the service. Before the first request. */
