@@ -37,8 +37,6 @@ void cli_overview(void);
 /* Goes on as another program of ours, args[0] and what follows its arguments (NULL-terminated);
  * returns only when that cannot be started (said). */
 int cli_tool(const char *program, const char *verb, char **args);
-/* Its file: beside this program, or where `make install` puts it. */
-bool cli_tool_find(const char *program, char *out, size_t size);
 /* Goes on as sandbox-image with this verb; returns only when that cannot be started (said). */
 int cli_image_tool(const char *verb, int argc, char **argv);
 /* Runs `sandbox image` with this as a child, without its output. 0, or POLICY_FAILED (said). */

@@ -9,16 +9,19 @@
 #include "runtime/cli/observed.h"
 
 struct trace_options {
-	bool host;
+	bool host, histogram;
 	const char *which;
 	char *json, *count, *duration;
 };
 
-enum { KEY_HOST = 0x100 };
+enum { KEY_HOST = 0x100, KEY_HISTOGRAM };
 
 static const struct argp_option options[] = {
 	{"host", KEY_HOST, 0, 0, "Show what the launcher asks of the host's kernel", 0},
-	{"json", 'j', 0, 0, "Write a JSON object for each call, one a line", 0},
+	{"histogram", KEY_HISTOGRAM, 0, 0,
+		"Show how long exits, channel operations and waiting for a processor took", 0},
+	{"json", 'j', 0, 0, "Write a JSON object for each call, one a line, or of all histograms",
+		0},
 	{"count", 'n', "N", 0, "Stop after N calls", 0},
 	{"duration", 'd', "SECONDS", 0, "Stop after this time", 0},
 	{0},
@@ -28,10 +31,14 @@ static error_t parse_end(const struct trace_options *o)
 {
 	if (!o->which)
 		cli_say("trace: want the ID or NAME of a running sandbox (sandbox ps)");
-	else if (!o->host)
-		cli_say("trace: want --host; what the program asks is shown by sandbox run "
-			"--trace");
-	return o->which && o->host ? 0 : EINVAL;
+	else if (!o->host && !o->histogram)
+		cli_say("trace: want --host or --histogram; what the program asks is shown by "
+			"sandbox run --trace");
+	else if (o->histogram && o->count)
+		cli_say("trace: --count is not for --histogram, --duration is");
+	else
+		return 0;
+	return EINVAL;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -44,6 +51,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case KEY_HOST:
 		o->host = true;
+		return 0;
+	case KEY_HISTOGRAM:
+		o->histogram = true;
 		return 0;
 	case 'j':
 		o->json = yes;
@@ -74,21 +84,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp argp = {options, parse, "ID|NAME",
+static const struct argp argp = {options, parse, "--host ID|NAME\n--histogram ID|NAME",
 	"Show the host's system calls of a running sandbox's launcher, each with the role of the "
 	"thread "
-	"that made it."
+	"that made it; or, when it ends or is stopped, how long things took."
 	"\v"
 	"This needs root and a kernel with BPF and BTF. Where they lack, the counts that the "
 	"launcher "
-	"itself keeps are shown each second instead.",
+	"itself keeps are shown instead, and a sentence says so.",
 	NULL, NULL, NULL};
 
 static int start(const struct trace_options *o, const struct observe_seen *s)
 {
 	char name[] = "sandbox", id[sizeof s->head.id], none[] = "";
-	char *args[] = {name, id, o->json ? o->json : none, o->count ? o->count : none,
-		o->duration ? o->duration : none, NULL};
+	char calls[] = "calls", histogram[] = "histogram";
+	char *args[] = {name, o->histogram ? histogram : calls, id, o->json ? o->json : none,
+		o->count ? o->count : none, o->duration ? o->duration : none, NULL};
 
 	memcpy(id, s->head.id, sizeof id);
 	return cli_tool("sandbox-trace", "trace", args);

@@ -35,7 +35,9 @@ static int add_mount(struct launch *l, struct boot_builder *b, const struct laun
 	else if (m->kind == LAUNCH_MOUNT_IMAGE)
 		handle = service_inherit(l->service, m->fd, NULL);
 	if (handle < 0) {
-		launch_fail(l, "cannot grant %s: %s", m->source, strerror((int)-handle));
+		launch_fail(l, "cannot grant %s: %s", m->source,
+			handle == -EACCES ? "sandboxes show their state there, which none may reach"
+					  : strerror((int)-handle));
 		return (int)handle;
 	}
 	*out = (struct boot_mount){

@@ -194,6 +194,38 @@ static void show_counters(struct launch *l)
 	l->c->shown->shim.user_ns = from->user_ns;
 }
 
+/* A sample of turns is timed: reading the clock for each would be felt. */
+#define TIMED_EVERY 16u
+
+struct turns {
+	struct observe_cpu *shown; /* or NULL */
+	uint32_t n;
+	uint64_t entered_ns, left_ns; /* of the one that is timed; else 0 */
+};
+
+static void turn_begin(struct turns *t)
+{
+	bool timed = t->shown && t->n++ % TIMED_EVERY == 0;
+	uint64_t now = timed || t->left_ns ? launch_now_ns() : 0;
+
+	if (t->left_ns)
+		histogram_add(&t->shown->outside, now - t->left_ns);
+	t->left_ns = 0;
+	t->entered_ns = timed ? now : 0;
+}
+
+static void turn_end(struct turns *t, const struct vm_exit *x)
+{
+	bool parks = x->reason == VM_EXIT_IO_OUT && x->io.port == CHAN_PORT_PARK;
+	uint64_t now;
+
+	if (!t->entered_ns)
+		return;
+	now = launch_now_ns();
+	histogram_add(&t->shown->inside, now - t->entered_ns);
+	t->left_ns = parks ? 0 : now; /* what follows is waiting */
+}
+
 /* true: go on. */
 static bool handle_exit(struct guest_vcpu *v, const struct vm_exit *x)
 {
@@ -223,6 +255,7 @@ static void *vcpu_main(void *arg)
 	struct home_guest *h = l->home_state;
 	const unsigned long *ioctls;
 	size_t n = ops_of(v)->vcpu_ioctls(&ioctls);
+	struct turns turns = {.shown = l->c->shown ? &l->c->shown->cpu[v->id] : NULL};
 	struct vm_exit x;
 	int r = make_timer(v);
 
@@ -232,7 +265,10 @@ static void *vcpu_main(void *arg)
 	if (r)
 		launch_fail(l, "cannot close the vCPU thread's jail: %s", strerror(-r));
 	while (!r && !atomic_load(&h->stop)) {
+		turn_begin(&turns);
 		r = ops_of(v)->vcpu_run(vcpu_of(v), &x);
+		if (!r)
+			turn_end(&turns, &x);
 		if (r)
 			launch_fail(l, "the vCPU cannot run: %s", strerror(-r));
 		else if (!handle_exit(v, &x))

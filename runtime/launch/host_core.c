@@ -57,6 +57,16 @@ static void core_kicked(void *arg)
 	launch_clock_refresh(h->l);
 }
 
+static void core_turned(void *arg, u32 cpu, u64 inside_ns, u64 outside_ns)
+{
+	struct host_core *h = arg;
+	struct observe_cpu *shown = &h->l->c->shown->cpu[cpu];
+
+	histogram_add(&shown->inside, inside_ns);
+	if (outside_ns)
+		histogram_add(&shown->outside, outside_ns);
+}
+
 __attribute__((noreturn)) static void core_panic(void *arg, const char *why)
 {
 	struct host_core *h = arg;
@@ -162,6 +172,7 @@ static int core_boot_home(struct host_core *h)
 		.engine_arg = h->engine_arg,
 		.channel = core_channel,
 		.kicked = core_kicked,
+		.turned = l->c->shown ? core_turned : NULL,
 		.channel_arg = h,
 		.panic = core_panic,
 	};

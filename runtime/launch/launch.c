@@ -390,8 +390,9 @@ static int run(struct launch *l)
 	/* 2. memory, 3. everything that the program may reach, opened and granted */
 	r = launch_memory_create(l);
 	if (r) {
-		launch_fail(l, "cannot map %llu MiB of guest memory: %s (--mem)",
-			(unsigned long long)(l->c->mem_size >> 20), strerror(-r));
+		launch_fail(l, "cannot map %llu MiB of guest memory: %s (%s)",
+			(unsigned long long)(l->c->mem_size >> 20), strerror(-r),
+			r == -EFBIG ? "ulimit -f" : "--mem");
 		return r;
 	}
 	r = make_service(l);

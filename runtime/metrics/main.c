@@ -20,6 +20,14 @@
 #define TIMEOUT_S	10u /* of a connection on which nothing comes */
 #define CONTENT_TYPE	"text/plain; version=0.0.4; charset=utf-8"
 
+/* What getaddrinfo(3) would take the lowest 16 bits of. 0: any that is free. */
+static bool is_port(const char *text)
+{
+	uint32_t n;
+
+	return !strcmp(text, "0") || (!policy_parse_count(text, &n) && n <= UINT16_MAX);
+}
+
 /* A numeric address: 127.0.0.1:9100, [::1]:9100. The caller's to free; NULL: it is none. */
 static struct addrinfo *parse_address(const char *text)
 {
@@ -31,7 +39,7 @@ static struct addrinfo *parse_address(const char *text)
 	char host[64];
 	size_t n;
 
-	if (!colon || colon == text || !colon[1])
+	if (!colon || colon == text || !is_port(colon + 1))
 		return NULL;
 	n = (size_t)(colon - text);
 	if (text[0] == '[' && colon[-1] == ']') {

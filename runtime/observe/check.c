@@ -28,15 +28,6 @@ const char *observe_exit_name(const struct observe_seen *s, unsigned reason)
 		       : process_exit_name((enum process_exit_kind)reason);
 }
 
-uint64_t observe_sum(const uint64_t *counts, size_t n)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += counts[i];
-	return sum;
-}
-
 /* Letters, digits and what host names have besides: what a terminal and a label can take. */
 static bool is_word(const char *s, size_t size, bool may_be_empty)
 {
@@ -67,6 +58,13 @@ static bool head_is_good(const struct observe_head *h, size_t size)
 	       strnlen(h->program, sizeof h->program) < sizeof h->program;
 }
 
+static void add_histogram(struct histogram *to, const volatile struct histogram *from)
+{
+	to->ns += from->ns;
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+		to->count[i] += from->count[i];
+}
+
 /* `bytes` is the caller's own copy: plain reads will do. */
 int observe_check(const void *bytes, size_t size, struct observe_seen *out)
 {
@@ -84,12 +82,16 @@ int observe_check(const void *bytes, size_t size, struct observe_seen *out)
 	out->shim.user_ns = s->shim.user_ns;
 	for (unsigned i = 0; i < SERVICE_SHOWN_OPS; i++) {
 		out->calls[i] = s->channel.calls[i];
-		out->timed[i] = s->channel.timed[i];
-		out->op_ns[i] = s->channel.ns[i];
+		add_histogram(&out->op_time[i], &s->channel.time[i]);
+		out->timed[i] = histogram_total(&out->op_time[i]);
+		out->op_ns[i] = out->op_time[i].ns;
 	}
 	out->rejected = s->channel.rejected;
-	for (uint32_t cpu = 0; cpu < out->head.cpus; cpu++)
+	for (uint32_t cpu = 0; cpu < out->head.cpus; cpu++) {
 		for (unsigned i = 0; i < OBSERVE_EXITS; i++)
 			out->exits[i] += s->cpu[cpu].exits[i];
+		add_histogram(&out->inside, &s->cpu[cpu].inside);
+		add_histogram(&out->outside, &s->cpu[cpu].outside);
+	}
 	return 0;
 }

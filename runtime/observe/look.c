@@ -113,7 +113,30 @@ static bool is_place(const char *name)
 	return n && n <= 5 && !name[n];
 }
 
-static int look_in(const char *path, struct observe_list *l)
+/* Directories that were looked at: two of the places may be one, spelled differently. */
+struct looked {
+	unsigned n;
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} dir[OBSERVE_DIRS];
+};
+
+static bool is_new(struct looked *was, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return false;
+	for (unsigned i = 0; i < was->n; i++)
+		if (was->dir[i].dev == st.st_dev && was->dir[i].ino == st.st_ino)
+			return false;
+	was->dir[was->n].dev = st.st_dev;
+	was->dir[was->n++].ino = st.st_ino;
+	return true;
+}
+
+static int look_in(const char *path, struct looked *was, struct observe_list *l)
 {
 	int fd = observe_dir_open(path, false), r = 0;
 	unsigned files = 0;
@@ -122,6 +145,10 @@ static int look_in(const char *path, struct observe_list *l)
 
 	if (fd < 0)
 		return 0;
+	if (!is_new(was, fd)) {
+		close(fd);
+		return 0;
+	}
 	d = fdopendir(fd);
 	if (!d) {
 		close(fd);
@@ -156,11 +183,12 @@ int observe_look(struct observe_list *out)
 {
 	char path[OBSERVE_DIRS][256];
 	unsigned n = observe_dirs(path);
+	struct looked was = {0};
 	int r = 0;
 
 	*out = (struct observe_list){0};
 	for (unsigned i = 0; i < n && !r; i++)
-		r = look_in(path[i], out);
+		r = look_in(path[i], &was, out);
 	if (r)
 		observe_list_clear(out);
 	else if (out->count)
@@ -174,24 +202,47 @@ void observe_list_clear(struct observe_list *l)
 	*l = (struct observe_list){0};
 }
 
-const struct observe_seen *observe_find(
-	const struct observe_list *l, const char *word, bool *several)
+static bool has_id(const struct observe_head *h, const char *word)
+{
+	return !strcmp(h->id, word);
+}
+
+static bool is_called(const struct observe_head *h, const char *word)
+{
+	return !strcmp(h->name, word);
+}
+
+static bool begins_with(const struct observe_head *h, const char *word)
+{
+	return !strncmp(h->id, word, strlen(word));
+}
+
+/* The one that fits; of several none. */
+static const struct observe_seen *find_one(const struct observe_list *l, const char *word,
+	bool (*fits)(const struct observe_head *, const char *), bool *several)
 {
 	const struct observe_seen *found = NULL;
-	size_t len = strlen(word);
 
-	*several = false;
-	for (size_t i = 0; i < l->count && len; i++) {
-		const struct observe_head *h = &l->seen[i].head;
-
-		if (!strcmp(h->id, word))
-			return &l->seen[i];
-		if (strcmp(h->name, word) && strncmp(h->id, word, len))
+	for (size_t i = 0; i < l->count; i++) {
+		if (!fits(&l->seen[i].head, word))
 			continue;
 		*several = found;
 		found = &l->seen[i];
 		if (*several)
-			break;
+			return NULL;
 	}
-	return *several ? NULL : found;
+	return found;
+}
+
+const struct observe_seen *observe_find(
+	const struct observe_list *l, const char *word, bool *several)
+{
+	static bool (*const fits[])(const struct observe_head *, const char *) = {
+		has_id, is_called, begins_with};
+	const struct observe_seen *found = NULL;
+
+	*several = false;
+	for (size_t i = 0; i < sizeof fits / sizeof *fits && *word && !found && !*several; i++)
+		found = find_one(l, word, fits[i], several);
+	return found;
 }

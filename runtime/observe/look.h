@@ -15,9 +15,11 @@ struct observe_seen {
 	struct observe_head head; /* checked; program is any bytes, the other strings are words */
 	uint64_t denials;
 	struct chan_counters shim;
-	uint64_t calls[SERVICE_SHOWN_OPS], timed[SERVICE_SHOWN_OPS], op_ns[SERVICE_SHOWN_OPS];
-	uint64_t rejected;
-	uint64_t exits[OBSERVE_EXITS]; /* of all CPUs */
+	uint64_t calls[SERVICE_SHOWN_OPS], rejected;
+	struct histogram op_time[SERVICE_SHOWN_OPS];		     /* of a sample, which has */
+	uint64_t timed[SERVICE_SHOWN_OPS], op_ns[SERVICE_SHOWN_OPS]; /* so many, together */
+	uint64_t exits[OBSERVE_EXITS];	  /* of all CPUs, as what follows */
+	struct histogram inside, outside; /* struct observe_cpu */
 	/* of the launcher, from the host's kernel; with trapped processes, their user time too */
 	uint64_t cpu_ns, rss_bytes;
 	uint64_t at_ns, age_ns; /* CLOCK_MONOTONIC when it was looked at; since its start */
@@ -32,7 +34,7 @@ struct observe_list {
 /* All that live. Files of those that do not are removed. 0 or -ENOMEM. */
 int observe_look(struct observe_list *out);
 void observe_list_clear(struct observe_list *l);
-/* By id (a part of it that is no other's will do), or by name. NULL; *several: more than one. */
+/* By id, else by name, else by the id's beginning. NULL; *several: more than one. */
 const struct observe_seen *observe_find(
 	const struct observe_list *l, const char *word, bool *several);
 
@@ -42,6 +44,5 @@ int observe_check(const void *bytes, size_t size, struct observe_seen *out);
 /* "read"; NULL beyond the last, and for the place that no operation has. */
 const char *observe_op_name(unsigned op);
 const char *observe_exit_name(const struct observe_seen *s, unsigned reason);
-uint64_t observe_sum(const uint64_t *counts, size_t n);
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,12 +59,16 @@ static int take_any(int dir, uint32_t random)
  * SIGBUS. Not posix_fallocate(3), which on a disk waits for its journal. */
 static int fill(int fd, const struct observe_head *head)
 {
-	uint8_t bytes[OBSERVE_SIZE_MAX] = {0};
+	uint8_t bytes[OBSERVE_SIZE_MAX];
+	struct rlimit limit;
 	struct stat st;
 	ssize_t n;
 
 	if (fstat(fd, &st) || (st.st_size && ftruncate(fd, 0)))
 		return -errno;
+	if (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur < head->size)
+		return -EFBIG; /* before a signal says so */
+	memset(bytes, 0, head->size);
 	memcpy(bytes, head, sizeof *head);
 	n = pwrite(fd, bytes, head->size, 0);
 	if (n < 0)
@@ -98,6 +103,7 @@ static int make_in(struct observe_writer *w, const char *path, const struct obse
 	if (w->fd < 0)
 		return w->fd;
 	r = map(w->fd, head, &w->state);
+	w->size = head->size;
 	if (r) {
 		if (ftruncate(w->fd, 0)) /* what was taken is given back as far as it can be */
 			r = -errno;
@@ -142,11 +148,19 @@ static void publish(struct observe_state *s)
 	*(volatile uint64_t *)&s->head.magic = OBSERVE_MAGIC;
 }
 
+/* One that is not there is made: a guest that was granted what it would lie in shall not make it.
+ */
 static void hold_dirs(struct observe_writer *w, char path[OBSERVE_DIRS][256], unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		int fd = observe_dir_open(path[i], true);
 
+		if (fd == -ENOENT) {
+			fd = observe_dir_make(path[i]);
+			if (fd >= 0)
+				close(fd);
+			fd = observe_dir_open(path[i], true);
+		}
 		if (fd >= 0)
 			w->hidden[w->nhidden++] = fd;
 	}
@@ -186,10 +200,8 @@ int observe_create(
 
 /* Its pages go, and with them the magic number. Not ftruncate, which the jail has only where files
  * may be changed; a file system that makes no holes keeps the pages, and nobody minds. */
-static void empty(struct observe_state *s)
+static void empty(struct observe_state *s, size_t size)
 {
-	const size_t size = observe_size(s->head.cpus);
-
 	s->head.magic = 0;
 	madvise(s, size, MADV_REMOVE);
 	munmap(s, size);
@@ -198,7 +210,7 @@ static void empty(struct observe_state *s)
 void observe_destroy(struct observe_writer *w)
 {
 	if (w->state)
-		empty(w->state);
+		empty(w->state, w->size);
 	w->state = NULL;
 	if (w->fd >= 0)
 		close(w->fd);

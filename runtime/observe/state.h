@@ -8,7 +8,9 @@
  * nothing for long, and nobody has to be there to clean.
  *
  * Numbers only go out: nothing of the launcher depends on what is in the file, which every process
- * of the user can write to. No guest can reach the directory (launch_config.hidden).
+ * of the user can write to. No guest can reach the directories as they are when it begins
+ * (launch_config.hidden); one that is removed meanwhile, in what a guest may write to, it could
+ * make anew. So nothing but what is shown depends on them.
  */
 #ifndef OBSERVE_STATE_H
 #define OBSERVE_STATE_H
@@ -23,7 +25,7 @@
 #include "vmm/vm.h"
 
 #define OBSERVE_MAGIC	0x65746174536e6253ull /* "SbnState" */
-#define OBSERVE_VERSION 1u /* of all below, with the order of operations and reasons of exits */
+#define OBSERVE_VERSION 2u /* of all below, with the order of operations and reasons of exits */
 #define OBSERVE_EXITS	16u
 #define OBSERVE_CPUS	64u
 #define OBSERVE_ID	12u /* hexadecimal digits */
@@ -48,10 +50,12 @@ struct observe_head {
 	char backend[16], home[16];
 	char program[256];
 };
-_Static_assert(sizeof(struct observe_head) == 448, "as version 1 has it");
+_Static_assert(sizeof(struct observe_head) == 448, "as version 2 has it");
 
 struct observe_cpu {
 	_Atomic uint64_t exits[OBSERVE_EXITS];
+	/* Of a sample of turns: in user mode or the guest, and from the exit to the next entry. */
+	volatile struct histogram inside, outside;
 };
 _Static_assert(VM_EXIT_REASONS <= OBSERVE_EXITS && PROCESS_EXIT_KINDS <= OBSERVE_EXITS,
 	"each reason has a place");
@@ -63,7 +67,7 @@ struct observe_state {
 	struct service_shown channel;
 	struct observe_cpu cpu[]; /* head.cpus of them */
 };
-_Static_assert(offsetof(struct observe_state, cpu) == 2024, "as version 1 has it");
+_Static_assert(offsetof(struct observe_state, cpu) == 13800, "as version 2 has it");
 
 static inline size_t observe_size(uint32_t cpus)
 {
@@ -94,6 +98,7 @@ struct observe_about {
 struct observe_writer {
 	int fd;			     /* holds the lock; -1: there is no state */
 	struct observe_state *state; /* or NULL */
+	size_t size;		     /* of it; what the file says others can change */
 	int hidden[OBSERVE_DIRS];    /* O_PATH descriptors of the directories that are there */
 	unsigned nhidden;
 };

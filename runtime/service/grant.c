@@ -26,6 +26,8 @@ int64_t service_grant(struct service *s, int o_path_fd, bool writable, const cha
 	if (h.fd < 0)
 		return -errno;
 	grant = host_statx(h.fd, "", &stx);
+	if (!grant && policy_denies(s, h.fd, &stx))
+		grant = -EACCES;
 	if (!grant)
 		grant = policy_add(s, h.fd, rights, host_path);
 	if (grant < 0) {

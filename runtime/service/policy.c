@@ -7,6 +7,7 @@
  * takes, because a shim that was taken over does not keep to the mounts that it was given.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "runtime/service/service_internal.h"
 
@@ -57,6 +59,71 @@ int policy_add(struct service *s, int fd, uint8_t rights, const char *host_path)
 		.path = path,
 	};
 	return (int)p->count++;
+}
+
+static bool is_denied(const struct policy *p, const struct statx *stx)
+{
+	uint64_t dev = makedev(stx->stx_dev_major, stx->stx_dev_minor);
+
+	for (uint32_t i = 1; i < p->count; i++)
+		if (!p->grant[i].rights && p->grant[i].ino == stx->stx_ino &&
+			p->grant[i].dev == dev)
+			return true;
+	return false;
+}
+
+static bool denies_any(const struct policy *p)
+{
+	for (uint32_t i = 1; i < p->count; i++)
+		if (!p->grant[i].rights)
+			return true;
+	return false;
+}
+
+/* What a directory lies in; of a file, which cannot be asked, what its path says. */
+static int open_above(int fd, const struct statx *stx)
+{
+	char link[32], path[PATH_MAX], *slash;
+	ssize_t n;
+
+	if (S_ISDIR(stx->stx_mode))
+		return openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = 0;
+	slash = strrchr(path, '/');
+	if (!slash)
+		return -1;
+	slash[1] = 0;
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool is_same(const struct statx *a, const struct statx *b)
+{
+	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
+	       a->stx_dev_minor == b->stx_dev_minor;
+}
+
+bool policy_denies(struct service *s, int fd, const struct statx *of)
+{
+	struct statx stx = *of, below;
+	bool denied = is_denied(&s->policy, &stx), more = !denied && denies_any(&s->policy);
+	int at = -1;
+
+	while (more) {
+		int above = open_above(at < 0 ? fd : at, &stx);
+
+		if (at >= 0)
+			close(at);
+		at = above;
+		below = stx;
+		more = at >= 0 && !host_statx(at, "", &stx) && !is_same(&below, &stx);
+		denied = more && is_denied(&s->policy, &stx);
+		more = more && !denied;
+	}
+	if (at >= 0)
+		close(at);
+	return denied;
 }
 
 void policy_leaf(struct service *s, uint32_t outer, struct leaf *leaf)

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "kernel-shim/abi/channel.h"
+#include "runtime/service/histogram.h"
 
 struct service;
 
@@ -63,8 +64,9 @@ void service_destroy(struct service *s);
 int64_t service_grant(struct service *s, int o_path_fd, bool writable, const char *host_path);
 int64_t service_inherit(struct service *s, int fd, int *out_oflags); /* stdin, stdout, stderr */
 /* Hides one directory or file although it lies below a grant (a tmpfs mounted over it, say):
- * EACCES. Grants nest: below /a (writable), /a/b granted read-only is read-only by whatever way it
- * is reached. The host's procfs can be mounted over but not entered, even if it is granted. */
+ * EACCES, for whoever grants it or what is below it from now on, too. Grants nest: below /a
+ * (writable), /a/b granted read-only is read-only by whatever way it is reached. The host's procfs
+ * can be mounted over but not entered, even if it is granted. */
 int service_deny(struct service *s, int o_path_fd, const char *host_path);
 /* Open what later reopening needs (/proc/self/fd); call in the process that will serve, before the
  * jail closes it in, and after RLIMIT_NOFILE has its final value. Sets the process's umask to 0:
@@ -119,9 +121,8 @@ void service_enable_timing(struct service *s);
 #define SERVICE_SHOWN_OPS 64
 struct service_shown {
 	_Atomic uint64_t calls[SERVICE_SHOWN_OPS];
-	_Atomic uint64_t timed[SERVICE_SHOWN_OPS]; /* of them, so many have their time in ns */
-	_Atomic uint64_t ns[SERVICE_SHOWN_OPS];
 	_Atomic uint64_t rejected;
+	volatile struct histogram time[SERVICE_SHOWN_OPS]; /* of those that were timed */
 };
 _Static_assert(CHAN_OP_COUNT <= SERVICE_SHOWN_OPS, "each operation has a place");
 /* It stays the caller's and outlives the service. Before the first request. */

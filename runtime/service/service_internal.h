@@ -146,6 +146,8 @@ struct request {
 int policy_init(struct service *s);
 void policy_destroy(struct service *s);
 int policy_add(struct service *s, int fd, uint8_t rights, const char *host_path);
+/* Is it hidden by service_deny, itself or with what it lies in? */
+bool policy_denies(struct service *s, int fd, const struct statx *stx);
 /* Which grant holds for a file that was reached through `outer`. */
 void policy_leaf(struct service *s, uint32_t outer, struct leaf *leaf);
 /* HANDLE_INERT if the directory is one of procfs, else 0. */
@@ -259,8 +261,7 @@ struct service {
 	_Atomic uint64_t calls[CHAN_OP_COUNT];
 	_Atomic uint64_t ns[CHAN_OP_COUNT];
 	_Atomic uint64_t rejected;
-	struct service_shown *shown;				    /* or NULL */
-	uint64_t sampled[CHAN_OP_COUNT], sampled_ns[CHAN_OP_COUNT]; /* as shown */
+	struct service_shown *shown; /* or NULL */
 	_Alignas(16) uint8_t scratch[49152]; /* dir.c: host's entries; xattr.c: host's list */
 	uint8_t in[CHAN_DATA_SIZE];
 	uint8_t out[CHAN_DATA_SIZE];

@@ -47,8 +47,7 @@ static void count_time(struct service *s, uint16_t op, uint64_t ns)
 	atomic_fetch_add_explicit(&s->ns[op], ns, memory_order_relaxed);
 	if (!s->shown)
 		return;
-	show(&s->shown->timed[op], ++s->sampled[op]);
-	show(&s->shown->ns[op], s->sampled_ns[op] += ns);
+	histogram_add(&s->shown->time[op], ns);
 }
 
 void stats_count(struct service *s, uint16_t op, uint64_t since)

@@ -11,6 +11,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "runtime/trace/event.h"
+#include "runtime/trace/target.bpf.h"
 
 /* Of x86-64, as struct pt_regs of the kernel calls them. */
 struct pt_regs {
@@ -21,10 +22,6 @@ struct pt_regs {
 #define NR_EXIT_GROUP 231
 
 char gpl[] SEC("license") = "GPL"; /* what the helpers below ask for */
-
-/* The process, and the PID namespace in which that is its number. */
-const volatile __u32 target_pid;
-const volatile __u64 target_dev, target_ino;
 
 __u64 lost; /* calls for which the buffer had no room */
 
@@ -39,17 +36,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 22);
 } done SEC(".maps");
-
-/* The thread's number, or 0: another process. */
-static __always_inline __u32 target_thread(void)
-{
-	struct bpf_pidns_info id = {0};
-
-	if (bpf_get_ns_current_pid_tgid(target_dev, target_ino, &id, sizeof(id)) ||
-		id.tgid != target_pid)
-		return 0;
-	return id.pid;
-}
 
 static __always_inline void tell(const struct trace_call *call)
 {

@@ -50,14 +50,19 @@ static void print_argument(char letter, uint64_t v)
 	}
 }
 
+const char *print_first_role(const struct observe_head *h)
+{
+	return strcmp(h->home, "guest") ? "core" : "service";
+}
+
 /* The launcher names its threads; the first has the program's own name. */
-static void role_of(char out[17], const struct trace_call *c, const struct observe_seen *s)
+static void role_of(char out[17], const struct trace_call *c, const struct observe_head *h)
 {
 	char comm[17] = {0};
 
 	memcpy(comm, c->comm, sizeof c->comm);
-	if (c->tid == (uint32_t)s->head.pid)
-		snprintf(out, 17, "%s", strcmp(s->head.home, "guest") ? "core" : "service");
+	if (c->tid == (uint32_t)h->pid)
+		snprintf(out, 17, "%s", print_first_role(h));
 	else
 		policy_clean_text(out, 17, comm);
 }
@@ -118,11 +123,11 @@ static void print_json(const struct trace_call *c, const char *role, const char 
 	putchar('\n');
 }
 
-void print_call(const struct trace_call *c, const struct observe_seen *s, bool json)
+void print_call(const struct trace_call *c, const struct observe_head *h, bool json)
 {
 	char role[17], name[24];
 
-	role_of(role, c, s);
+	role_of(role, c, h);
 	call_name(c->nr, name);
 	if (json)
 		print_json(c, role, name);

@@ -8,7 +8,9 @@
 #include "runtime/trace/event.h"
 
 /* One call, a line: as text or as a JSON object. */
-void print_call(const struct trace_call *c, const struct observe_seen *s, bool json);
+void print_call(const struct trace_call *c, const struct observe_head *h, bool json);
+/* Of the launcher's first thread, which has no name of its own. */
+const char *print_first_role(const struct observe_head *h);
 /* What its own counts say happened between two looks at a sandbox, a line. */
 void print_counts(const struct observe_seen *before, const struct observe_seen *now, bool json);
 

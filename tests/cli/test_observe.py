@@ -12,6 +12,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,37 @@ def test_a_guest_cannot_reach_the_state_although_what_is_above_is_granted(mine):
     assert all(f.name.isdigit() and not any(f.read_bytes()) for f in mine.state.iterdir())
 
 
+def test_the_state_cannot_be_granted(mine):
+    assert mine.run("/bin/true").code == 0
+    for name in (mine.state, next(mine.state.iterdir())):
+        got = mine.run("--rw", name, "/bin/true")
+        assert (got.code, got.line()) == (125, f"sandbox: cannot grant {name}: sandboxes show their state there, which none may reach")
+
+
+def test_a_guest_cannot_make_a_place_that_is_not_there_yet(mine):
+    """Each directory that the state could be in is there when the program runs, and not the program's."""
+    name = Path(f"/tmp/sandbox-{mine.uid}")
+    got = mine.run("--rw", "/tmp", "/bin/sh", "-c", f"mkdir {name} && echo made; ls {name}")
+    assert got.out == "" and "Permission denied" in got.err and name.is_dir()
+
+
+def test_a_directory_by_two_names_is_listed_once(root):
+    other = root.elsewhere("--bind", f"{root.sandbox.parent}:/mnt", "--tmpfs", "/run", "--tmpfs", "/tmp")
+    script = 'mkdir -p -m 700 /run/user/0; mkfifo /run/go; /mnt/sandbox run --name twice /bin/sh -c "echo ready; read x; true" </run/go >/run/out & exec 3>/run/go\n' \
+             'until grep -q ready /run/out; do sleep 0.1; done; XDG_RUNTIME_DIR=/run/user/0/ /mnt/sandbox ps --json; echo >&3; wait'
+    done = subprocess.run([*other.wrapper, "/bin/sh", "-c", script], capture_output=True, text=True, env=root.environment(), cwd="/", timeout=60, check=False)
+    assert [s["name"] for s in json.loads(done.stdout)] == ["twice"], done
+
+
+def test_a_limit_on_files_is_a_sentence_not_a_signal(mine):
+    script = 'ulimit -f 0; exec "$@"'
+    words = ["/bin/sh", "-c", script, "sh", *mine.words("run", "-v", "/bin/echo", "ran")]
+    done = subprocess.run(words, capture_output=True, text=True, env=mine.environment(), cwd=mine.work, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (125, ""), done
+    assert "no place for the state that `sandbox ps` shows: File too large" in done.stderr
+    assert done.stderr.endswith("sandbox: cannot map 1024 MiB of guest memory: File too large (ulimit -f)\n")
+
+
 @pytest.mark.parametrize("name", ["", "a b", "-x", "a/b", "x" * 65, "a\n"])
 def test_names_that_are_none(name, me):
     assert me.refused(125, f"--name={name}", "/bin/true").startswith("sandbox: --name ")
@@ -207,6 +239,7 @@ def test_top_prints_plain_lines_where_there_is_no_terminal(mine):
 
 
 @pytest.mark.parametrize("words", [["top", "-n", "0"], ["top", "-d", "0"], ["top", "x"], ["ps", "x"], ["metrics", "x"], ["metrics", "--listen", "x"],
+                                   ["metrics", "--listen", "127.0.0.1:65536"], ["metrics", "--listen", "127.0.0.1:+1"], ["metrics", "--listen", "127.0.0.1:"],
                                    ["metrics", "--json", "--listen", "127.0.0.1:0"], ["trace"], ["trace", "x"], ["trace", "--host", "no-such"]], ids=" ".join)
 def test_mistakes_are_one_line(words, me):
     got = me.call(*words)

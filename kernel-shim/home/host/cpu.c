@@ -18,12 +18,16 @@
 #define LOCK_LOOKS  200u
 #define LEAVE_LOOKS 2000u /* at in_user before sleeping; some 20 ns each */
 #define PAUSE_NS    20000
+#define TIMED_EVERY 16u /* turns of user code: reading the clock for each would be felt */
 
 struct host_cpu {
 	u32 wake;
 	u32 in_user;
 	u32 awaited;
 	const struct mm *mm; /* while in_user */
+	u32 turns;
+	u64 entered_ns, left_ns; /* of the turn that is timed; 0: none, or it did not end yet */
+	bool waited;		 /* since it ended */
 } __attribute__((aligned(64)));
 
 static struct host_cpu cpus[CPUS_MAX];
@@ -107,10 +111,44 @@ void host_cpu_end(void)
 
 /* -- user mode -- */
 
+static u64 host_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+}
+
+/* What is told of a turn is known when the next one begins. */
+static void turn_begin(struct host_cpu *h)
+{
+	const struct host_home_config *c = &host_home.c;
+	bool timed = h->turns++ % TIMED_EVERY == 0;
+	u64 now = c->turned && (timed || h->left_ns) ? host_now_ns() : 0;
+
+	if (h->left_ns)
+		c->turned(c->channel_arg, this_cpu, h->left_ns - h->entered_ns,
+			h->waited ? 0 : now - h->left_ns);
+	h->left_ns = 0;
+	h->entered_ns = timed ? now : 0;
+}
+
+static void turn_end(struct host_cpu *h)
+{
+	h->left_ns = h->entered_ns ? host_now_ns() : 0;
+	h->waited = false;
+}
+
+void host_user_waits(void)
+{
+	cpus[this_cpu].waited = true;
+}
+
 void host_user_begin(struct mm *mm)
 {
 	struct host_cpu *h = &cpus[this_cpu];
 
+	turn_begin(h);
 	h->mm = mm;
 	__atomic_store_n(&h->in_user, 1, __ATOMIC_SEQ_CST);
 	lock_drop(&lock);
@@ -120,6 +158,7 @@ void host_user_end(void)
 {
 	struct host_cpu *h = &cpus[this_cpu];
 
+	turn_end(h);
 	__atomic_store_n(&h->in_user, 0, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&h->awaited, __ATOMIC_SEQ_CST))
 		futex(&h->in_user, FUTEX_WAKE, 1, NULL);
@@ -181,6 +220,7 @@ void plat_idle(u64 deadline)
 	struct host_cpu *h = &cpus[this_cpu];
 	u32 seen = h->wake; /* with the lock: a wake-up that comes after it is seen by the futex */
 
+	host_user_waits();
 	lock_drop(&lock);
 	futex(&h->wake, FUTEX_WAIT_BITSET, seen, deadline == TIME_NEVER ? NULL : &at);
 	lock_take(&lock);

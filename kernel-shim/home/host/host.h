@@ -63,7 +63,10 @@ struct host_home_config {
 	/* User code was kicked: the one thing that is sure to happen to a program that only
 	 * computes. May be absent. */
 	void (*kicked)(void *arg);
-	void *channel_arg; /* for channel, kicked and panic */
+	/* A turn of user code was timed, as one of some is: how long it took, and then until the
+	 * next one began on this processor (0: it waited for something). May be absent. */
+	void (*turned)(void *arg, u32 cpu, u64 inside_ns, u64 outside_ns);
+	void *channel_arg; /* for channel, kicked, turned and panic */
 	__attribute__((noreturn)) void (*panic)(void *arg, const char *why);
 };
 

@@ -13,6 +13,8 @@ extern struct host_home host_home;
 /* cpu.c: this thread is processor `cpu` from now on; it has or takes the lock. */
 void host_cpu_begin(u32 cpu);
 void host_cpu_end(void);
+/* This processor waits for something: that is no time that its turn took. */
+void host_user_waits(void);
 
 /* memcpy between memory of which one side may be a file mapping that has lost its pages: 0, or
  * -EFAULT instead of SIGBUS. */

@@ -188,6 +188,8 @@ void plat_channel(struct chan_msg *m)
 {
 	assert_locked();
 	kern->stats.channel_calls++;
+	if (m->op == CHAN_OP_WAIT)
+		host_user_waits();
 	host_home.c.channel(host_home.c.channel_arg, m);
 }
 

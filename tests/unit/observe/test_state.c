@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -221,8 +222,23 @@ static void test_a_hostile_living_file_is_counted_and_left_alone(void **unused)
 	assert_int_equal(observe_look(&l), 0);
 	assert_true(l.strange >= 1);
 	observe_list_clear(&l);
-	w.state->head.cpus = about.cpus;
 	end(&w);
+}
+
+/* Who writes to the file does not choose what its launcher unmaps. */
+static void test_only_what_was_mapped_is_unmapped(void **unused)
+{
+	struct observe_writer w;
+	unsigned char resident;
+	uint8_t *behind;
+
+	begin(&w);
+	behind = (uint8_t *)w.state + ((w.size + 4095) & ~4095ul);
+	mmap(behind, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	assert_int_equal(mincore(behind, 4096, &resident), 0); /* ours, or what was there */
+	w.state->head.cpus = OBSERVE_CPUS;
+	end(&w);
+	assert_int_equal(mincore(behind, 4096, &resident), 0);
 }
 
 static void test_what_is_no_state_file_is_neither_opened_nor_removed(void **unused)
@@ -319,7 +335,6 @@ static void test_without_room_there_is_a_sentence_and_no_state(void **unused)
 	int r;
 
 	getrlimit(RLIMIT_FSIZE, &was);
-	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &none);
 	r = observe_create(&w, &about, why, sizeof why);
 	setrlimit(RLIMIT_FSIZE, &was);
@@ -332,15 +347,19 @@ static void test_without_room_there_is_a_sentence_and_no_state(void **unused)
 
 static void test_a_word_is_an_id_a_part_of_one_or_a_name(void **unused)
 {
-	struct observe_seen seen[3] = {{.head = {.id = "aaaa00000001", .name = "x"}},
+	struct observe_seen seen[4] = {{.head = {.id = "aaaa00000001", .name = "x"}},
 		{.head = {.id = "aabb00000002", .name = "y"}},
-		{.head = {.id = "cccc00000003", .name = "y"}}};
-	const struct observe_list l = {seen, 3, 0};
+		{.head = {.id = "cccc00000003", .name = "y"}},
+		{.head = {.id = "dddd00000004", .name = "aabb"}}};
+	const struct observe_list l = {seen, 4, 0};
 	bool several;
 
 	assert_ptr_equal(observe_find(&l, "aaaa00000001", &several), &seen[0]);
 	assert_ptr_equal(observe_find(&l, "c", &several), &seen[2]);
 	assert_ptr_equal(observe_find(&l, "x", &several), &seen[0]);
+	assert_ptr_equal(observe_find(&l, "aabb", &several), &seen[3]); /* a name is all of it */
+	assert_false(several);
+	assert_ptr_equal(observe_find(&l, "aabb0", &several), &seen[1]);
 	assert_null(observe_find(&l, "aa", &several));
 	assert_true(several);
 	assert_null(observe_find(&l, "y", &several));
@@ -362,6 +381,7 @@ int run_state_tests(void)
 		TEST(test_many_run_at_a_time),
 		TEST(test_a_reused_pid_is_nobody),
 		TEST(test_a_hostile_living_file_is_counted_and_left_alone),
+		TEST(test_only_what_was_mapped_is_unmapped),
 		TEST(test_what_is_no_state_file_is_neither_opened_nor_removed),
 		TEST(test_a_run_does_not_use_a_link_or_fifo_in_its_way),
 		TEST(test_a_directory_that_others_can_enter_is_not_used),

@@ -395,6 +395,27 @@ static void test_nested(void **state)
 	assert_int_equal(walk_ent(w, 0)->attr.flags, 0);
 }
 
+/* Nor does a grant of its own reach what is hidden, or what lies in it. */
+static void test_hidden_is_not_granted(void **state)
+{
+	static const char *const names[] = {"secret", "secret/key", "secret/below"};
+	struct world *w = *state;
+	char path[96];
+	int fd = openat(w->top_fd, "secret", O_PATH | O_CLOEXEC);
+
+	assert_int_equal(mkdirat(w->top_fd, "secret/below", 0700), 0);
+	assert_int_equal(service_deny(w->s, fd, NULL), 0);
+	close(fd);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		fd = openat(w->top_fd, names[i], O_PATH | O_CLOEXEC);
+		snprintf(path, sizeof(path), "%s/%s", w->top, names[i]);
+		assert_int_equal(service_grant(w->s, fd, false, path), -EACCES);
+		close(fd);
+	}
+	assert_true(service_grant(w->s, w->top_fd, true, w->top) > 0);
+	assert_true(service_grant(w->s, w->rw_fd, true, w->top) > 0);
+}
+
 /* The host's procfs would lead to this process's own memory. */
 static void test_procfs(void **state)
 {
@@ -430,4 +451,5 @@ TESTS(name, WORLD_TEST(test_walk), WORLD_TEST(test_walk_stops), WORLD_TEST(test_
 	WORLD_TEST(test_handles), WORLD_TEST(test_thousands), WORLD_TEST(test_getattr),
 	WORLD_TEST(test_readlink), WORLD_TEST(test_access), WORLD_TEST(test_statfs),
 	WORLD_TEST(test_setattr), WORLD_TEST(test_setattr_readonly), WORLD_TEST(test_xattr),
-	WORLD_TEST(test_denied_text), WORLD_TEST(test_nested), WORLD_TEST(test_procfs));
+	WORLD_TEST(test_denied_text), WORLD_TEST(test_nested),
+	WORLD_TEST(test_hidden_is_not_granted), WORLD_TEST(test_procfs));
