@@ -86,6 +86,23 @@ static int map(int fd, const struct observe_head *head, struct observe_state **o
 	return 0;
 }
 
+/* The page of control has its room now, as the state has; the ring's pages come when somebody asks
+ * for samples, and who writes to them is ready for that there are none. Not there: no samples. */
+static void map_samples(struct observe_writer *w)
+{
+	static const uint8_t control[SAMPLES_CONTROL];
+	void *p;
+
+	if (pwrite(w->fd, control, sizeof control, OBSERVE_SAMPLES) != (ssize_t)sizeof control ||
+		ftruncate(w->fd, OBSERVE_SAMPLES + SAMPLES_SIZE))
+		return;
+	p = mmap(NULL, SAMPLES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, w->fd, OBSERVE_SAMPLES);
+	if (p == MAP_FAILED)
+		return;
+	madvise(p, SAMPLES_SIZE, MADV_DONTFORK);
+	w->samples = p;
+}
+
 static int make_in(struct observe_writer *w, const char *path, const struct observe_head *head,
 	uint32_t random)
 {
@@ -98,6 +115,8 @@ static int make_in(struct observe_writer *w, const char *path, const struct obse
 	if (w->fd < 0)
 		return w->fd;
 	r = map(w->fd, head, &w->state);
+	if (!r)
+		map_samples(w);
 	if (r) {
 		if (ftruncate(w->fd, 0)) /* what was taken is given back as far as it can be */
 			r = -errno;
@@ -189,6 +208,9 @@ void observe_destroy(struct observe_writer *w)
 	if (w->state)
 		munmap(w->state, observe_size(w->state->head.cpus));
 	w->state = NULL;
+	if (w->samples)
+		munmap((void *)(uintptr_t)w->samples, SAMPLES_SIZE);
+	w->samples = NULL;
 	if (w->fd < 0)
 		return;
 	if (ftruncate(w->fd, 0)) {
