@@ -7,7 +7,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "runtime/cli/report.h"
 #include "runtime/cli/run_image.h"
@@ -131,6 +134,34 @@ static int exit_code(const struct launch_result *r)
 					   : WEXITSTATUS(r->wait_status);
 }
 
+/* The ring that sandbox profile gave. 0, or the exit code. */
+static int take_samples(struct run *run)
+{
+	struct launch_config *c = run->report.config;
+	int fd = run->options.samples_fd;
+	struct stat st;
+	void *p;
+
+	if (c->home == LAUNCH_HOME_GUEST) {
+		cli_say("profile: samples cannot be taken where the shim is in the virtual machine "
+			"(home guest); --home host or --backend process can");
+		return POLICY_FAILED;
+	}
+	if (fstat(fd, &st) || st.st_size != SAMPLES_SIZE) {
+		cli_say("--samples-fd %d: want a file for samples", fd);
+		return POLICY_FAILED;
+	}
+	p = mmap(NULL, SAMPLES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED) {
+		cli_say("--samples-fd %d: %s", fd, strerror(errno));
+		return POLICY_FAILED;
+	}
+	madvise(p, SAMPLES_SIZE, MADV_DONTFORK);
+	close(fd);
+	c->samples = p;
+	return 0;
+}
+
 /* Where `sandbox ps` finds it. A run that cannot be seen is better than none. */
 static void observe(struct run *run)
 {
@@ -151,6 +182,8 @@ static void observe(struct run *run)
 	if (observe_create(&run->observed, &about, why, sizeof why) && run->options.verbose)
 		cli_say("%s", why);
 	c->shown = run->observed.state;
+	if (!c->samples)
+		c->samples = run->observed.samples;
 	c->hidden = run->observed.hidden;
 	c->nhidden = run->observed.nhidden;
 }
@@ -212,6 +245,8 @@ static int run_run(int argc, char **argv)
 	code = run.options.image ? run_image_open(&run.image, &run.options) : 0;
 	if (!code)
 		code = prepare(&run);
+	if (!code && run.options.samples_fd)
+		code = take_samples(&run);
 	if (!code)
 		code = launch(&run);
 	run.report.code = code;

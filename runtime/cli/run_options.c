@@ -44,6 +44,7 @@ enum run_key {
 	KEY_NAME,
 	KEY_JSON_FD,
 	KEY_MESSAGES_FD,
+	KEY_SAMPLES_FD,
 	KEY_FILE_SIZE,
 };
 
@@ -95,6 +96,8 @@ static const struct argp_option options[] = {
 	{"messages-fd", KEY_MESSAGES_FD, "N", 0,
 		"Write what the sandbox itself has to say to the open descriptor N, not to stderr",
 		0},
+	/* for sandbox profile: a file as abi/samples.h has it */
+	{"samples-fd", KEY_SAMPLES_FD, "N", OPTION_HIDDEN, 0, 0},
 	{0},
 };
 
@@ -250,6 +253,8 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 			       : bad("name", arg, 0, "letters, digits, '-' and '.', at most 64");
 	case KEY_JSON_FD:
 		return parse_fd("json-fd", arg, &o->json_fd);
+	case KEY_SAMPLES_FD:
+		return parse_fd("samples-fd", arg, &o->samples_fd);
 	case KEY_MESSAGES_FD:
 		r = parse_fd("messages-fd", arg, &fd);
 		if (!r)

@@ -13,6 +13,7 @@
 
 #include "kernel-shim/abi/boot.h"
 #include "kernel-shim/abi/channel.h"
+#include "kernel-shim/abi/samples.h"
 #include "runtime/observe/state.h"
 #include "runtime/service/service.h"
 #include "vmm/process/process.h"
@@ -76,6 +77,8 @@ struct launch_config {
 	struct rlimit rlimits[RLIM_NLIMITS]; /* as the program sees them */
 
 	struct observe_state *shown; /* where others of the host see it live; NULL: nowhere */
+	/* Where samples of user code go (abi/samples.h); NULL: nowhere. Only home host has some. */
+	volatile struct samples_control *samples;
 	const int *hidden; /* O_PATH descriptors of directories that no grant reaches, closed by
 			      launch */
 	unsigned nhidden;

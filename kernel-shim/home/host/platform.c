@@ -10,6 +10,7 @@
 #include "home/host/fiber.h"
 #include "home/host/host.h"
 #include "home/host/host_internal.h"
+#include "home/host/sample.h"
 #include "home/platform.h"
 #include "mm/mm.h"
 
@@ -88,7 +89,9 @@ void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
 void plat_user_run(struct task *t)
 {
 	assert_locked();
+	host_sample_enter(t);
 	host_home.c.engine->run(host_home.c.engine_arg, t);
+	host_sample_leave(t);
 	if (t->trap.kind == TRAP_KICK && host_home.c.kicked)
 		host_home.c.kicked(host_home.c.channel_arg);
 }
