@@ -82,8 +82,8 @@ unsigned service_serve_ring(struct service *s, struct chan_ring *ring);
 
 /* Body of the watcher thread: waits for watched files, and for signals of `signals` (blocked in
  * every thread; delivered here by signalfd), queues events, calls kick. Returns after
- * service_shutdown(). */
-int service_watch_loop(struct service *s, const sigset_t *signals);
+ * service_shutdown(), or 1 once until_fd (0: none) can be read or was hung up. */
+int service_watch_loop(struct service *s, const sigset_t *signals, int until_fd);
 void service_shutdown(struct service *s); /* any thread, async-signal-safe */
 /* A WAIT in progress, or else the next one, returns now, perhaps with no event: for a doorbell of
  * another vCPU while the service thread sleeps in WAIT. Any thread, async-signal-safe. */

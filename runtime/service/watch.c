@@ -17,6 +17,7 @@
 
 #define COOKIE_STOP   UINT64_MAX
 #define COOKIE_SIGNAL (UINT64_MAX - 1)
+#define COOKIE_UNTIL  (UINT64_MAX - 2)
 #define BATCH	      64
 
 #define EVENT_MASK                                                                                 \
@@ -201,12 +202,14 @@ static void signals_read(struct service *s, int fd)
 	}
 }
 
-int service_watch_loop(struct service *s, const sigset_t *signals)
+int service_watch_loop(struct service *s, const sigset_t *signals, int until_fd)
 {
 	struct epoll_event ev[BATCH];
 	int sig_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	int r = sig_fd < 0 ? -errno : epoll_add(s->events.epoll_fd, sig_fd, COOKIE_SIGNAL);
 
+	if (!r && until_fd)
+		r = epoll_add(s->events.epoll_fd, until_fd, COOKIE_UNTIL);
 	while (!r && !atomic_load(&s->events.shutdown)) {
 		int n = epoll_wait(s->events.epoll_fd, ev, BATCH, -1);
 
@@ -215,6 +218,8 @@ int service_watch_loop(struct service *s, const sigset_t *signals)
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.u64 == COOKIE_SIGNAL)
 				signals_read(s, sig_fd);
+			else if (ev[i].data.u64 == COOKIE_UNTIL)
+				r = 1;
 			else if (ev[i].data.u64 != COOKIE_STOP)
 				report(s, &ev[i]);
 		}
