@@ -128,6 +128,7 @@ JAIL_CALL(IOCTL, ioctl, "a vCPU runs, its registers; TTY, whether a descriptor i
 JAIL_CALL(ZYGOTE, recvmsg, "a request of the launcher")
 JAIL_CALL(ZYGOTE, sendmsg, "its reply, with a new process's descriptor")
 JAIL_CALL(ZYGOTE, close, "what was handed on; files that are not mapped any more")
+JAIL_CALL(ZYGOTE, wait4, "children that ended: their times are the sandbox's")
 JAIL_CALL(ZYGOTE, getpid, "of a child: who it is")
 JAIL_CALL(ZYGOTE, getppid, "of a child: whether the zygote still lives")
 JAIL_CALL(ZYGOTE, exit_group, "the launcher is gone, or a child cannot begin")
