@@ -117,6 +117,7 @@ static int prepare(struct run *run)
 	c->verbose = run->options.verbose;
 	c->trace = run->options.trace;
 	c->stats = run->options.stats || run->json;
+	c->until_fd = run->options.until_fd;
 	c->log = on_log;
 	c->denied = on_denied;
 	c->arg = run;

@@ -45,6 +45,7 @@ JAIL_CALL(KICK, timer_settime, "the next time at which user code must come out, 
 
 JAIL_LIST(PROCESSES, CORE | WATCHER, JAIL_PROCESSES, ANY, "trapped processes")
 JAIL_CALL(PROCESSES, pidfd_send_signal, "a kick for one, by the descriptor that is held of it; its end")
+JAIL_CALL(PROCESSES, wait4, "the zygote's end; then the times of all of them are known")
 
 JAIL_LIST(VM, CORE | VCPU, JAIL_VM, VCPUS, "a virtual machine: the numbers that the backend needs of its vCPUs")
 JAIL_CALL(VM, ioctl, "a vCPU runs, its registers")
@@ -107,6 +108,7 @@ JAIL_LIST(ZYGOTE, ZYGOTE, ALWAYS, ANY,
 JAIL_CALL(ZYGOTE, recvmsg, "a request of the launcher")
 JAIL_CALL(ZYGOTE, sendmsg, "its reply, with a new process's descriptor")
 JAIL_CALL(ZYGOTE, close, "what was handed on; files that are not mapped any more")
+JAIL_CALL(ZYGOTE, wait4, "children that ended: their times are the sandbox's")
 JAIL_CALL(ZYGOTE, getpid, "of a child: who it is")
 JAIL_CALL(ZYGOTE, getppid, "of a child: whether the zygote still lives")
 JAIL_CALL(ZYGOTE, exit_group, "the launcher is gone, or a child cannot begin")

@@ -114,6 +114,13 @@ void launch_name_thread(const char *role, int number)
 	prctl(PR_SET_NAME, name);
 }
 
+/* Nobody is there for whom it would end in order: as after SIGKILL. */
+static _Noreturn void abandon(struct launch *l)
+{
+	service_restore_tty(l->service);
+	_exit(128 + SIGKILL);
+}
+
 static void *watcher_main(void *arg)
 {
 	struct launch *l = arg;
@@ -123,6 +130,8 @@ static void *watcher_main(void *arg)
 	r = jail_thread(JAIL_WATCHER, l->needs, NULL, 0);
 	if (!r)
 		r = service_watch_loop(l->service);
+	if (r == 1)
+		abandon(l);
 	if (r)
 		launch_fail(l, "the watcher thread failed: %s", strerror(-r));
 	return NULL;
@@ -242,7 +251,7 @@ static void block_signals(struct launch *l)
 	signal(SIGPIPE, SIG_IGN); /* writers get EPIPE, and the program its own SIGPIPE */
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN); /* the program's terminal modes are set from here */
-	signal(SIGCHLD, SIG_IGN); /* nothing is waited for: a child that ends is gone */
+	signal(SIGCHLD, SIG_DFL); /* or the times of children that ended would be nobody's */
 }
 
 /* RAM from `from` to `to`, if that is anything. */
@@ -326,7 +335,7 @@ static int make_service(struct launch *l)
 	if (!r)
 		r = service_prepare(l->service);
 	if (!r)
-		r = service_take_signals(l->service, &l->forwarded);
+		r = service_watch_begin(l->service, &l->forwarded, l->c->until_fd);
 	if (r)
 		launch_fail(l, "cannot prepare the channel: %s", strerror(-r));
 	return r;
@@ -449,16 +458,8 @@ static void take_vcpu_stats(struct launch *l)
 	}
 }
 
-static void take_usage(struct launch *l)
+static void take_stats(struct launch *l)
 {
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	l->res->user_ns =
-		(uint64_t)ru.ru_utime.tv_sec * 1000000000u + (uint64_t)ru.ru_utime.tv_usec * 1000u;
-	l->res->system_ns =
-		(uint64_t)ru.ru_stime.tv_sec * 1000000000u + (uint64_t)ru.ru_stime.tv_usec * 1000u;
-	l->res->host_rss_peak_kib = (uint64_t)ru.ru_maxrss;
 	if (l->service)
 		service_stats(l->service, &l->res->channel);
 	take_vcpu_stats(l);
@@ -466,13 +467,34 @@ static void take_usage(struct launch *l)
 		l->home->stats(l);
 }
 
+static void add_times(struct launch *l, const struct rusage *ru)
+{
+	l->res->user_ns += (uint64_t)ru->ru_utime.tv_sec * 1000000000u +
+			   (uint64_t)ru->ru_utime.tv_usec * 1000u;
+	l->res->system_ns += (uint64_t)ru->ru_stime.tv_sec * 1000000000u +
+			     (uint64_t)ru->ru_stime.tv_usec * 1000u;
+}
+
+/* When the trapped processes have ended: then theirs are known too. */
+static void take_times(struct launch *l)
+{
+	struct rusage self, children;
+
+	getrusage(RUSAGE_SELF, &self);
+	getrusage(RUSAGE_CHILDREN, &children);
+	add_times(l, &self);
+	add_times(l, &children);
+	l->res->host_rss_peak_kib = (uint64_t)self.ru_maxrss;
+}
+
 static void take_down(struct launch *l)
 {
 	stop_threads(l);
 	if (l->service)
 		service_restore_tty(l->service);
-	take_usage(l);
+	take_stats(l);
 	l->home->destroy(l);
+	take_times(l);
 	for (uint32_t i = 0; i < l->c->cpus && l->vcpu[i]; i++)
 		l->c->backend->vcpu_destroy(l->vcpu[i]);
 	if (l->vm)

@@ -70,6 +70,7 @@ struct launch_config {
 	uint32_t cpus;
 	uint32_t pids_max;
 	uint64_t timeout_ns; /* wall time; 0: none */
+	int until_fd;	     /* all ends when it can be read or was hung up; 0: none */
 	uint32_t uid, gid;
 	uint32_t *groups;
 	uint32_t ngroups;
@@ -113,7 +114,7 @@ struct launch_result {
 	bool out_of_memory;
 	char error[256];
 	uint64_t wall_ns, start_ns;  /* whole run; of it until the first guest instruction */
-	uint64_t user_ns, system_ns; /* of this process */
+	uint64_t user_ns, system_ns; /* of this process and of the trapped ones */
 	uint64_t host_rss_peak_kib;
 	struct chan_report report;
 	struct service_stats channel;

@@ -90,11 +90,11 @@ void service_handle(struct service *s, struct chan_msg *msg, const uint8_t *in, 
  * sq_head and sq_tail run freely, modulo 2^32; slot n % CHAN_SLOTS is the one meant. */
 unsigned service_serve_ring(struct service *s, struct chan_ring *ring);
 
-/* Before the jail, once: `signals`, which are blocked in every thread, are the watcher's to take.
- */
-int service_take_signals(struct service *s, const sigset_t *signals);
+/* Before the jail, once: `signals`, which are blocked in every thread, are the watcher's to take;
+ * until_fd (0: none) ends its loop once it can be read or was hung up. */
+int service_watch_begin(struct service *s, const sigset_t *signals, int until_fd);
 /* Body of the watcher thread: waits for watched files and for signals, queues events, calls kick.
- * Returns after service_shutdown(). */
+ * Returns 0 after service_shutdown(), 1 because of until_fd, or -errno. */
 int service_watch_loop(struct service *s);
 void service_shutdown(struct service *s); /* any thread, async-signal-safe */
 /* A WAIT in progress, or else the next one, returns now, perhaps with no event: for a doorbell of

@@ -19,6 +19,7 @@
 
 #define COOKIE_STOP   UINT64_MAX
 #define COOKIE_SIGNAL (UINT64_MAX - 1)
+#define COOKIE_UNTIL  (UINT64_MAX - 2)
 #define BATCH	      64
 
 #define EVENT_MASK                                                                                 \
@@ -207,12 +208,19 @@ static void signals_read(struct service *s, int fd)
 	}
 }
 
-int service_take_signals(struct service *s, const sigset_t *signals)
+int service_watch_begin(struct service *s, const sigset_t *signals, int until_fd)
 {
 	struct events *e = &s->events;
+	int r = 0;
 
 	e->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return e->signal_fd < 0 ? -errno : epoll_add(e->epoll_fd, e->signal_fd, COOKIE_SIGNAL);
+	if (e->signal_fd < 0)
+		r = -errno;
+	if (!r)
+		r = epoll_add(e->epoll_fd, e->signal_fd, COOKIE_SIGNAL);
+	if (!r && until_fd)
+		r = epoll_add(e->epoll_fd, until_fd, COOKIE_UNTIL);
+	return r;
 }
 
 int service_watch_loop(struct service *s)
@@ -229,6 +237,8 @@ int service_watch_loop(struct service *s)
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.u64 == COOKIE_SIGNAL)
 				signals_read(s, s->events.signal_fd);
+			else if (ev[i].data.u64 == COOKIE_UNTIL)
+				r = 1;
 			else if (ev[i].data.u64 != COOKIE_STOP)
 				report(s, &ev[i]);
 		}

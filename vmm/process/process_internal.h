@@ -47,7 +47,6 @@ struct process_space {
 struct process_vm {
 	int ram_fd, control_fd, socket;
 	pid_t zygote_pid; /* 0: not started */
-	int zygote_pidfd;
 	uint8_t *control; /* the control memfd, all of it */
 	struct process_caps caps;
 	uint64_t free[SPACES_MAX / 64]; /* contexts that no space has: a bit each */
@@ -88,6 +87,8 @@ int process_context_take(struct process_vm *vm);
 void process_context_unused(struct process_vm *vm, uint32_t number); /* no process got it */
 /* Ends the process; its context is free when it is gone. Frees s. */
 void process_space_kill(struct process_space *s);
+/* All that are left, at the end. */
+void process_spaces_end(struct process_vm *vm);
 bool process_is_gone(int pidfd, int wait_ms);
 /* turn.c: the turn goes to the space; waits until it is back: 0, or -ESRCH: the process is gone or
  * keeps it for too long. patience: for so many looks (process_vm.patience); 0: user code may run,

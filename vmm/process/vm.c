@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "vmm/process/process_internal.h"
@@ -115,28 +116,15 @@ int process_vm_start(struct process_vm *vm, bool pid_namespace, int (*limit)(voi
 	return process_zygote_start(vm, pid_namespace, limit, arg);
 }
 
-static void spaces_free(struct process_space *s)
-{
-	for (struct process_space *next; s; s = next) {
-		next = s->next;
-		close(s->pidfd);
-		free(s);
-	}
-}
-
 /* The zygote ends when its socket does, and the kernel ends the spaces with it (PR_SET_PDEATHSIG).
  */
 void process_vm_destroy(struct process_vm *vm)
 {
+	process_spaces_end(vm);
 	if (vm->socket >= 0)
 		close(vm->socket);
-	if (vm->zygote_pid) {
-		while (!process_is_gone(vm->zygote_pidfd, -1))
-			;
-		close(vm->zygote_pidfd);
-	}
-	spaces_free(vm->idle);
-	spaces_free(vm->dying);
+	if (vm->zygote_pid)
+		waitpid(vm->zygote_pid, NULL, 0);
 	for (struct process_runner *r = vm->runners, *next; r; r = next) {
 		next = r->next;
 		free(r);

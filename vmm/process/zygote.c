@@ -123,9 +123,9 @@ static _Noreturn void become_zygote(
 
 /* A plain fork (clone(2)); glibc's handlers of it have nothing to do for a child that goes at once.
  */
-static pid_t fork_with(unsigned long flags, int *pidfd)
+static pid_t fork_with(unsigned long flags)
 {
-	return (pid_t)syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
+	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
 }
 
 int process_zygote_start(
@@ -136,7 +136,7 @@ int process_zygote_start(
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	pid = fork_with(pid_namespace ? CLONE_NEWPID : 0, &vm->zygote_pidfd);
+	pid = fork_with(pid_namespace ? CLONE_NEWPID : 0);
 	if (pid < 0) {
 		int err = errno;
 
