@@ -58,8 +58,8 @@ ssize_t source_next(struct source *s, const void **data);
 int source_drain(struct source *s, uint64_t end);
 uint64_t source_unpacked(const struct source *s);
 bool source_ended_in_zeros(const struct source *s); /* as a whole tar archive does */
-/* The digests and the size of the packed bytes; once, after source_drain. */
-void source_digests(struct source *s, struct digest *packed, uint64_t *size, struct digest *tar);
+/* The digests of the packed and of the unpacked bytes; once, after source_drain. */
+void source_digests(struct source *s, struct digest *packed, struct digest *tar);
 const struct image_error *source_error(const struct source *s);
 void source_close(struct source *s);
 
