@@ -267,7 +267,7 @@ struct service {
 
 /* Before and after an operation is performed; stats_rejected: decode refused it. */
 uint64_t stats_begin(struct service *s, uint16_t op);
-void stats_count(struct service *s, uint16_t op, uint64_t since);
+uint64_t stats_count(struct service *s, uint16_t op, uint64_t since);
 void stats_rejected(struct service *s);
 
 /* -- one function for each operation: performs a decoded request -- */
