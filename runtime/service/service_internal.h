@@ -259,7 +259,7 @@ struct service {
 	_Atomic uint64_t calls[CHAN_OP_COUNT];
 	_Atomic uint64_t ns[CHAN_OP_COUNT];
 	_Atomic uint64_t rejected;
-	struct service_shown *shown; /* or NULL */
+	struct service_shown *shown;	     /* or NULL */
 	_Alignas(16) uint8_t scratch[49152]; /* dir.c: host's entries; xattr.c: host's list */
 	uint8_t in[CHAN_DATA_SIZE];
 	uint8_t out[CHAN_DATA_SIZE];
