@@ -19,6 +19,11 @@ void cli_say_to(int fd)
 	say_fd = fd;
 }
 
+int cli_said_to(void)
+{
+	return say_fd;
+}
+
 void cli_say(const char *fmt, ...)
 {
 	char raw[1024], clean[1024], line[1100];

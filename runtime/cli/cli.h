@@ -46,6 +46,7 @@ int cli_image_run(int argc, char **argv);
 __attribute__((format(printf, 1, 2))) void cli_say(const char *fmt, ...);
 /* From now on to this descriptor instead. */
 void cli_say_to(int fd);
+int cli_said_to(void);
 /* The end of a verb that only prints: 0, or POLICY_FAILED when stdout took not all of it (said). */
 int cli_flush(void);
 /* Parses with argp so that every mistake is one line. 0, or non-zero: said already. */

@@ -14,6 +14,7 @@
 
 #include "runtime/cli/report.h"
 #include "runtime/cli/run_image.h"
+#include "runtime/cli/run_join.h"
 
 /* One run. Files are opened before the launch: afterwards the jail lets nothing be opened. */
 struct run {
@@ -23,6 +24,8 @@ struct run {
 	struct observe_writer observed;
 	struct report report;
 	FILE *trace, *json;
+	struct run_join join; /* with --host: between us and trace */
+	bool join_failed;
 	pthread_mutex_t lock; /* of report.denials: launch calls from its threads */
 };
 
@@ -33,10 +36,22 @@ static void on_log(void *arg, uint32_t kind, const char *text)
 
 	if (kind == CHAN_LOG_TRACE) {
 		policy_clean_text(clean, sizeof clean, text);
-		fprintf(run->trace, "%s\n", clean);
+		if (run->options.host)
+			run_join_line(&run->join, "program", clean);
+		else
+			fprintf(run->trace, "%s\n", clean);
 	} else if (kind == CHAN_LOG_FATAL || kind == CHAN_LOG_WARN || run->options.verbose) {
 		cli_say("%s", text);
 	}
+}
+
+static void on_crossed(void *arg, const char *text, uint64_t ns)
+{
+	struct run *run = arg;
+	char line[1100];
+
+	snprintf(line, sizeof line, "%s <%.1f us>", text, (double)ns / 1e3);
+	run_join_line(&run->join, "channel", line);
 }
 
 static void on_denied(void *arg, const char *operation, const char *path, const char *flag_help)
@@ -120,6 +135,7 @@ static int prepare(struct run *run)
 	c->until_fd = run->options.until_fd;
 	c->log = on_log;
 	c->denied = on_denied;
+	c->crossed = run->options.host ? on_crossed : NULL;
 	c->arg = run;
 	run->report.config = c;
 	return 0;
@@ -195,9 +211,17 @@ static int launch(struct run *run)
 	struct launch_result *result = calloc(1, sizeof *result);
 	int r;
 
+	if (run->options.host &&
+		run_join_start(&run->join, report_home_name(c->home), fileno(run->trace))) {
+		run->report.error = strdup("sandbox-trace could not be started");
+		free(result);
+		return POLICY_FAILED;
+	}
 	observe(run);
 	r = result ? launch_run(c, result) : -ENOMEM;
 	observe_destroy(&run->observed);
+	if (run->options.host) /* before anything is said of the run */
+		run->join_failed = run_join_end(&run->join);
 
 	for (unsigned i = 0; i < c->nmounts; i++)
 		c->mounts[i].fd = -1; /* closed by launch */
@@ -225,6 +249,10 @@ static int finish_outputs(struct run *run)
 		else
 			cli_say("--json-fd %d: could not be written: %s", o->json_fd,
 				strerror(errno));
+		ok = false;
+	}
+	if (run->join_failed) {
+		cli_say("--trace --host: not all could be written");
 		ok = false;
 	}
 	if (o->trace_file && (fflush(run->trace) || ferror(run->trace))) {

@@ -40,6 +40,7 @@ enum run_key {
 	KEY_STRICT,
 	KEY_TRACE,
 	KEY_TRACE_FILE,
+	KEY_TRACE_HOST,
 	KEY_STATS,
 	KEY_JSON,
 	KEY_NAME,
@@ -92,6 +93,8 @@ static const struct argp_option options[] = {
 	{"verbose", 'v', 0, 0, "Also what was denied and what the jail lacks", 0},
 	{"trace", KEY_TRACE, "NAMES", OPTION_ARG_OPTIONAL,
 		"Show system calls (all, or open,read,…)", 0},
+	{"host", KEY_TRACE_HOST, 0, 0,
+		"With --trace: also what crosses the channel, and what the host is asked", 0},
 	{"trace-file", KEY_TRACE_FILE, "FILE", 0, "Write the trace to FILE (default: stderr)", 0},
 	{"stats", KEY_STATS, 0, 0, "Show counts and times at the end", 0},
 	{"json", KEY_JSON, "FILE", 0, "Write a report in JSON to FILE (\"-\": stdout)", 0},
@@ -255,6 +258,9 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 	case KEY_TRACE_FILE:
 		o->trace_file = arg;
 		return 0;
+	case KEY_TRACE_HOST:
+		o->host = true;
+		return 0;
 	case KEY_STATS:
 		o->stats = true;
 		return 0;
@@ -348,6 +354,10 @@ static error_t check_together(const struct run_options *o)
 
 	if (o->json_file && o->json_fd) {
 		cli_say("--json-fd: not together with --json");
+		return EINVAL;
+	}
+	if (o->host && !o->trace) {
+		cli_say("--host: only with --trace");
 		return EINVAL;
 	}
 	if (o->image || !option)

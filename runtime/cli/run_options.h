@@ -10,6 +10,7 @@
 struct run_options {
 	struct policy_request request;
 	bool quiet, verbose, stats;
+	bool host;	   /* the trace has the host's part too */
 	const char *trace; /* NULL: off; "": all */
 	const char *trace_file, *json_file;
 	const char *name;				/* for `sandbox ps`; NULL: none */

@@ -87,6 +87,17 @@ static void on_denied(void *arg, const char *operation, const char *path, const 
 	l->c->denied(l->c->arg, operation, path, flag_help);
 }
 
+static void on_handled(void *arg, const struct chan_msg *msg, const uint8_t *in, uint64_t ns)
+{
+	struct launch *l = arg;
+	char text[1024];
+
+	if (msg->op == CHAN_OP_LOG)
+		return;
+	service_describe(msg, in, text, sizeof(text));
+	l->c->crossed(l->c->arg, text, ns);
+}
+
 static int on_window_map(void *arg, uint64_t off, uint64_t len, int fd, uint64_t file_off)
 {
 	struct launch *l = arg;
@@ -319,6 +330,7 @@ static int make_service(struct launch *l)
 		.exited = on_exited,
 		.log = on_log,
 		.denied = on_denied,
+		.handled = l->c->crossed ? on_handled : NULL,
 		.window_map = l->home->window_map ? on_window_map : NULL,
 		.window_unmap = l->home->window_unmap ? on_window_unmap : NULL,
 	};

@@ -90,6 +90,9 @@ struct launch_config {
 	/* Called for each line: kind is enum chan_log_kind. From launch's threads. */
 	void (*log)(void *arg, uint32_t kind, const char *text);
 	void (*denied)(void *arg, const char *operation, const char *path, const char *flag_help);
+	/* Each request of the channel that was answered, but those for the lines above. NULL: off.
+	 */
+	void (*crossed)(void *arg, const char *text, uint64_t ns);
 	void *arg;
 };
 

@@ -169,7 +169,7 @@ static int64_t perform_request(struct request *rq)
 void service_handle(struct service *s, struct chan_msg *msg, const uint8_t *in, uint8_t *out)
 {
 	struct request rq = {.s = s, .msg = msg, .in = in, .out = out};
-	uint64_t since;
+	uint64_t since, ns = 0;
 	int r;
 
 	msg->out_len = 0;
@@ -177,11 +177,13 @@ void service_handle(struct service *s, struct chan_msg *msg, const uint8_t *in, 
 	if (r) {
 		stats_rejected(s);
 		msg->result = r;
-		return;
+	} else {
+		since = stats_begin(s, msg->op);
+		msg->result = perform_request(&rq);
+		ns = stats_count(s, msg->op, since);
 	}
-	since = stats_begin(s, msg->op);
-	msg->result = perform_request(&rq);
-	stats_count(s, msg->op, since);
+	if (s->cb.handled)
+		s->cb.handled(s->cb.arg, msg, in, ns);
 }
 
 /* -- the ring -- */

@@ -49,6 +49,8 @@ struct service_callbacks {
 	/* Something was refused by policy: once per (operation, path). flag_help such as "--rw /x",
 	 * or "" where no flag would allow it. Both strings are free of control characters. */
 	void (*denied)(void *arg, const char *operation, const char *path, const char *flag_help);
+	/* A request was answered, also one that was refused (ns 0); NULL if nobody asks. */
+	void (*handled)(void *arg, const struct chan_msg *msg, const uint8_t *in, uint64_t ns);
 	/* A file was laid into the window at off (bytes from its start), or a range of it was given
 	 * back. fd is the service's. 0 or -errno, which MAP answers. */
 	int (*window_map)(void *arg, uint64_t off, uint64_t len, int fd, uint64_t file_off);
@@ -130,6 +132,9 @@ void service_show(struct service *s, struct service_shown *shown);
 
 /* Put back the terminal's mode, if the guest changed it. Async-signal-safe. */
 void service_restore_tty(struct service *s);
+
+/* A request and its answer in a line; not longer than size, without control characters. */
+void service_describe(const struct chan_msg *msg, const uint8_t *in, char *out, size_t size);
 
 /* Decode alone, pure: 0, or the negative errno to reply. What the fuzzer drives. */
 int service_decode(const struct chan_msg *msg, const uint8_t *in, uint64_t ram_size);

@@ -261,7 +261,7 @@ struct service {
 	_Atomic uint64_t calls[CHAN_OP_COUNT];
 	_Atomic uint64_t ns[CHAN_OP_COUNT];
 	_Atomic uint64_t rejected;
-	struct service_shown *shown; /* or NULL */
+	struct service_shown *shown;	     /* or NULL */
 	_Alignas(16) uint8_t scratch[49152]; /* dir.c: host's entries; xattr.c: host's list */
 	uint8_t in[CHAN_DATA_SIZE];
 	uint8_t out[CHAN_DATA_SIZE];
@@ -269,7 +269,7 @@ struct service {
 
 /* Before and after an operation is performed; stats_rejected: decode refused it. */
 uint64_t stats_begin(struct service *s, uint16_t op);
-void stats_count(struct service *s, uint16_t op, uint64_t since);
+uint64_t stats_count(struct service *s, uint16_t op, uint64_t since);
 void stats_rejected(struct service *s);
 
 /* -- one function for each operation: performs a decoded request -- */

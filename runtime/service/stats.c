@@ -39,7 +39,9 @@ uint64_t stats_begin(struct service *s, uint16_t op)
 	bool sample = s->shown &&
 		      atomic_load_explicit(&s->calls[op], memory_order_relaxed) % SAMPLE_EVERY == 0;
 
-	return sample || atomic_load_explicit(&s->timing, memory_order_relaxed) ? now_ns() : 0;
+	return sample || s->cb.handled || atomic_load_explicit(&s->timing, memory_order_relaxed)
+		       ? now_ns()
+		       : 0;
 }
 
 static void count_time(struct service *s, uint16_t op, uint64_t ns)
@@ -50,14 +52,16 @@ static void count_time(struct service *s, uint16_t op, uint64_t ns)
 	histogram_add(&s->shown->time[op], ns);
 }
 
-void stats_count(struct service *s, uint16_t op, uint64_t since)
+uint64_t stats_count(struct service *s, uint16_t op, uint64_t since)
 {
 	uint64_t n = atomic_fetch_add_explicit(&s->calls[op], 1, memory_order_relaxed) + 1;
+	uint64_t ns = since ? now_ns() - since : 0;
 
 	if (s->shown)
 		show(&s->shown->calls[op], n);
 	if (since)
-		count_time(s, op, now_ns() - since);
+		count_time(s, op, ns);
+	return ns;
 }
 
 void stats_rejected(struct service *s)

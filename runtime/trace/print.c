@@ -78,22 +78,31 @@ static const char *call_name(uint32_t nr, char room[24])
 	return room;
 }
 
-static void print_text(const struct trace_call *c, const char *role, const char *name)
+int64_t print_clock_offset(void)
 {
-	const char *args = letters(c->nr);
 	struct timespec mono, real;
-	int64_t at;
-	struct tm tm;
-	time_t s;
 
 	clock_gettime(CLOCK_MONOTONIC, &mono);
 	clock_gettime(CLOCK_REALTIME, &real);
-	at = (int64_t)c->at_ns + (real.tv_sec - mono.tv_sec) * 1000000000ll + real.tv_nsec -
-	     mono.tv_nsec;
-	s = at / 1000000000;
+	return (real.tv_sec - mono.tv_sec) * 1000000000ll + real.tv_nsec - mono.tv_nsec;
+}
+
+void print_clock(uint64_t at_ns, int64_t offset)
+{
+	int64_t at = (int64_t)at_ns + offset;
+	time_t s = at / 1000000000;
+	struct tm tm;
+
 	localtime_r(&s, &tm);
-	printf("%02d:%02d:%02d.%06d %7u %-10s %s(", tm.tm_hour, tm.tm_min, tm.tm_sec,
-		(int)(at % 1000000000 / 1000), c->tid, role, name);
+	printf("%02d:%02d:%02d.%06d ", tm.tm_hour, tm.tm_min, tm.tm_sec,
+		(int)(at % 1000000000 / 1000));
+}
+
+static void print_text(const struct trace_call *c, const char *role, const char *name)
+{
+	const char *args = letters(c->nr);
+
+	printf("%7u %-10s %s(", c->tid, role, name);
 	for (int i = 0; i < 6 && args[i]; i++) {
 		fputs(i ? ", " : "", stdout);
 		print_argument(args[i], c->args[i]);
@@ -129,10 +138,20 @@ void print_call(const struct trace_call *c, const struct observe_head *h, bool j
 
 	role_of(role, c, h);
 	call_name(c->nr, name);
-	if (json)
+	if (json) {
 		print_json(c, role, name);
-	else
-		print_text(c, role, name);
+		return;
+	}
+	print_clock(c->at_ns, print_clock_offset());
+	print_text(c, role, name);
+}
+
+void print_call_done(const struct trace_call *c, const struct observe_head *h)
+{
+	char role[17], name[24];
+
+	role_of(role, c, h);
+	print_text(c, role, call_name(c->nr, name));
 }
 
 static json_t *exits_between(const struct observe_seen *a, const struct observe_seen *b)

@@ -27,12 +27,36 @@ static void test_a_launchers_state_is_accepted_and_its_cpus_are_added_up(void **
 	m.state.channel.calls[CHAN_OP_READ] = 3;
 	m.state.shim.syscalls = 11;
 	m.state.denials = 2;
+	histogram_add(&m.state.channel.time[CHAN_OP_READ], 300);
+	histogram_add(&m.state.channel.time[CHAN_OP_READ], 1 << 20);
+	histogram_add(&m.state.cpu[0].inside, 100);
+	histogram_add(&m.state.cpu[1].inside, 200);
+	histogram_add(&m.state.cpu[1].outside, UINT64_MAX);
 	assert_int_equal(observe_check(m.bytes, m.size, &seen), 0);
 	assert_int_equal(seen.exits[VM_EXIT_IO_OUT], 12);
 	assert_int_equal(seen.calls[CHAN_OP_READ], 3);
 	assert_int_equal(seen.shim.syscalls, 11);
 	assert_int_equal(seen.denials, 2);
+	assert_int_equal(seen.timed[CHAN_OP_READ], 2);
+	assert_int_equal(seen.op_ns[CHAN_OP_READ], 300 + (1 << 20));
+	assert_int_equal(seen.op_time[CHAN_OP_READ].count[1], 1);
+	assert_int_equal(seen.inside.count[0], 2);
+	assert_int_equal(seen.inside.ns, 300);
+	assert_int_equal(seen.outside.count[HISTOGRAM_BUCKETS - 1], 1);
 	assert_string_equal(seen.head.name, "web-1");
+}
+
+static void test_buckets_are_powers_of_two(void **unused)
+{
+	assert_int_equal(histogram_bucket(0), 0);
+	assert_int_equal(histogram_bucket(255), 0);
+	for (unsigned i = 1; i < HISTOGRAM_BUCKETS; i++) {
+		uint64_t bound = 1ull << (HISTOGRAM_FIRST_SHIFT + i - 1);
+
+		assert_int_equal(histogram_bucket(bound - 1), i - 1);
+		assert_int_equal(histogram_bucket(bound), i);
+	}
+	assert_int_equal(histogram_bucket(UINT64_MAX), HISTOGRAM_BUCKETS - 1);
 }
 
 static void test_each_size_but_the_right_one_is_refused(void **unused)
@@ -158,6 +182,7 @@ int run_check_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_launchers_state_is_accepted_and_its_cpus_are_added_up),
+		cmocka_unit_test(test_buckets_are_powers_of_two),
 		cmocka_unit_test(test_each_size_but_the_right_one_is_refused),
 		cmocka_unit_test(test_numbers_that_do_not_fit_are_refused),
 		cmocka_unit_test(

@@ -19,7 +19,7 @@ struct made {
 	size_t size;
 	union {
 		struct observe_state state;
-		uint8_t bytes[8192];
+		uint8_t bytes[16384];
 	};
 };
 void make_state(struct made *m, uint32_t cpus);

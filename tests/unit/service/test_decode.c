@@ -228,8 +228,51 @@ static void test_xattr(void **state)
 	assert_int_equal(decode(CHAN_OP_XATTR, "f\0a", 4, 1, 3, 0, 0), -EINVAL);
 }
 
-TESTS(decode, cmocka_unit_test(test_op), cmocka_unit_test(test_names),
-	cmocka_unit_test(test_lengths), cmocka_unit_test(test_stop_signals),
-	cmocka_unit_test(test_two_names), cmocka_unit_test(test_arguments),
-	cmocka_unit_test(test_reserved), cmocka_unit_test(test_segments),
-	cmocka_unit_test(test_setattr), cmocka_unit_test(test_xattr));
+static void expect_described(const char *as, unsigned op, const void *in, size_t len, uint64_t a0,
+	uint64_t a1, uint64_t a2, int64_t result)
+{
+	struct chan_msg m = {
+		.op = (uint16_t)op, .in_len = (uint32_t)len, .a = {a0, a1, a2}, .result = result};
+	char text[128];
+
+	service_describe(&m, in, text, sizeof(text));
+	assert_string_equal(text, as);
+}
+
+static void test_described(void **state)
+{
+	expect_described(
+		"open(#7, 0x5, 0644, \"a.c\") = 12", CHAN_OP_OPEN, "a.c", 3, 7, 5, 0644, 12);
+	expect_described("read(#12, stream, 4096) = EAGAIN", CHAN_OP_READ, "", 0, 12,
+		CHAN_OFF_STREAM, 4096, -EAGAIN);
+	expect_described(
+		"rename(#1, #2, 0x0, \"a\", \"b\") = 0", CHAN_OP_RENAME, "a\0b", 4, 1, 2, 0, 0);
+	/* what is not well-formed too, and nothing that a terminal obeys */
+	expect_described("operation-999() = ENOSYS", 999, "x", 1, 1, 2, 3, -ENOSYS);
+	expect_described(
+		"getattr(#0, \"?[2J\") = -5000", CHAN_OP_GETATTR, "\033[2J", 4, 0, 0, 0, -5000);
+	expect_described("mkdir(#18446744073709551615, 00) = EINVAL", CHAN_OP_MKDIR, "", UINT32_MAX,
+		UINT64_MAX, 0, 0, -EINVAL);
+}
+
+/* A line that does not fit is cut, at any length. */
+static void test_described_in_what_there_is(void **state)
+{
+	const struct chan_msg m = {.op = CHAN_OP_OPEN, .in_len = 8, .a = {1, 2, 3}, .result = -EIO};
+
+	for (size_t size = 1; size < 48; size++) {
+		char *text = malloc(size);
+
+		assert_non_null(text);
+		service_describe(&m, (const uint8_t *)"abc\0defg", text, size);
+		assert_true(strlen(text) < size);
+		free(text);
+	}
+}
+
+TESTS(decode, cmocka_unit_test(test_described), cmocka_unit_test(test_described_in_what_there_is),
+	cmocka_unit_test(test_op), cmocka_unit_test(test_names), cmocka_unit_test(test_lengths),
+	cmocka_unit_test(test_stop_signals), cmocka_unit_test(test_two_names),
+	cmocka_unit_test(test_arguments), cmocka_unit_test(test_reserved),
+	cmocka_unit_test(test_segments), cmocka_unit_test(test_setattr),
+	cmocka_unit_test(test_xattr));

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the program asks, what crosses the channel and what the host is asked, by time; and how long things take. Where the
+kernel does not let us look: a sentence, and what the launcher itself knows."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+import launcher
+
+WORK = ["/bin/sh", "-c", "echo ready; while :; do cat /etc/passwd >/dev/null; done"]
+LINE = re.compile(r"^(\d\d:\d\d:\d\d\.\d{6}) (program|channel|host)  ? *(.+)$")
+NO_BTF = ["--tmpfs", "/sys/kernel/btf"]
+
+
+def joined(got):
+    """(time, kind, text) of the trace, and whether the host's part is in it."""
+    lines = got.err.splitlines()
+    said = [line for line in lines if not LINE.match(line)]
+    assert len(said) <= 1 and all("cannot be seen" in line for line in said), said
+    return [LINE.match(line).groups() for line in lines if LINE.match(line)], not said
+
+
+def read_file(who, *options):
+    who.file("notes", "text\n", mode=0o644)
+    return who.run("--trace", "--host", *options, "/bin/cat", "notes")
+
+
+def test_the_trace_joins_what_was_asked_of_whom_by_time(who):
+    got = read_file(who)
+    assert (got.code, got.out) == (0, "text\n"), got
+    lines, host = joined(got)
+    times = [time for time, _, _ in lines]
+    assert times == sorted(times)
+    kinds = [kind for _, kind, _ in lines]
+    texts = [text for _, _, text in lines]
+    opened = next(i for i, text in enumerate(texts) if kinds[i] == "channel" and re.match(r'open\(.*"notes"\) = \d+ <', text))
+    asked = next(i for i, text in enumerate(texts) if kinds[i] == "program" and re.search(r'openat\(AT_FDCWD, "notes", O_RDONLY.* = \d', text))
+    assert opened < asked, "what a call caused stands above it"
+    assert any(re.match(r"read\(#\d+, .*\) = 5 <", text) for i, text in enumerate(texts) if kinds[i] == "channel")
+    if host:
+        assert any(kinds[i] == "host" and re.match(r"\d+ \w+ +openat\(", text) for i, text in enumerate(texts[:opened])), "the host was asked before"
+    assert ("host" in kinds) == host
+
+
+def test_root_sees_the_hosts_part_where_the_kernel_has_it(root):
+    if not os.access("/sys/kernel/btf/vmlinux", os.R_OK):
+        pytest.skip("no BTF here")
+    lines, host = joined(read_file(root))
+    if not host:
+        pytest.skip("BPF is not allowed here")
+    assert {re.match(r"\d+ +(\w+)", text).group(1) for _, kind, text in lines if kind == "host"} >= {"watcher"}
+
+
+def test_the_joined_trace_goes_to_its_file(who):
+    got = read_file(who, "--trace-file", who.work / "trace")
+    assert (got.code, got.out) == (0, "text\n"), got
+    assert not any(LINE.match(line) for line in got.err.splitlines())
+    assert {LINE.match(line).group(2) for line in (who.work / "trace").read_text().splitlines()} >= {"program", "channel"}
+
+
+def test_the_programs_code_is_kept(who):
+    assert who.run("--trace=exit_group", "--host", "--trace-file", "/dev/null", "/bin/sh", "-c", "exit 7").code == 7
+
+
+def test_a_joined_trace_that_cannot_be_written_is_a_failure(who):
+    got = who.run("--trace", "--host", "--trace-file", "/dev/full", "/bin/true")
+    assert got.code == 125 and "sandbox: --trace --host: not all could be written\n" in got.err
+
+
+def test_host_is_nothing_without_trace(me):
+    assert me.refused(125, "--host", "/bin/true") == "sandbox: --host: only with --trace"
+
+
+def test_without_its_program_a_joined_trace_is_refused(me):
+    alone = me.work / "sandbox"
+    shutil.copy(me.sandbox, alone)
+    alone.chmod(0o755)
+    words = [*me.wrapper, alone, "run", "--trace", "--host", "/bin/echo", "ran"]
+    done = subprocess.run(words, capture_output=True, text=True, env=me.environment(), cwd=me.work, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (125, "", "sandbox: run: sandbox-trace is not installed beside sandbox\n")
+
+
+@contextlib.contextmanager
+def running(who, *arguments):
+    process = who.start("run", *arguments)
+    try:
+        assert process.stdout.readline() == b"ready\n", process.stderr.read()
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def children(pid):
+    with contextlib.suppress(FileNotFoundError):
+        return [int(n) for task in os.listdir(f"/proc/{pid}/task") for n in open(f"/proc/{pid}/task/{task}/children").read().split()]
+    return []
+
+
+def test_a_launcher_that_is_killed_takes_the_tracing_process_with_it(me):
+    with running(me, "--trace", "--host", "--trace-file", "/dev/null", "--name", "join-killed", *WORK):
+        pid = next(s["pid"] for s in json.loads(me.call("ps", "--json").out) if s["name"] == "join-killed")
+        own = [n for n in children(pid) if launcher.status_of(n, "Name") == ["sandbox-trace"]]
+        assert len(own) == 1
+        os.kill(pid, signal.SIGKILL)
+        assert launcher.until(lambda: launcher.ended(own[0]))
+
+
+# -- histograms --
+
+
+def histograms(who, name, seconds="0.5", options=()):
+    got = (who.elsewhere(*options) if options else who).call("trace", "--histogram", name, "--json", "-d", seconds)
+    assert got.code == 0, got
+    return json.loads(got.out), got.err
+
+
+def check_one(h):
+    assert h["count"] == sum(b["count"] for b in h["buckets"]) > 0
+    bounds = [b["below_ns"] for b in h["buckets"] if b["below_ns"]]
+    assert bounds == sorted(set(bounds)) and all(b & (b - 1) == 0 for b in bounds)
+    assert h["total_ns"] >= sum(b["count"] * b["below_ns"] // 2 for b in h["buckets"][1:] if b["below_ns"])
+
+
+def test_histograms_tell_exits_and_operations_with_their_source(who):
+    with running(who, "--name", "timed", *WORK):
+        page, _ = histograms(who, "timed", "1.5")
+        for h in page["histograms"]:
+            check_one(h)
+        found = {(h["what"], h["of"]): h["source"] for h in page["histograms"]}
+        assert found["channel", "open"] == "launcher"
+        assert {what for what, _ in found} >= {"run", "exit", "channel"}
+        text = who.call("trace", "--histogram", "timed", "-d", "0.5").out
+        assert re.match(r"timed, 0\.\d s\n\n", text) and re.search(r"^channel: \w+ \(launcher\): \d+, mean [\d.]+ us\n +\d+ \w+ \.\. \d+ \w+ +\d+ \|", text, re.M), text
+
+
+def test_root_sees_waiting_for_a_processor_where_the_kernel_tells(root):
+    with running(root, "--name", "waits", *WORK):
+        page, said = histograms(root, "waits", "1")
+        if said:
+            pytest.skip(said.strip())
+        assert [h["source"] for h in page["histograms"] if (h["what"], h["of"]) in (("sched", "core"), ("sched", "vcpu 0"))] == ["sched"]
+
+
+def test_without_the_kernels_help_the_launchers_own_counts_serve(who):
+    """In a container without BTF everybody, and an ordinary user everywhere: one sentence."""
+    other = who.elsewhere(*NO_BTF) if os.getuid() == 0 else who
+    want = "a kernel with BTF" if other is not who else "the right to use BPF"
+    with running(who, "--name", "alone", *WORK):
+        got = other.call("trace", "--histogram", "alone", "--json", "-d", "0.5")
+        assert got.code == 0 and want in got.line() and got.line().endswith("shown instead: the launcher's own counts")
+        page = json.loads(got.out)
+        assert {h["source"] for h in page["histograms"]} == {"launcher"} and page["counts"] == []
+        assert {h["what"] for h in page["histograms"]} == {"run", "exit", "channel"}
+        got = other.call("trace", "--host", "alone", "-n", "1")
+        assert got.code == 0 and want in got.line() and got.out.startswith("exits: ")
+    got = read_file(other)
+    lines, host = joined(got)
+    assert (got.code, got.out, host) == (0, "text\n", False)
+    assert {kind for _, kind, _ in lines} == {"program", "channel"} and f"this needs {want}" in got.err
+
+
+def test_an_ordinary_user_is_told_of_the_right_that_lacks(who):
+    if who.uid == 0:
+        pytest.skip("root may use BPF")
+    with running(who, "--name", "ordinary", *WORK):
+        page, said = histograms(who, "ordinary")
+        assert "this needs the right to use BPF" in said and said.count("\n") == 1
+        assert {h["source"] for h in page["histograms"]} == {"launcher"}
+
+
+def test_a_histogram_ends_with_the_sandbox(me):
+    with running(me, "--name", "ends", "/bin/sh", "-c", "echo ready; sleep 1"):
+        got = me.call("trace", "--histogram", "ends")
+        assert got.code == 0 and got.out.startswith("ends, ")
+
+
+def test_count_is_not_for_histograms(me):
+    with running(me, "--name", "counted", *WORK):
+        got = me.call("trace", "--histogram", "counted", "-n", "3")
+        assert (got.code, got.line()) == (125, "sandbox: trace: --count is not for --histogram, --duration is")
