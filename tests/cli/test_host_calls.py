@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a launcher asks of the host's kernel, seen by that kernel, against docs/host-calls.md: each call is there for the thread that
-makes it, each row is used, and a launch with read-only grants has at most 40. HOST_CALLS=all runs the whole conformance suite for it."""
+makes it, each row is used, and a launch with read-only grants has at most 40. `make host-calls` runs the whole conformance suite for it."""
 
 import contextlib
 import json
