@@ -196,9 +196,9 @@ def of_programs(programs, who, backend):
 
 
 def of_stops(who, backend):
-    """Read-only grants: a program that stops itself, one that the user stops while it sleeps; and what wants more random bytes
-    than one seed gives, and more handles than the heap begins with."""
-    script = "kill -STOP $$; echo asleep >&2; sleep 2; head -c 9000000 /dev/urandom >/dev/null; find /usr/share -maxdepth 3 >/dev/null; exit 0"
+    """Read-only grants: a program that stops itself, one that the user stops while it sleeps, one that wants more random bytes than a
+    seed gives."""
+    script = "kill -STOP $$; echo asleep >&2; sleep 2; head -c 9000000 /dev/urandom >/dev/null; exit 0"
     sandbox = Traced(who, backend, needs_of(backend), script)
     sandbox.run.stdin.write(b"go\n")
     sandbox.run.stdin.close()
@@ -213,14 +213,17 @@ def of_stops(who, backend):
 
 
 def of_attributes(who, backend):
-    """Attributes, file systems and rights of files that are only to be read."""
+    """Attributes, file systems and rights of files that are only to be read; paths that together are more than the heap begins with."""
     file = who.file("file", "text")
+    deep = who.work.joinpath(*["d" * 200] * 14)
+    for n in range(200):
+        (deep / str(n)).mkdir(parents=True)
     with contextlib.suppress(OSError):
         os.setxattr(file, "user.x", b"y")
     (who.work / "link").symlink_to("file")
     code = ("import fcntl, os; f = open('file'); print(os.listxattr('file'), os.statvfs('file'), os.readlink('link'), os.access('file', os.R_OK));"
             " fcntl.flock(f, fcntl.LOCK_SH); os.lseek(f.fileno(), 0, os.SEEK_HOLE); print(os.getxattr('file', 'user.x') if os.listxattr('file') else '')")
-    script = f'cd {who.work} && python3 -c "{code}" && exec cat'
+    script = f'cd {who.work} && python3 -c "{code}" && find . >/dev/null && exec cat'
     sandbox = Traced(who, backend, needs_of(backend), script, "--ro", who.work)
     sandbox.run.stdin.write(b"go\n")
     sandbox.run.stdin.close()
