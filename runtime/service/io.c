@@ -63,7 +63,7 @@ static void vec_limit(struct vec *v, size_t max)
 /* Not glibc's preadv2 and pwritev2: where they fail those try calls that the jail does not have. */
 static ssize_t file_io(int fd, const struct vec *v, bool write, off_t off, int flags)
 {
-	return syscall(write ? SYS_pwritev2 : SYS_preadv2, fd, v->iov, v->n, off, 0L, flags);
+	return syscall(write ? SYS_pwritev2 : SYS_preadv2, fd, v->iov, (long)v->n, off, 0L, flags);
 }
 
 static int poll_now(int fd, short events)

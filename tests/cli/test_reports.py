@@ -141,7 +141,7 @@ def test_trace_survives_a_kill(who):
 def test_stats(who):
     got = who.run("--stats", "/bin/echo", "hi")
     assert got.out == "hi\n"
-    for word in ("whole run", "guest, peak", "system calls", "page faults", "channel", "jail", "no_new_privs"):
+    for word in ("whole run", "guest, peak", "system calls", "page faults", "channel", "jail", "no_new_privs", "host calls allowed"):
         assert word in got.err
 
 
