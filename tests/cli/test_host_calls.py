@@ -33,7 +33,6 @@ HOMES = {"guest": {"service", "vcpu", "watcher"}, "host": {"core", "watcher"}}
 # Rows that no test can provoke on every machine, and why.
 RARE = {
     ("watcher", "write"): "said when the shim does not end in two seconds after the time limit",
-    ("core", "brk"): "the heap has room from the start, mostly",
     ("core", "clock_gettime"): "only where the host's vDSO cannot tell the time",
 }
 
