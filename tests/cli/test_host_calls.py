@@ -215,7 +215,7 @@ def of_stops(who, backend):
 def of_attributes(who, backend):
     """Attributes, file systems and rights of files that are only to be read; paths that together are more than the heap begins with."""
     file = who.file("file", "text")
-    deep = who.work.joinpath(*["d" * 200] * 14)
+    deep = who.work.joinpath("deep", *["d" * 200] * 14)
     for n in range(200):
         (deep / str(n)).mkdir(parents=True)
     with contextlib.suppress(OSError):
@@ -223,7 +223,7 @@ def of_attributes(who, backend):
     (who.work / "link").symlink_to("file")
     code = ("import fcntl, os; f = open('file'); print(os.listxattr('file'), os.statvfs('file'), os.readlink('link'), os.access('file', os.R_OK));"
             " fcntl.flock(f, fcntl.LOCK_SH); os.lseek(f.fileno(), 0, os.SEEK_HOLE); print(os.getxattr('file', 'user.x') if os.listxattr('file') else '')")
-    script = f'cd {who.work} && python3 -c "{code}" && find . >/dev/null && exec cat'
+    script = f'cd {who.work} && python3 -c "{code}" && find deep >/dev/null && exec cat'
     sandbox = Traced(who, backend, needs_of(backend), script, "--ro", who.work)
     sandbox.run.stdin.write(b"go\n")
     sandbox.run.stdin.close()
