@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """mount(8) inside: whoever may mount there has no more of the host than was granted."""
 
+import resource
+
 import pytest
+
+import launcher
 
 
 @pytest.fixture
@@ -58,3 +62,10 @@ def test_a_user_may_not(who):
         pytest.skip("root may")
     got = who.run("/bin/bash", "-c", "mkdir /tmp/a; mount -t tmpfs x /tmp/a || echo refused")
     assert got.out == "refused\n", got
+
+
+def test_more_directories_may_be_entered_than_the_launcher_has_descriptors(me):
+    """Those that only the cache holds are given up."""
+    script = "for i in $(seq 300); do mkdir d$i && ls d$i || exit; done; echo d* | wc -w"
+    got = me.run("--rw", me.work, "/bin/sh", "-c", script, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256)))
+    assert got == launcher.Result(0, "300\n", ""), got
