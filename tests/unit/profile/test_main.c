@@ -158,7 +158,7 @@ static void use_record(void *arg, const struct samples_head *record)
 	struct symbols *y = ((void **)arg)[2];
 
 	if (record->kind == SAMPLES_SAMPLE)
-		stacks_add(s, n, (const void *)record);
+		stacks_add(s, n, y, (const void *)record);
 	else if (record->kind == SAMPLES_FILE)
 		symbols_file(y, (const void *)record);
 }
@@ -221,13 +221,15 @@ static int as_file(const uint8_t *bytes, size_t n)
 
 static unsigned names_in(int fd, size_t size)
 {
-	struct elf_file *f = elf_file_open(fd);
+	uint64_t budget = 1 << 20;
+	struct elf_file *f = elf_file_open(fd, &budget);
 	unsigned found = 0;
 
 	for (uint64_t at = 0; f && at < size; at += 16) {
 		const char *name = elf_file_function(f, at);
 
 		found += name && !strcmp(name, "main");
+		assert_in_range(elf_file_caller(f, at) + 1, 0, 64);
 		if (name) /* to its end: it must lie in memory of ours */
 			assert_in_range(strlen(name), 0, size);
 	}
