@@ -20,6 +20,7 @@
 #define SAMPLES_SIZE	(SAMPLES_CONTROL + SAMPLES_RING)
 #define SAMPLES_HZ_MAX	1000u
 #define SAMPLES_FRAMES	128u /* the most of one stack */
+#define SAMPLES_WORDS	32u  /* of the stack, from RSP on, that are looked at for a caller */
 #define SAMPLES_FILES	1024u
 #define SAMPLES_PATH	1024u /* with its NUL */
 /* User code that would run on for longer comes out, to see whether somebody asks. */
@@ -84,7 +85,11 @@ _Static_assert(sizeof(struct samples_file) == 40, "samples ABI");
  * last byte. */
 struct samples_frame {
 	uint64_t value;
-	uint32_t file, pad;
+	uint32_t file;
+	/* 0; or 1 + n: it is the n-th word of the stack from RSP on, which may be a return address.
+	 * Those come behind the innermost frame: a function without a frame pointer of its own has
+	 * its caller there, where only its file says. */
+	uint32_t slot;
 };
 
 enum samples_in {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dwarf.h>
+#include <elfutils/libdw.h>
 #include <elfutils/libdwelf.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -11,11 +13,11 @@
 
 #include "runtime/profile/elf_file.h"
 
-#define SIZE_MAX_FILE (1ll << 30)
-#define SYMBOLS_MAX   (1u << 22)
-#define SEGMENTS_MAX  64u
-#define BACK_MAX      16u /* symbols that begin before a place, and may still hold it */
-#define DEBUG_DIR     "/usr/lib/debug/.build-id"
+#define SYMBOLS_MAX  (1u << 22)
+#define SEGMENTS_MAX 64u
+#define BACK_MAX     16u /* symbols that begin before a place, and may still hold it */
+#define SLOTS_MAX    64u /* words of a frame */
+#define DEBUG_DIR    "/usr/lib/debug/.build-id"
 
 struct segment {
 	uint64_t offset, size, vaddr;
@@ -27,28 +29,56 @@ struct symbol {
 	const char *name;
 };
 
-/* An open file of libelf's: names lie in it. */
+/* A file in memory, as libelf reads it: names lie in it. */
 struct opened {
-	int fd;
+	char *bytes;
 	Elf *elf;
 };
 
 struct elf_file {
 	struct opened own, debug;
+	Dwarf_CFI *frames; /* how to find callers; NULL: it does not say */
 	struct segment segment[SEGMENTS_MAX];
 	uint32_t nsegments;
 	struct symbol *symbol;
 	uint32_t nsymbols;
 };
 
-static bool opened_begin(struct opened *o, int fd)
+/* All of the file; NULL: it is too large, or changes while it is read. */
+static char *read_all(int fd, size_t size)
+{
+	char *bytes = malloc(size);
+	size_t n = 0;
+
+	while (bytes && n < size) {
+		ssize_t part = pread(fd, bytes + n, size - n, (off_t)n);
+
+		if (part <= 0) {
+			free(bytes);
+			return NULL;
+		}
+		n += (size_t)part;
+	}
+	return bytes;
+}
+
+static bool opened_begin(struct opened *o, int fd, uint64_t *budget)
 {
 	struct stat st;
+	Elf64_Ehdr h;
 
-	o->fd = fd;
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > SIZE_MAX_FILE)
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof h ||
+		(uint64_t)st.st_size > *budget)
 		return false;
-	o->elf = elf_begin(fd, ELF_C_READ, NULL);
+	*budget -= (uint64_t)st.st_size;
+	o->bytes = read_all(fd, (size_t)st.st_size);
+	if (!o->bytes)
+		return false;
+	/* More sections than a header can count are nothing but a way to use up memory. */
+	memcpy(&h, o->bytes, sizeof h);
+	if (h.e_shoff && !h.e_shnum)
+		return false;
+	o->elf = elf_memory(o->bytes, (size_t)st.st_size);
 	return o->elf && elf_kind(o->elf) == ELF_K_ELF;
 }
 
@@ -56,8 +86,7 @@ static void opened_end(struct opened *o)
 {
 	if (o->elf)
 		elf_end(o->elf);
-	if (o->fd >= 0)
-		close(o->fd);
+	free(o->bytes);
 }
 
 /* -- segments: where in memory the bytes of the file are -- */
@@ -166,13 +195,13 @@ static void sort(struct elf_file *f)
 
 /* -- debug files of the distribution: the symbols that were stripped -- */
 
-static void take_debug(struct elf_file *f)
+static void take_debug(struct elf_file *f, uint64_t *budget)
 {
 	const void *id = NULL;
 	ssize_t n = dwelf_elf_gnu_build_id(f->own.elf, &id);
 	const uint8_t *b = id;
 	char path[sizeof DEBUG_DIR + 160];
-	int len;
+	int len, fd;
 
 	if (n < 3 || n > 64)
 		return;
@@ -180,25 +209,29 @@ static void take_debug(struct elf_file *f)
 	for (ssize_t i = 1; i < n; i++)
 		len += snprintf(path + len, sizeof path - (size_t)len, "%02x", b[i]);
 	snprintf(path + len, sizeof path - (size_t)len, ".debug");
-	if (opened_begin(&f->debug, open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)))
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (opened_begin(&f->debug, fd, budget))
 		take_symbols(f, f->debug.elf, SHT_SYMTAB);
+	close(fd);
 }
 
-struct elf_file *elf_file_open(int fd)
+struct elf_file *elf_file_open(int fd, uint64_t *budget)
 {
 	struct elf_file *f = calloc(1, sizeof *f);
 
 	if (!f)
 		return NULL;
-	f->debug.fd = -1;
-	if (!opened_begin(&f->own, fcntl(fd, F_DUPFD_CLOEXEC, 3))) {
+	if (!opened_begin(&f->own, fd, budget)) {
 		elf_file_close(f);
 		return NULL;
 	}
 	take_segments(f);
+	f->frames = dwarf_getcfi_elf(f->own.elf);
 	take_symbols(f, f->own.elf, SHT_SYMTAB);
 	if (!f->nsymbols)
-		take_debug(f);
+		take_debug(f, budget);
 	take_symbols(f, f->own.elf, SHT_DYNSYM);
 	if (f->nsymbols)
 		sort(f);
@@ -210,6 +243,8 @@ void elf_file_close(struct elf_file *f)
 	if (!f)
 		return;
 	free(f->symbol);
+	if (f->frames)
+		dwarf_cfi_end(f->frames);
 	opened_end(&f->debug);
 	opened_end(&f->own);
 	free(f);
@@ -234,4 +269,24 @@ const char *elf_file_function(const struct elf_file *f, uint64_t offset)
 		if (f->symbol[lo - 1 - i].end > at)
 			return f->symbol[lo - 1 - i].name;
 	return NULL;
+}
+
+int elf_file_caller(const struct elf_file *f, uint64_t offset)
+{
+	Dwarf_Frame *frame = NULL;
+	Dwarf_Op *ops = NULL;
+	size_t n = 0;
+	uint64_t at;
+	int slot = -1;
+
+	if (!f->frames || !to_vaddr(f, offset, &at) || dwarf_cfi_addrframe(f->frames, at, &frame))
+		return -1;
+	/* A rule "register and offset" is one bregx. DWARF's register 7 is RSP (psABI, figure
+	 * 3.36), and the return address is below the CFA. */
+	if (!dwarf_frame_cfa(frame, &ops, &n) && n == 1 && ops[0].atom == DW_OP_bregx &&
+		ops[0].number == 7 && ops[0].number2 >= 8 && ops[0].number2 <= 8 * SLOTS_MAX &&
+		!(ops[0].number2 % 8))
+		slot = (int)(ops[0].number2 / 8) - 1;
+	free(frame);
+	return slot;
 }

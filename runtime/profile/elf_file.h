@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The functions of one ELF file, by libelf, from the files's .symtab or .dynsym, or from what
- * /usr/lib/debug has under its build id. Whatever the file holds, it is read with read(2) into
+ * The functions of one ELF file, by libelf and libdw, from the file's .symtab or .dynsym, or from
+ * what /usr/lib/debug has under its build id. Whatever the file holds, it is read with read(2) into
  * memory of its own: a file that changes meanwhile makes wrong names and no more.
  */
 #ifndef PROFILE_ELF_FILE_H
@@ -10,11 +10,15 @@
 #include <stdint.h>
 
 struct elf_file;
-/* NULL: it is none, or too large, or has no functions. fd stays the caller's. */
-struct elf_file *elf_file_open(int fd);
+/* NULL: it is none, or too large. fd stays the caller's. budget: bytes that may still be read, of
+ * all files together. */
+struct elf_file *elf_file_open(int fd, uint64_t *budget);
 void elf_file_close(struct elf_file *f);
 /* What is at a place in the file; NULL: nothing that has a name. Valid until it is closed; any
  * bytes. */
 const char *elf_file_function(const struct elf_file *f, uint64_t offset);
+/* Which word of the stack, counted from where RSP points, is the return address while the
+ * instruction there runs; -1: none near, a frame pointer leads to it, or the file does not say. */
+int elf_file_caller(const struct elf_file *f, uint64_t offset);
 
 #endif

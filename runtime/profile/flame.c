@@ -16,7 +16,8 @@
 #define NARROWEST 0.1	 /* pixels of a frame that is still drawn */
 #define DRAWN_MAX 30000u /* frames: a browser has to hold them */
 
-extern const char flame_script[], flame_script_end[];
+extern const char flame_script[];
+extern const uint64_t flame_script_size;
 
 struct drawing {
 	FILE *out;
@@ -208,7 +209,7 @@ void flame_write(FILE *out, const struct tree *t, const struct names *n,
 			TOP + ROW);
 	if (d.all) {
 		fputs("<script><![CDATA[\n", out);
-		fwrite(flame_script, 1, (size_t)(flame_script_end - flame_script), out);
+		fwrite(flame_script, 1, flame_script_size, out);
 		fputs("]]></script>\n", out);
 	}
 	fputs("</svg>\n", out);

@@ -2,9 +2,12 @@
  * Carries flame.js inside the program.
  */
 	.section .rodata, "a"
-	.globl flame_script, flame_script_end
-	.hidden flame_script, flame_script_end
+	.globl flame_script, flame_script_size
+	.hidden flame_script, flame_script_size
 flame_script:
 	.incbin "runtime/profile/flame.js"
 flame_script_end:
+	.balign 8
+flame_script_size:
+	.quad flame_script_end - flame_script
 	.section .note.GNU-stack, "", @progbits

@@ -5,8 +5,8 @@
  *   sandbox-profile HZ svg|folded|json FILE DURATION|"" DIR|"" id ID
  *   sandbox-profile HZ svg|folded|json FILE DURATION|"" DIR|"" run SANDBOX ARG…
  *
- * Samples come from the launcher; the names of functions are found here, as the user that asks, and
- * only when all samples are there.
+ * Samples come from the launcher; callers and names of functions are found here, as the user that
+ * asks.
  */
 #include <errno.h>
 #include <fcntl.h>

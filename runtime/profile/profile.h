@@ -42,7 +42,6 @@ int stacks_init(struct stacks *s);
 void stacks_free(struct stacks *s);
 /* The child, made if need be; 0 when there are too many. */
 uint32_t stacks_child(struct stacks *s, uint32_t parent, uint32_t file, uint64_t value);
-void stacks_add(struct stacks *s, struct names *n, const struct samples_sample *sample);
 void stacks_sum(struct stacks *s);
 
 /* -- symbols.c: the files that frames are in -- */
@@ -51,8 +50,14 @@ struct symbols;
 struct symbols *symbols_new(const char *dir);
 void symbols_free(struct symbols *s);
 void symbols_file(struct symbols *s, const struct samples_file *f);
+/* Which word of the stack is the return address at the innermost frame, as elf_file_caller. */
+int symbols_caller(struct symbols *s, const struct samples_frame *f);
 /* The name of what is at a frame. */
 uint32_t symbols_name(struct symbols *s, struct names *n, uint32_t file, uint64_t value);
+
+/* stacks.c: one more sample. */
+void stacks_add(
+	struct stacks *s, struct names *n, struct symbols *y, const struct samples_sample *sample);
 
 /* -- tree.c: the same by names, siblings in the order of their names -- */
 struct tree {

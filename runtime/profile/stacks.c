@@ -67,13 +67,23 @@ static bool go_on(struct stacks *s, uint32_t *at, uint32_t file, uint64_t value)
 	return child;
 }
 
-void stacks_add(struct stacks *s, struct names *n, const struct samples_sample *sample)
+/* A word of the stack that may be the return address of the innermost function is believed where
+ * the function's own file says that it is. */
+static bool is_caller(const struct samples_frame *f, int slot)
 {
+	return !f->slot || (slot >= 0 && f->slot == (uint32_t)slot + 1);
+}
+
+void stacks_add(
+	struct stacks *s, struct names *n, struct symbols *y, const struct samples_sample *sample)
+{
+	int slot = symbols_caller(y, &sample->frame[0]);
 	uint32_t at = 0;
 	bool whole = go_on(s, &at, STACK_NAME, names_add(n, sample->comm, sizeof sample->comm));
 
 	for (uint32_t i = sample->nframes; i-- && whole;)
-		whole = go_on(s, &at, sample->frame[i].file, sample->frame[i].value);
+		if (!i || is_caller(&sample->frame[i], slot))
+			whole = go_on(s, &at, sample->frame[i].file, sample->frame[i].value);
 	if (whole && sample->in == SAMPLES_IN_CALL)
 		whole = go_on(s, &at, STACK_CALL, sample->nr);
 	else if (whole && sample->in != SAMPLES_IN_USER)

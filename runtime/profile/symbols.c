@@ -26,8 +26,11 @@ struct mapped_file {
 	struct elf_file *elf;
 };
 
+#define BUDGET (1ull << 30)
+
 struct symbols {
 	const char *dir;
+	uint64_t budget;
 	struct mapped_file file[SAMPLES_FILES];
 };
 
@@ -36,7 +39,7 @@ struct symbols *symbols_new(const char *dir)
 	struct symbols *s = calloc(1, sizeof *s);
 
 	if (s)
-		s->dir = dir;
+		*s = (struct symbols){.dir = dir, .budget = BUDGET};
 	elf_version(EV_CURRENT);
 	return s;
 }
@@ -119,7 +122,7 @@ static int find(const struct symbols *s, const struct mapped_file *m)
 	return fd;
 }
 
-static void look(const struct symbols *s, struct mapped_file *m)
+static void look(struct symbols *s, struct mapped_file *m)
 {
 	int fd;
 
@@ -127,8 +130,28 @@ static void look(const struct symbols *s, struct mapped_file *m)
 	fd = find(s, m);
 	if (fd < 0)
 		return;
-	m->elf = elf_file_open(fd);
+	m->elf = elf_file_open(fd, &s->budget);
 	close(fd);
+}
+
+/* The file of a frame; NULL: it is in none that is known. */
+static const struct mapped_file *file_of(struct symbols *s, uint32_t file)
+{
+	struct mapped_file *m;
+
+	if (file < SAMPLES_FIRST_FILE || file >= SAMPLES_FIRST_FILE + SAMPLES_FILES)
+		return NULL;
+	m = &s->file[file - SAMPLES_FIRST_FILE];
+	if (m->known && !m->looked)
+		look(s, m);
+	return m->known ? m : NULL;
+}
+
+int symbols_caller(struct symbols *s, const struct samples_frame *f)
+{
+	const struct mapped_file *m = file_of(s, f->file);
+
+	return m && m->elf ? elf_file_caller(m->elf, f->value) : -1;
 }
 
 /* -- names -- */
@@ -142,18 +165,13 @@ static const char *base_name(const char *path)
 
 static uint32_t in_file(struct symbols *s, struct names *n, uint32_t file, uint64_t value)
 {
-	struct mapped_file *m =
-		file >= SAMPLES_FIRST_FILE && file < SAMPLES_FIRST_FILE + SAMPLES_FILES
-			? &s->file[file - SAMPLES_FIRST_FILE]
-			: NULL;
+	const struct mapped_file *m = file_of(s, file);
 	char text[PATH_MAX];
 	const char *name;
 	int len;
 
-	if (!m || !m->known)
+	if (!m)
 		return names_add(n, "[unknown]", 9);
-	if (!m->looked)
-		look(s, m);
 	name = m->elf ? elf_file_function(m->elf, value) : NULL;
 	if (name)
 		return names_add(n, name, strlen(name));

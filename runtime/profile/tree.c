@@ -65,8 +65,8 @@ static int put_in_order(struct tree *t, const struct names *n)
 {
 	const struct stacks *s = &t->by_name;
 	uint32_t *work = calloc(3, s->count * sizeof *work);
-	uint32_t *sorted = work, *first = work + s->count, *stack = work + 2 * (size_t)s->count;
 	struct sorting o = {s, n};
+	uint32_t *sorted = work, *first, *stack;
 
 	t->order = calloc(s->count, sizeof *t->order);
 	t->depth = calloc(s->count, sizeof *t->depth);
@@ -74,6 +74,8 @@ static int put_in_order(struct tree *t, const struct names *n)
 		free(work);
 		return -ENOMEM;
 	}
+	first = work + s->count;
+	stack = first + s->count;
 	for (uint32_t i = 1; i < s->count; i++)
 		sorted[i] = i;
 	qsort_r(sorted + 1, s->count - 1, sizeof *sorted, by_parent_and_name, &o);

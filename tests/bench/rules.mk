@@ -58,3 +58,8 @@ bench-traps: $(B)/bench/traps
 .PHONY: bench-images
 bench-images: all $(BENCH_OUT)/hello
 	$(Q)SANDBOX_BIN=$(abspath $(B))/sandbox tests/bench/images $(BENCH_ARGS)
+
+# What being looked at costs: top, metrics, trace --host, profile.
+.PHONY: bench-overhead
+bench-overhead: all bench-programs
+	$(Q)B=$(B) tests/bench/overhead $(BENCH_ARGS)

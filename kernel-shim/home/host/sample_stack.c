@@ -11,6 +11,8 @@
 #include "home/host/sample.h"
 #include "mm/mm_internal.h"
 
+#define NEAR_MAX 16u
+
 /* A word of the stack that is there now. */
 static bool look_at_word(struct mm *mm, u64 va, u64 *out)
 {
@@ -55,12 +57,30 @@ static bool is_code(struct mm *mm, u64 ip)
 	return v && (v->prot & PROT_EXEC);
 }
 
+/* What may be the caller of a function that has made no frame. */
+static u32 near_words(struct task *t, struct samples_frame out[NEAR_MAX])
+{
+	u64 word;
+	u32 n = 0;
+
+	for (u32 i = 0; i < SAMPLES_WORDS && n < NEAR_MAX; i++) {
+		if (!look_at_word(t->mm, t->regs.rsp + 8ull * i, &word))
+			break;
+		if (!word || !is_code(t->mm, word - 1))
+			continue;
+		out[n] = frame_of(t->mm, word - 1);
+		out[n++].slot = i + 1;
+	}
+	return n;
+}
+
 u32 sample_stack(struct task *t, struct samples_frame out[SAMPLES_FRAMES])
 {
 	u64 at = t->regs.rbp, next, back;
 	u32 n = 0;
 
 	out[n++] = frame_of(t->mm, t->regs.rip);
+	n += near_words(t, out + n);
 	while (n < SAMPLES_FRAMES && look_at_word(t->mm, at, &next) &&
 		look_at_word(t->mm, at + 8, &back)) {
 		/* of the call: what follows it may be another function */

@@ -79,16 +79,17 @@ static void test_more_names_than_there_is_room_for_are_one(void **state)
 
 /* -- records -- */
 
-struct record {
+union record {
 	struct samples_sample s;
-	struct samples_frame frame[SAMPLES_FRAMES];
+	uint8_t bytes[SAMPLES_RECORD_MAX];
 };
 
-static void make_sample(struct record *r, uint16_t nframes)
+static void make_sample(union record *r, uint16_t nframes)
 {
-	*r = (struct record){.s = {.pid = 2, .tid = 2, .ticks = 1, .nframes = nframes}};
+	memset(r, 0, sizeof *r);
+	r->s = (struct samples_sample){.pid = 2, .tid = 2, .ticks = 1, .nframes = nframes};
 	r->s.head = (struct samples_head){
-		(uint32_t)(sizeof r->s + nframes * sizeof r->frame[0]), SAMPLES_SAMPLE};
+		(uint32_t)(sizeof r->s + nframes * sizeof r->s.frame[0]), SAMPLES_SAMPLE};
 }
 
 static void count_record(void *arg, const struct samples_head *record)
@@ -96,7 +97,7 @@ static void count_record(void *arg, const struct samples_head *record)
 	*(unsigned *)arg += 1;
 }
 
-static bool is_taken(const struct record *r)
+static bool is_taken(const union record *r)
 {
 	unsigned n = 0;
 
@@ -115,7 +116,7 @@ static bool is_taken(const struct record *r)
 
 static void test_a_sample_whose_counts_do_not_fit_is_refused(void **state)
 {
-	struct record r;
+	union record r;
 
 	make_sample(&r, 3);
 	assert_true(is_taken(&r));
@@ -158,7 +159,7 @@ static void use_record(void *arg, const struct samples_head *record)
 	struct symbols *y = ((void **)arg)[2];
 
 	if (record->kind == SAMPLES_SAMPLE)
-		stacks_add(s, n, (const void *)record);
+		stacks_add(s, n, y, (const void *)record);
 	else if (record->kind == SAMPLES_FILE)
 		symbols_file(y, (const void *)record);
 }
@@ -168,7 +169,7 @@ static void test_any_bytes_are_records_or_refused(void **state)
 	struct stacks s;
 	void *all[] = {&s, names_new(), symbols_new(NULL)};
 	struct profile_about about = {.title = "any", .hz = 1, .backend = ""};
-	struct record r[4];
+	union record r[4];
 	struct tree t;
 	uint64_t *work;
 	FILE *out = tmpfile();
@@ -221,13 +222,15 @@ static int as_file(const uint8_t *bytes, size_t n)
 
 static unsigned names_in(int fd, size_t size)
 {
-	struct elf_file *f = elf_file_open(fd);
+	uint64_t budget = 1 << 20;
+	struct elf_file *f = elf_file_open(fd, &budget);
 	unsigned found = 0;
 
 	for (uint64_t at = 0; f && at < size; at += 16) {
 		const char *name = elf_file_function(f, at);
 
 		found += name && !strcmp(name, "main");
+		assert_in_range(elf_file_caller(f, at) + 1, 0, 64);
 		if (name) /* to its end: it must lie in memory of ours */
 			assert_in_range(strlen(name), 0, size);
 	}
