@@ -187,26 +187,9 @@ static void open_calls(struct join *j)
 			missing, strerror(-r));
 }
 
-int join_main(int argc, char **argv)
+static int join(struct join *j)
 {
-	struct join *j = calloc(1, sizeof *j);
-	uint32_t fd;
-
-	if (argc != 3 || policy_parse_count(argv[2], &fd)) {
-		cli_say("this is started by `sandbox run`");
-		return POLICY_FAILED;
-	}
-	if (j)
-		j->held = calloc(HELD_MAX, sizeof *j->held);
-	if (!j || !j->held) {
-		cli_say("trace: out of memory");
-		return POLICY_FAILED;
-	}
 	ignore_signals();
-	j->head.pid = getppid();
-	snprintf(j->head.home, sizeof j->head.home, "%s", argv[1]);
-	j->own_fd = fd;
-	j->clock_offset = print_clock_offset();
 	open_calls(j);
 	if (write(STDIN_FILENO, "r", 1) == 1)
 		follow(j);
@@ -215,7 +198,33 @@ int join_main(int argc, char **argv)
 			calls_lost(j->calls));
 	if (j->calls)
 		calls_close(j->calls);
-	free(j->held);
-	free(j);
 	return fflush(stdout) || ferror(stdout) ? POLICY_FAILED : 0; /* which the launcher says */
+}
+
+int join_main(int argc, char **argv)
+{
+	struct join *j;
+	int r = POLICY_FAILED;
+	uint32_t fd;
+
+	if (argc != 3 || policy_parse_count(argv[2], &fd)) {
+		cli_say("this is started by `sandbox run`");
+		return POLICY_FAILED;
+	}
+	j = calloc(1, sizeof *j);
+	if (j)
+		j->held = calloc(HELD_MAX, sizeof *j->held);
+	if (j && j->held) {
+		j->head.pid = getppid();
+		snprintf(j->head.home, sizeof j->head.home, "%s", argv[1]);
+		j->own_fd = fd;
+		j->clock_offset = print_clock_offset();
+		r = join(j);
+	} else {
+		cli_say("trace: out of memory");
+	}
+	if (j)
+		free(j->held);
+	free(j);
+	return r;
 }
