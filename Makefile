@@ -36,7 +36,7 @@ GUEST_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/guest -mgeneral-regs-onl
 HOSTHOME_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/host -fvisibility=hidden -fPIE $(SAN) $(COV)
 
 .PHONY: all clean install uninstall check conformance unit security check-emulated deps help
-all: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics
+all: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics $(B)/sandbox-profile
 
 # Lists that the folders fill.
 SANDBOX_SRCS :=
@@ -82,7 +82,8 @@ help:
 	@echo "make check      install what is missing, lint, build, all tests that need no emulation"
 	@echo "make lint       style and static checks; make check-clang: clang's warnings"
 	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
-	@echo "make check-metal      the VMX core's tests in Bochs, without an operating system"
+	@echo "make check-metal      the VMX core's tests, and programs, in Bochs without an operating system"
+	@echo "make metal      build/sandbox-metal, which runs a program without an operating system: docs/metal.md"
 	@echo "make check-images     the image tool, with real clients; make fuzz-images FUZZ_SECONDS=60"
 	@echo "make check-sdk        the Python binding, what is installed, the examples of the SDK"
 	@echo "make bench      ratios against native and other sandboxes; make bench-images: the image tool"
@@ -106,15 +107,16 @@ check: deps
 	@$(MAKE) --no-print-directory check-sdk
 	@$(MAKE) --no-print-directory fuzz-images FUZZ_SECONDS=5
 
-install: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics
+install: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics $(B)/sandbox-profile
 	install -D -m 755 $(B)/sandbox $(DESTDIR)$(PREFIX)/bin/sandbox
-	for p in image trace metrics; do install -D -m 755 $(B)/sandbox-$$p $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-$$p; done
+	for p in image trace metrics profile; do install -D -m 755 $(B)/sandbox-$$p $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-$$p; done
 	for m in docs/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(B)/sandbox completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-trace $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-metrics
+	rm -f $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-trace $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-metrics \
+		$(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-profile
 	rm -f $(DESTDIR)$(PREFIX)/bin/sandbox $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-image $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
 	for m in docs/man/*.1; do rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
 

@@ -11,7 +11,7 @@ static const struct argp flatten_argp = {NULL, verb_names_parse, "NAME",
 
 static int print(const struct opened *o, bool json)
 {
-	char path[128], digest[DIGEST_TEXT];
+	char path[FLAT_PATH], digest[DIGEST_TEXT];
 
 	flat_path(&o->manifest, path);
 	digest_text(&o->manifest, digest);

@@ -84,14 +84,14 @@ static int look_at_blob(void *arg, const char *path, uint64_t bytes)
 static int look_at_flat(void *arg, const char *path, uint64_t bytes)
 {
 	const char *name = strrchr(path, '/') + 1;
-	char text[DIGEST_TEXT], current[128];
+	char text[DIGEST_TEXT], current[FLAT_PATH];
 	struct gc *gc = arg;
 	struct digest d;
 
 	snprintf(text, sizeof text, "sha256:%.*s", DIGEST_HEX, name);
 	if (digest_parse(text, &d)) {
-		snprintf(current, sizeof current, "%s-%d.erofs", d.hex, FLAT_VERSION);
-		if (!strcmp(name, current) && reach_has(gc->needed, &d))
+		flat_path(&d, current);
+		if (!strcmp(path, current) && reach_has(gc->needed, &d))
 			return 0;
 	}
 	add(gc, FLAT, path, bytes);

@@ -10,10 +10,8 @@
 #include "images/flat/flat_read.h"
 #include "images/layer/layer.h"
 
-#define FLAT_VERSION 1 /* in the file's name: another writer, another file */
-
-/* DIR/flat/<manifest hex>-<FLAT_VERSION>.erofs, made if it is missing; open for reading. Two that
- * make it at once both succeed. */
+/* The file of flat_path, made if it is missing; open for reading. Two that make it at once both
+ * succeed. */
 int flat_open(struct store *s, const struct manifest *m, int *fd, const struct progress *p,
 	struct image_error *e);
 /* What lies on an image's layers, oldest first, and is in no store. */
@@ -27,8 +25,6 @@ struct flat_above {
  * after flat_end. */
 int flat_write(struct store *s, const struct manifest *m, int fd, const struct flat_above *above,
 	const struct progress *p, struct image_error *e);
-/* Its name, relative to the store: for gc. */
-void flat_path(const struct digest *manifest, char out[128]);
 
 /* The tree that layers leave, and the image written of it. Content of files goes straight to fd
  * while layers are read; names, attributes and ends of files stay in memory (2 GiB of the former at

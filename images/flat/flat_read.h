@@ -11,7 +11,12 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "images/digest.h"
 #include "images/error.h"
+
+/* Its name, relative to the store: "flat/<manifest hex>-<version of the writer>.erofs". */
+#define FLAT_PATH 128
+void flat_path(const struct digest *manifest, char out[FLAT_PATH]);
 
 /* The image may be anybody's: what is damaged gives -EUCLEAN, and no call does more than the file's
  * size explains; who walks a tree must still not enter a directory twice (images of ours have none

@@ -7,11 +7,6 @@
 
 #include "images/flat/flat.h"
 
-void flat_path(const struct digest *manifest, char out[128])
-{
-	snprintf(out, 128, "flat/%s-%d.erofs", manifest->hex, FLAT_VERSION);
-}
-
 /* Reading says how far it is in a layer; this says in which. */
 struct named {
 	const struct progress *outer;
@@ -122,7 +117,7 @@ static int open_made(struct store *s, const char *path, int *fd, struct image_er
 int flat_open(struct store *s, const struct manifest *m, int *fd, const struct progress *p,
 	struct image_error *e)
 {
-	char path[128];
+	char path[FLAT_PATH];
 	int r;
 
 	if (e)

@@ -53,17 +53,15 @@ static int by_name(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
-static int append(uint8_t *area, size_t *used, const struct layer_xattr *x,
-	const struct prefix *prefix, const char *rest, struct image_error *e)
+/* false: the format has no room for it. */
+static bool append(uint8_t *area, size_t *used, const struct layer_xattr *x,
+	const struct prefix *prefix, const char *rest)
 {
 	size_t len = strlen(rest), size = sizeof(struct erofs_xattr_entry) + len + x->size;
 	struct erofs_xattr_entry entry = {.name_len = (uint8_t)len, .prefix = prefix->number};
 
 	if (x->size > UINT16_MAX || size + 3 > AREA_MAX - *used)
-		return image_fail(e, -E2BIG,
-			"extended attribute %s: values of 64 KiB and attributes of 256 KiB do not "
-			"fit",
-			x->name);
+		return false;
 	entry.value_size = (uint16_t)x->size;
 	memcpy(area + *used, &entry, sizeof entry);
 	memcpy(area + *used + sizeof entry, rest, len);
@@ -71,26 +69,24 @@ static int append(uint8_t *area, size_t *used, const struct layer_xattr *x,
 		memcpy(area + *used + sizeof entry + len, x->value, x->size);
 	memset(area + *used + size, 0, -size & 3);
 	*used += (size + 3) & ~(size_t)3;
-	return 0;
+	return true;
 }
 
-static int pack(const struct layer_xattr *x, size_t n, uint8_t *area, size_t *used,
-	char left_out[256], struct image_error *e)
+static void pack(
+	const struct layer_xattr *x, size_t n, uint8_t *area, size_t *used, char left_out[256])
 {
 	const char *rest;
-	int r = 0;
 
 	memset(area, 0, sizeof(struct erofs_xattr_header));
 	*used = sizeof(struct erofs_xattr_header);
-	for (size_t i = 0; i < n && !r; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct prefix *prefix = prefix_of(x[i].name, &rest);
 
-		if (!prefix)
+		if (i + 1 < n && !strcmp(x[i].name, x[i + 1].name))
+			continue;
+		if (!prefix || !append(area, used, &x[i], prefix, rest))
 			leave_out(left_out, x[i].name);
-		else if (i + 1 == n || strcmp(x[i].name, x[i + 1].name))
-			r = append(area, used, &x[i], prefix, rest, e);
 	}
-	return r;
 }
 
 int xattr_pack(const struct layer_xattr *x, size_t n, uint8_t **area, uint32_t *size,
@@ -99,7 +95,7 @@ int xattr_pack(const struct layer_xattr *x, size_t n, uint8_t **area, uint32_t *
 	struct layer_xattr *sorted;
 	uint8_t *whole;
 	size_t used;
-	int r;
+	int r = 0;
 
 	*area = NULL;
 	*size = 0;
@@ -113,8 +109,8 @@ int xattr_pack(const struct layer_xattr *x, size_t n, uint8_t **area, uint32_t *
 	}
 	memcpy(sorted, x, n * sizeof *sorted);
 	qsort(sorted, n, sizeof *sorted, by_name);
-	r = pack(sorted, n, whole, &used, left_out, e);
-	if (!r && used > sizeof(struct erofs_xattr_header)) {
+	pack(sorted, n, whole, &used, left_out);
+	if (used > sizeof(struct erofs_xattr_header)) {
 		uint8_t *fit = realloc(whole, used);
 
 		*area = fit ? fit : whole;

@@ -1,58 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Compression on the way into a blob. The bytes depend on content and level alone. zstd always has
- * at least one worker: with none it cuts its input in another way than with any number of them.
+ * Compression on the way into a blob. The bytes depend on content and level alone.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include <zlib.h>
-#include <zstd.h>
 
 #include "images/layer/layer_internal.h"
+#include "images/layer/toc_write.h"
 
-#define OUT_SIZE       (256u << 10)
-#define ZSTD_JOB_SIZE  (4 << 20) /* what one worker compresses at a time: part of the result */
-#define ZSTD_LEVEL     3
-#define ZSTD_LEVEL_MAX 19 /* above it, readers need more memory than they are ready to take */
-#define GZIP_LEVEL     6
-#define GZIP_WINDOW    (15 + 16) /* deflateInit2: the largest one, in gzip's wrapping */
-#define WORKERS_MAX    64u
+#define OUT_SIZE    (256u << 10)
+#define GZIP_LEVEL  6
+#define GZIP_WINDOW (15 + 16) /* deflateInit2: the largest one, in gzip's wrapping */
 
 struct encoder {
 	enum compression kind;
+	int level;
 	struct blob_writer *blob;
-	ZSTD_CCtx *zstd;
+	struct frames *frames; /* zstd */
+	struct toc *toc;
 	z_stream gzip;
 	bool gzip_open;
+	size_t used; /* of out; not compressed */
 	unsigned char out[OUT_SIZE];
 };
 
-static unsigned workers(unsigned wanted)
+static int zstd_begin(struct encoder *c, unsigned threads, struct image_error *e)
 {
-	long n = wanted ? (long)wanted : sysconf(_SC_NPROCESSORS_ONLN);
-
-	return n < 1 ? 1 : n > (long)WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
-}
-
-static bool zstd_set(ZSTD_CCtx *z, ZSTD_cParameter p, int value)
-{
-	return !ZSTD_isError(ZSTD_CCtx_setParameter(z, p, value));
-}
-
-static int zstd_begin(struct encoder *c, int level, unsigned threads, struct image_error *e)
-{
-	if (level < 0 || level > ZSTD_LEVEL_MAX)
-		return image_fail(e, -EINVAL, "compression level %d: zstd has 1 to %d", level,
-			ZSTD_LEVEL_MAX);
-	c->zstd = ZSTD_createCCtx();
-	if (!c->zstd || !zstd_set(c->zstd, ZSTD_c_compressionLevel, level ? level : ZSTD_LEVEL) ||
-		!zstd_set(c->zstd, ZSTD_c_checksumFlag, 1) ||
-		!zstd_set(c->zstd, ZSTD_c_nbWorkers, (int)workers(threads)) ||
-		!zstd_set(c->zstd, ZSTD_c_jobSize, ZSTD_JOB_SIZE))
-		return image_fail(e, -ENOMEM, "zstd: cannot start a compressor with threads");
-	return 0;
+	c->toc = toc_new();
+	if (!c->toc)
+		return image_fail(e, -ENOMEM, "not enough memory to compress");
+	return frames_new(c->level, threads, c->blob, &c->frames, e);
 }
 
 static int gzip_begin(struct encoder *c, int level, struct image_error *e)
@@ -75,9 +55,10 @@ int encoder_new(enum compression kind, int level, unsigned threads, struct blob_
 	if (!c)
 		return image_fail(e, -ENOMEM, "not enough memory to compress");
 	c->kind = kind;
+	c->level = level;
 	c->blob = blob;
 	if (kind == COMPRESS_ZSTD)
-		r = zstd_begin(c, level, threads, e);
+		r = zstd_begin(c, threads, e);
 	else if (kind == COMPRESS_GZIP)
 		r = gzip_begin(c, level, e);
 	if (r)
@@ -85,25 +66,6 @@ int encoder_new(enum compression kind, int level, unsigned threads, struct blob_
 	else
 		*out = c;
 	return r;
-}
-
-static int zstd_add(struct encoder *c, const void *data, size_t n, struct image_error *e)
-{
-	ZSTD_inBuffer in = {data, n, 0};
-	size_t left;
-
-	do {
-		ZSTD_outBuffer out = {c->out, sizeof c->out, 0};
-		int r;
-
-		left = ZSTD_compressStream2(c->zstd, &out, &in, n ? ZSTD_e_continue : ZSTD_e_end);
-		if (ZSTD_isError(left))
-			return image_fail(e, -EIO, "zstd: %s", ZSTD_getErrorName(left));
-		r = out.pos ? blob_add(c->blob, c->out, out.pos, e) : 0;
-		if (r)
-			return r;
-	} while (n ? in.pos < in.size : left > 0);
-	return 0;
 }
 
 static int gzip_add(struct encoder *c, const void *data, size_t n, struct image_error *e)
@@ -125,15 +87,86 @@ static int gzip_add(struct encoder *c, const void *data, size_t n, struct image_
 	return 0;
 }
 
+static int flush_plain(struct encoder *c, struct image_error *e)
+{
+	size_t n = c->used;
+
+	c->used = 0;
+	return n ? blob_add(c->blob, c->out, n, e) : 0;
+}
+
+/* Headers come one by one. */
+static int plain_add(struct encoder *c, const void *data, size_t n, struct image_error *e)
+{
+	int r = n > sizeof c->out - c->used ? flush_plain(c, e) : 0;
+
+	if (r)
+		return r;
+	if (n > sizeof c->out)
+		return blob_add(c->blob, data, n, e);
+	memcpy(c->out + c->used, data, n);
+	c->used += n;
+	return 0;
+}
+
 int encoder_add(struct encoder *c, const void *data, size_t n, struct image_error *e)
 {
+	if (!n)
+		return 0;
 	switch (c->kind) {
 	case COMPRESS_ZSTD:
-		return zstd_add(c, data, n, e);
+		return frames_add(c->frames, data, n, e);
 	case COMPRESS_GZIP:
 		return gzip_add(c, data, n, e);
 	default:
-		return n ? blob_add(c->blob, data, n, e) : 0;
+		return plain_add(c, data, n, e);
+	}
+}
+
+int encoder_member(struct encoder *c, const struct layer_entry *m, const char *name, uint64_t data,
+	struct image_error *e)
+{
+	return c->toc ? toc_add(c->toc, m, name, data, e) : 0;
+}
+
+void encoder_begin_file(struct encoder *c, uint64_t size)
+{
+	if (c->frames)
+		frames_begin_file(c->frames, size);
+}
+
+void encoder_seek(struct encoder *c, uint64_t at)
+{
+	if (c->frames)
+		frames_seek(c->frames, at);
+}
+
+void encoder_end_file(struct encoder *c)
+{
+	if (c->frames)
+		frames_end_file(c->frames);
+}
+
+static int zstd_end(struct encoder *c, json_t **annotations, struct image_error *e)
+{
+	const struct frame *list;
+	uint64_t end;
+	size_t n;
+	int r = frames_finish(c->frames, &list, &n, &end, e);
+
+	return r ? r : toc_end(c->toc, list, n, end, c->level, c->blob, annotations, e);
+}
+
+int encoder_end(struct encoder *c, json_t **annotations, struct image_error *e)
+{
+	*annotations = NULL;
+	switch (c->kind) {
+	case COMPRESS_ZSTD:
+		return zstd_end(c, annotations, e);
+	case COMPRESS_GZIP:
+		return gzip_add(c, NULL, 0, e);
+	default:
+		return flush_plain(c, e);
 	}
 }
 
@@ -141,7 +174,8 @@ void encoder_free(struct encoder *c)
 {
 	if (!c)
 		return;
-	ZSTD_freeCCtx(c->zstd);
+	frames_free(c->frames);
+	toc_free(c->toc);
 	if (c->gzip_open)
 		deflateEnd(&c->gzip);
 	free(c);

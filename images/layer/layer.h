@@ -105,7 +105,8 @@ int layer_begin(struct store *s, const struct layer_options *o, struct layer_wri
 /* fd: content of a regular file of m->size bytes, or -1. A file that changed size meanwhile is an
  * error. */
 int layer_add(struct layer_writer *w, const struct layer_entry *m, int fd, struct image_error *e);
-/* Frees w in any case. *layer: media type, digest, size. */
+/* Frees w in any case. *layer: media type, digest, size, and annotations that say where the table
+ * of a zstd layer is (toc.h): descriptor_clear it. */
 int layer_end(struct layer_writer *w, struct descriptor *layer, struct digest *diff_id,
 	struct image_error *e);
 void layer_abort(struct layer_writer *w);

@@ -58,8 +58,8 @@ ssize_t source_next(struct source *s, const void **data);
 int source_drain(struct source *s, uint64_t end);
 uint64_t source_unpacked(const struct source *s);
 bool source_ended_in_zeros(const struct source *s); /* as a whole tar archive does */
-/* The digests and the size of the packed bytes; once, after source_drain. */
-void source_digests(struct source *s, struct digest *packed, uint64_t *size, struct digest *tar);
+/* The digests of the packed and of the unpacked bytes; once, after source_drain. */
+void source_digests(struct source *s, struct digest *packed, struct digest *tar);
 const struct image_error *source_error(const struct source *s);
 void source_close(struct source *s);
 
@@ -68,8 +68,16 @@ void source_close(struct source *s);
 struct encoder;
 int encoder_new(enum compression c, int level, unsigned threads, struct blob_writer *blob,
 	struct encoder **out, struct image_error *e);
-/* n 0: the end. */
 int encoder_add(struct encoder *c, const void *data, size_t n, struct image_error *e);
+/* What is added, for the table: a member of which `data` bytes will come; its content, which lies
+ * at these offsets; its end. */
+int encoder_member(struct encoder *c, const struct layer_entry *m, const char *name, uint64_t data,
+	struct image_error *e);
+void encoder_begin_file(struct encoder *c, uint64_t size);
+void encoder_seek(struct encoder *c, uint64_t at);
+void encoder_end_file(struct encoder *c);
+/* *annotations: of the layer's descriptor, or NULL. */
+int encoder_end(struct encoder *c, json_t **annotations, struct image_error *e);
 void encoder_free(struct encoder *c);
 
 /* -- sparse.c: where a file's content is not zero -- */

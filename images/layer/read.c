@@ -414,9 +414,8 @@ static int differs(struct image_error *e, const char *what, const char *of,
 static int check_digests(struct reader *r, const struct descriptor *d, const struct digest *diff_id)
 {
 	struct digest packed, tar;
-	uint64_t size;
 
-	source_digests(r->source, &packed, &size, &tar);
+	source_digests(r->source, &packed, &tar);
 	if (!digest_equal(&packed, &d->digest))
 		return differs(r->e, r->what, "content", &d->digest, &packed);
 	if (diff_id && !digest_equal(&tar, diff_id))

@@ -253,12 +253,11 @@ bool source_ended_in_zeros(const struct source *s)
 	return s->zeros >= BLOCK;
 }
 
-void source_digests(struct source *s, struct digest *packed, uint64_t *size, struct digest *tar)
+void source_digests(struct source *s, struct digest *packed, struct digest *tar)
 {
 	hasher_end(s->packed_hash, packed);
 	hasher_end(s->tar_hash, tar);
 	s->packed_hash = s->tar_hash = NULL;
-	*size = s->packed;
 }
 
 const struct image_error *source_error(const struct source *s)

@@ -11,8 +11,7 @@
 
 #include "images/layer/write_internal.h"
 
-#define BLOCK_SIZE (256 << 10)
-#define COPY_SIZE  (256u << 10)
+#define COPY_SIZE (256u << 10)
 
 static const unsigned char zeros[COPY_SIZE];
 
@@ -24,7 +23,7 @@ static la_ssize_t put_tar(struct archive *a, void *arg, const void *data, size_t
 	if (w->aborting)
 		return (la_ssize_t)n;
 	hasher_add(w->tar_hash, data, n);
-	r = n && w->encoder ? encoder_add(w->encoder, data, n, &w->error) : 0;
+	r = w->encoder ? encoder_add(w->encoder, data, n, &w->error) : 0;
 	if (!r)
 		return (la_ssize_t)n;
 	archive_set_error(a, -r, "blob");
@@ -51,7 +50,7 @@ static int open_archive(struct layer_writer *w, struct image_error *e)
 		return image_fail(e, -ENOMEM, "not enough memory for an archive");
 	if (archive_write_set_format_pax_restricted(a) ||
 		archive_write_set_options(a, "pax:xattrheader=SCHILY") ||
-		archive_write_set_bytes_per_block(a, BLOCK_SIZE) ||
+		archive_write_set_bytes_per_block(a, 0) || /* content comes at once, by itself */
 		archive_write_set_bytes_in_last_block(a, 1) ||
 		archive_write_open(a, w, NULL, put_tar, NULL))
 		return archive_failed(w, "archive", e);
@@ -243,21 +242,63 @@ static int put_range(
 	return 0;
 }
 
-static int put_content(struct layer_writer *w, int fd, uint64_t size, const struct extents *x,
+static int put_extents(struct layer_writer *w, int fd, uint64_t size, const struct extents *x,
 	struct image_error *e)
 {
 	uint64_t at = 0;
 	int r = 0;
 
-	if (!x->n)
-		return put_range(w, fd, 0, size, e);
 	for (size_t i = 0; i < x->n && !r; i++) {
-		r = put_zeros(w, x->list[i].from - at, e);
+		const struct extent *part = &x->list[i];
+
+		r = put_zeros(w, part->from - at, e); /* which libarchive leaves out */
+		if (w->encoder && part->from < part->to)
+			encoder_seek(w->encoder, part->from);
 		if (!r)
-			r = put_range(w, fd, x->list[i].from, x->list[i].to, e);
-		at = x->list[i].to;
+			r = put_range(w, fd, part->from, part->to, e);
+		at = part->to;
 	}
 	return r ? r : put_zeros(w, size - at, e);
+}
+
+static int put_content(struct layer_writer *w, int fd, uint64_t size, const struct extents *x,
+	struct image_error *e)
+{
+	int r;
+
+	/* The map of a file with holes comes with the first content: that is none of the file. */
+	if (x->n && archive_write_data(w->archive, "", 0) < 0)
+		return archive_failed(w, w->last, e);
+	if (w->encoder)
+		encoder_begin_file(w->encoder, size);
+	r = x->n ? put_extents(w, fd, size, x, e) : put_range(w, fd, 0, size, e);
+	if (w->encoder)
+		encoder_end_file(w->encoder);
+	return r;
+}
+
+/* For the table: what the header says. */
+static int tell_member(
+	struct layer_writer *w, const struct layer_entry *m, uint64_t data, struct image_error *e)
+{
+	struct layer_entry as = *m;
+
+	if (!w->encoder)
+		return 0;
+	as.uid = w->options.keep_owner ? m->uid : w->options.uid;
+	as.gid = w->options.keep_owner ? m->gid : w->options.gid;
+	as.mtime = w->options.keep_times ? m->mtime : w->options.mtime;
+	as.mtime_ns = w->options.keep_times ? m->mtime_ns : 0;
+	return encoder_member(w->encoder, &as, w->last, data, e);
+}
+
+static uint64_t data_of(const struct extents *x, uint64_t size)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < x->n; i++)
+		n += x->list[i].to - x->list[i].from;
+	return x->n ? n : size;
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -284,8 +325,9 @@ static int put_file(
 	for (size_t i = 0; i < x.n; i++)
 		archive_entry_sparse_add_entry(w->entry, (int64_t)x.list[i].from,
 			(int64_t)(x.list[i].to - x.list[i].from));
+	r = tell_member(w, m, data_of(&x, m->size), e);
 	/* A warning is about a name in no encoding, which is written as it is. */
-	if (archive_write_header(w->archive, w->entry) < ARCHIVE_WARN)
+	if (!r && archive_write_header(w->archive, w->entry) < ARCHIVE_WARN)
 		r = archive_failed(w, w->last, e);
 	if (!r)
 		r = put_content(w, fd, m->size, &x, e);
@@ -304,6 +346,9 @@ static int add(struct layer_writer *w, const struct layer_entry *m, int fd, stru
 	set_entry(w, m);
 	if (m->kind == LAYER_NODE && S_ISREG(m->mode) && m->size)
 		return put_file(w, m, fd, e);
+	r = tell_member(w, m, 0, e);
+	if (r)
+		return r;
 	if (archive_write_header(w->archive, w->entry) < ARCHIVE_WARN)
 		return archive_failed(w, w->last, e);
 	return 0;
@@ -342,13 +387,16 @@ static int finish_blob(struct layer_writer *w, struct descriptor *layer, struct 
 	};
 	const char *type = types[w->options.compression];
 	struct blob_writer *blob = w->blob;
-	int r = encoder_add(w->encoder, NULL, 0, e);
+	int r = encoder_end(w->encoder, &layer->annotations, e);
 
 	if (r)
 		return r;
 	memcpy(layer->media_type, type, strlen(type) + 1);
 	w->blob = NULL;
-	return blob_end(blob, NULL, UINT64_MAX, &layer->digest, &layer->size, e);
+	r = blob_end(blob, NULL, UINT64_MAX, &layer->digest, &layer->size, e);
+	if (r)
+		descriptor_clear(layer);
+	return r;
 }
 
 static int finish(struct layer_writer *w, struct descriptor *layer, struct digest *diff_id,

@@ -47,15 +47,6 @@ int manifest_find(struct store *s, const char *name, struct manifest *out, struc
 	return r ? image_within(e, r, "image %s", name) : 0;
 }
 
-int manifest_parse(const char *data, size_t n, struct manifest *out, struct image_error *e)
-{
-	int r = manifest_read(data, n, out, e);
-
-	if (!r)
-		digest_of(data, n, &out->self.digest);
-	return r;
-}
-
 int config_load(
 	struct store *s, const struct manifest *m, struct image_config *out, struct image_error *e)
 {

@@ -71,15 +71,12 @@ static int parse_kind(const json_t *root, struct manifest *m, struct image_error
 	return 0;
 }
 
-int manifest_read(const char *data, size_t n, struct manifest *out, struct image_error *e)
+int manifest_from(const json_t *root, struct manifest *out, struct image_error *e)
 {
-	json_t *root, *annotations;
-	int r = document_parse(data, n, &root, e);
+	json_t *annotations;
+	int r;
 
 	memset(out, 0, sizeof *out);
-	if (r)
-		return r;
-	out->self.size = n;
 	r = parse_kind(root, out, e);
 	if (!r)
 		r = parse_config(root, out, e);
@@ -91,6 +88,20 @@ int manifest_read(const char *data, size_t n, struct manifest *out, struct image
 		out->annotations = json_incref(annotations);
 	else
 		manifest_clear(out);
+	return r;
+}
+
+int manifest_read(const char *data, size_t n, struct manifest *out, struct image_error *e)
+{
+	json_t *root;
+	int r = document_parse(data, n, &root, e);
+
+	memset(out, 0, sizeof *out);
+	if (r)
+		return r;
+	r = manifest_from(root, out, e);
+	if (!r)
+		out->self.size = n;
 	json_decref(root);
 	return r;
 }

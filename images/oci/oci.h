@@ -67,8 +67,6 @@ int reference_find(
 int manifest_find(struct store *s, const char *name, struct manifest *out, struct image_error *e);
 int manifest_load(
 	struct store *s, const struct descriptor *d, struct manifest *out, struct image_error *e);
-/* Of a document that is not in a store. */
-int manifest_parse(const char *data, size_t n, struct manifest *out, struct image_error *e);
 void manifest_clear(struct manifest *m);
 int config_load(
 	struct store *s, const struct manifest *m, struct image_config *out, struct image_error *e);

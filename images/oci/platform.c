@@ -105,24 +105,29 @@ static int choose(const json_t *entries, const json_t **out, struct image_error 
 		*list ? list : "nothing that is known here");
 }
 
+int platform_from(const json_t *root, struct descriptor *out, struct image_error *e)
+{
+	const json_t *entries = json_object_get(root, "manifests"), *entry;
+	const char *type;
+	int r = document_media_type(root, &type, e);
+
+	memset(out, 0, sizeof *out);
+	if (!r && !json_is_array(entries))
+		r = image_fail(e, -EBADMSG, "\"manifests\" is not an array");
+	if (!r)
+		r = choose(entries, &entry, e);
+	return r ? r : descriptor_parse(entry, out, e);
+}
+
 int platform_choose(const char *data, size_t n, struct descriptor *out, struct image_error *e)
 {
-	const json_t *entries, *entry;
-	const char *type;
 	json_t *root;
 	int r = document_parse(data, n, &root, e);
 
 	memset(out, 0, sizeof *out);
 	if (r)
 		return r;
-	r = document_media_type(root, &type, e);
-	entries = json_object_get(root, "manifests");
-	if (!r && !json_is_array(entries))
-		r = image_fail(e, -EBADMSG, "\"manifests\" is not an array");
-	if (!r)
-		r = choose(entries, &entry, e);
-	if (!r)
-		r = descriptor_parse(entry, out, e);
+	r = platform_from(root, out, e);
 	json_decref(root);
 	return r;
 }

@@ -13,7 +13,6 @@
 
 #define INDEX_LEVELS 4 /* indexes may name indexes */
 
-/* The document, of the size and media type that its descriptor promises. */
 int source_load(const struct source *s, const struct descriptor *d, char **data, size_t *n,
 	struct image_error *e)
 {
@@ -26,20 +25,42 @@ int source_load(const struct source *s, const struct descriptor *d, char **data,
 		d->digest.hex, *n, d->size);
 }
 
-static int check_type(const char *data, size_t n, const char *promised, struct image_error *e)
+static int check_type(const json_t *root, const char *promised, struct image_error *e)
 {
 	const char *type;
-	json_t *root;
-	int r = document_parse(data, n, &root, e);
+	int r = document_string(root, "mediaType", MEDIA_TYPE_MAX, &type, e);
 
-	if (r)
-		return r;
-	r = document_string(root, "mediaType", MEDIA_TYPE_MAX, &type, e);
 	if (!r && type && strcmp(type, promised))
 		r = image_fail(e, -EBADMSG, "it says to be \"%s\" where \"%s\" was promised", type,
 			promised);
-	json_decref(root);
 	return r;
+}
+
+static int load_json(
+	const struct source *s, const struct descriptor *d, json_t **root, struct image_error *e)
+{
+	char *data;
+	size_t n;
+	int r = source_load(s, d, &data, &n, e);
+
+	if (r)
+		return r;
+	r = document_parse(data, n, root, e);
+	free(data);
+	return r ? image_within(e, r, "sha256:%s", d->digest.hex) : 0;
+}
+
+static int read_manifest(
+	const json_t *root, const struct descriptor *d, struct manifest *out, struct image_error *e)
+{
+	int r = manifest_from(root, out, e);
+
+	if (r)
+		return r;
+	out->self.digest = d->digest;
+	out->self.size = d->size;
+	memcpy(out->self.media_type, d->media_type, sizeof d->media_type);
+	return 0;
 }
 
 /* *d becomes what it leads to: from an index the entry for this machine. */
@@ -48,27 +69,18 @@ static int step(const struct source *s, struct descriptor *d, struct manifest *o
 {
 	enum document_kind kind;
 	struct descriptor next;
-	char *data;
-	size_t n;
+	json_t *root;
 	int r = document_kind(d->media_type, &kind, e);
 
+	if (!r)
+		r = load_json(s, d, &root, e);
 	if (r)
 		return r;
-	r = source_load(s, d, &data, &n, e);
-	if (r)
-		return r;
-	r = check_type(data, n, d->media_type, e);
 	*done = kind == KIND_MANIFEST;
-	if (!r && *done) {
-		r = manifest_read(data, n, out, e);
-		if (!r) {
-			out->self.digest = d->digest;
-			memcpy(out->self.media_type, d->media_type, sizeof d->media_type);
-		}
-	} else if (!r) {
-		r = platform_choose(data, n, &next, e);
-	}
-	free(data);
+	r = check_type(root, d->media_type, e);
+	if (!r)
+		r = *done ? read_manifest(root, d, out, e) : platform_from(root, &next, e);
+	json_decref(root);
 	if (r)
 		return image_within(e, r, "%s sha256:%s", kind == KIND_INDEX ? "index" : "manifest",
 			d->digest.hex);

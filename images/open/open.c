@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "images/flat/flat.h"
+#include "images/flat/flat_read.h"
 #include "images/oci/parse.h"
 #include "images/open/open.h"
 #include "images/store/document.h"
@@ -165,10 +165,10 @@ static int copy_config(const struct image_config *c, struct image_run *out)
 static int open_flat(const struct place *p, struct image_run *out, struct image_error *e)
 {
 	struct stat st;
-	char path[128];
+	char path[FLAT_PATH];
 	int fd;
 
-	snprintf(path, sizeof path, "flat/%s-%d.erofs", out->manifest.hex, FLAT_VERSION);
+	flat_path(&out->manifest, path);
 	fd = openat(p->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return 0;

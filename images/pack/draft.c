@@ -147,7 +147,9 @@ int draft_add(struct draft *d, struct store *s, const struct layer_options *o, d
 		return r;
 	if (diff_id)
 		*diff_id = tar;
-	return s ? draft_layer(d, &layer, &tar, created_by, e) : 0;
+	r = s ? draft_layer(d, &layer, &tar, created_by, e) : 0;
+	descriptor_clear(&layer);
+	return r;
 }
 
 int draft_history(struct draft *d, const char *created_by, struct image_error *e)

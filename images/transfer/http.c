@@ -159,12 +159,14 @@ static int begin_content(struct exchange *x)
 {
 	unsigned long long start = 0;
 
+	if (x->a->status == 200 && x->q->to)
+		return -EOPNOTSUPP;
 	if (x->a->status == 200) {
 		x->skip = x->from;
 		x->limit = x->q->limit;
 		return 0;
 	}
-	x->limit = x->q->limit - x->from;
+	x->limit = (x->q->to ? x->q->to : x->q->limit) - x->from;
 	return sscanf(x->a->range, "bytes %llu-", &start) == 1 && start == x->from ? 0 : -ERANGE;
 }
 
@@ -271,8 +273,12 @@ static struct curl_slist *headers(const struct http_request *q, bool trusted)
 	list = add_header(list, "Content-Range", q->content_range);
 	if (trusted)
 		list = add_header(list, "Authorization", q->authorization);
-	if (q->from && *q->from) {
-		snprintf(range, sizeof range, "bytes=%llu-", (unsigned long long)*q->from);
+	if (q->from && (*q->from || q->to)) {
+		int n = snprintf(range, sizeof range, "bytes=%llu-", (unsigned long long)*q->from);
+
+		if (q->to)
+			snprintf(range + n, sizeof range - (size_t)n, "%llu",
+				(unsigned long long)q->to - 1);
 		list = add_header(list, "Range", range);
 	}
 	return list;
@@ -332,6 +338,8 @@ static int say_why(const struct exchange *x, CURLcode code, struct image_error *
 		return image_fail(e, -EFBIG, "the server sends more than it should");
 	if (x->failed == -ERANGE)
 		return image_fail(e, -EIO, "the server sends another part than it was asked for");
+	if (x->failed == -EOPNOTSUPP)
+		return image_fail(e, -EOPNOTSUPP, "the server sends no parts");
 	if (x->failed == -ENOMEM)
 		return image_fail(e, -ENOMEM, "out of memory");
 	if (x->failed)

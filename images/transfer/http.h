@@ -22,6 +22,7 @@ struct http_request {
 	const char *accept, *content_type, *authorization; /* header values, or NULL */
 	char content_range[64];				   /* "" or of a PATCH */
 	const uint64_t *from; /* bytes that are there already: asked for with Range */
+	uint64_t to; /* 0, or no more than up to there: -EOPNOTSUPP of a server without ranges */
 	/* What is sent: n bytes of memory, or of fd from an offset on. */
 	const void *body;
 	int fd;

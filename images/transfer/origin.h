@@ -9,10 +9,11 @@
 
 /* One blob to bring into the store. */
 struct want {
-	const char *path;	     /* in a layout or an archive */
-	const struct digest *digest; /* NULL: whatever it is */
-	uint64_t size;		     /* UINT64_MAX: whatever it is */
-	bool manifest;		     /* or an index: registries keep them elsewhere */
+	const char *path;		/* in a layout or an archive */
+	const struct digest *digest;	/* NULL: whatever it is */
+	uint64_t size;			/* UINT64_MAX: whatever it is */
+	bool manifest;			/* or an index: registries keep them elsewhere */
+	const struct descriptor *layer; /* or NULL */
 	/* What came. */
 	struct digest got;
 	uint64_t got_size;

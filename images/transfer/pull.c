@@ -9,8 +9,7 @@
 
 #include "images/oci/parse.h"
 #include "images/store/document.h"
-#include "images/transfer/registry.h"
-#include "images/transfer/origin.h"
+#include "images/transfer/download.h"
 
 #define ACCEPT		  OCI_INDEX ", " OCI_MANIFEST ", " DOCKER_INDEX ", " DOCKER_MANIFEST
 #define SHORT_ANSWERS_MAX 5
@@ -18,20 +17,11 @@
 struct registry_origin {
 	struct origin src;
 	struct registry *r;
+	struct stock *stock; /* NULL until it is asked for */
 };
 
-/* A blob on its way. */
-struct download {
-	struct blob_writer *w;
-	const struct want *want;
-	uint64_t have;
-	struct meter *m;
-	struct image_error *e;
-};
-
-static int on_blob_data(void *arg, const void *data, size_t n)
+int download_add(struct download *d, const void *data, size_t n)
 {
-	struct download *d = arg;
 	int r;
 
 	if (n > d->want->size - d->have)
@@ -42,6 +32,11 @@ static int on_blob_data(void *arg, const void *data, size_t n)
 	d->have += n;
 	meter_add(d->m, n);
 	return 0;
+}
+
+static int on_blob_data(void *arg, const void *data, size_t n)
+{
+	return download_add(arg, data, n);
 }
 
 static int begin_blob(struct download *d, struct store *s)
@@ -59,53 +54,86 @@ static int begin_blob(struct download *d, struct store *s)
 	return blob_resume(s, d->want->digest, &d->w, &d->have, d->e);
 }
 
-static int blob_url(const struct registry *r, const struct want *w, char url[HTTP_URL_MAX],
-	struct image_error *e)
+static int ends_early(const struct download *d, uint64_t at)
 {
-	return registry_url(r, url, e, "/blobs/sha256:%s", w->digest->hex);
+	return image_fail(d->e, -EIO, "%s ends sha256:%s after %llu of %llu bytes",
+		d->r->at.known_as, d->want->digest->hex, (unsigned long long)at,
+		(unsigned long long)d->want->size);
 }
 
 /* Until all is there: a server may end its answers early without an error. */
-static int receive(struct registry *r, struct download *d)
+static int request_all(
+	struct download *d, struct http_request *q, uint64_t to, struct http_response *a)
 {
-	char url[HTTP_URL_MAX];
-	struct http_request q = {.method = "GET",
-		.url = url,
-		.from = &d->have,
-		.sink = on_blob_data,
-		.arg = d,
-		.limit = d->want->size};
-	struct http_response a = {0};
-	int err = blob_url(r, d->want, url, d->e);
+	int err = 0;
 
-	for (int i = 0; !err && d->have < d->want->size; i++) {
-		err = registry_request(r, &q, &a, d->e);
-		if (!err && a.status != 200 && a.status != 206)
-			err = registry_refused(r, &a, "getting a layer", d->e);
-		else if (!err && d->have < d->want->size && i == SHORT_ANSWERS_MAX)
-			err = image_fail(d->e, -EIO, "%s ends sha256:%s after %llu of %llu bytes",
-				r->at.known_as, d->want->digest->hex, (unsigned long long)d->have,
-				(unsigned long long)d->want->size);
-		http_response_clear(&a);
+	for (int i = 0; !err && *q->from < to; i++) {
+		err = registry_request(d->r, q, a, d->e);
+		if (!err && q->to && a->status == 200)
+			err = -EOPNOTSUPP; /* and it had nothing to say */
+		else if (!err && a->status != 200 && a->status != 206)
+			err = registry_refused(d->r, a, "getting a layer", d->e);
+		else if (!err && *q->from < to && i == SHORT_ANSWERS_MAX)
+			err = ends_early(d, *q->from);
+		http_response_clear(a);
 	}
 	return err;
 }
 
-static int take_blob(
-	struct registry *r, struct store *s, struct want *w, struct meter *m, struct image_error *e)
+int download_range(struct download *d, const uint64_t *at, uint64_t to,
+	int (*sink)(void *arg, const void *data, size_t n), void *arg)
 {
-	struct download d = {.want = w, .m = m, .e = e};
-	int err = begin_blob(&d, s);
+	char url[HTTP_URL_MAX];
+	struct http_request q = {.method = "GET",
+		.url = url,
+		.from = at,
+		.to = to,
+		.sink = sink,
+		.arg = arg,
+		.limit = d->want->size};
+	struct http_response a = {0};
+	int err = registry_url(d->r, url, d->e, "/blobs/sha256:%s", d->want->digest->hex);
+
+	return err ? err : request_all(d, &q, to ? to : d->want->size, &a);
+}
+
+/* All of it, from wherever it is best had. */
+static int receive(struct download *d, struct stock *k)
+{
+	int err = k ? parts_receive(d, k) : 1;
+
+	return err == 1 ? download_range(d, &d->have, 0, on_blob_data, d) : err;
+}
+
+static int take_once(
+	struct download *d, struct store *s, struct stock *k, struct want *w, struct image_error *e)
+{
+	int err = begin_blob(d, s);
 
 	if (err)
 		return err;
-	meter_add(m, d.have);
-	err = receive(r, &d);
+	d->guessed = d->have > 0;
+	meter_add(d->m, d->have);
+	err = receive(d, k);
 	if (err) {
-		blob_abort(d.w);
+		blob_abort(d->w);
 		return err;
 	}
-	err = blob_end(d.w, w->digest, w->size, &w->got, &w->got_size, e);
+	return blob_end(d->w, w->digest, w->size, &w->got, &w->got_size, e);
+}
+
+static int take_blob(struct registry *r, struct store *s, struct stock *k, struct want *w,
+	struct meter *m, struct image_error *e)
+{
+	struct download d = {.r = r, .want = w, .m = m, .e = e};
+	int err = take_once(&d, s, k, w, e);
+
+	/* What was there already was not what it seemed to be: all of it again, from the registry.
+	 */
+	if (err == -EBADMSG && d.guessed && d.have == w->size) {
+		m->done -= w->size;
+		err = take_once(&d, s, NULL, w, e);
+	}
 	w->done = !err;
 	return err ? image_within(e, err, "%s", r->at.known_as) : 0;
 }
@@ -210,13 +238,17 @@ static int take_want_manifest(
 static int take(struct origin *src, struct store *s, struct want *w, size_t n, struct meter *m,
 	struct image_error *e)
 {
-	struct registry *r = ((struct registry_origin *)src)->r;
+	struct registry_origin *o = (struct registry_origin *)src;
 	int err = 0;
 
 	m->what = "pulling";
-	for (size_t i = 0; !err && i < n; i++)
-		err = w[i].manifest ? take_want_manifest(r, s, &w[i], e)
-				    : take_blob(r, s, &w[i], m, e);
+	for (size_t i = 0; !err && i < n; i++) {
+		if (w[i].layer && json_object_get(w[i].layer->annotations, TOC_POSITION) && !o->stock)
+			err = stock_open(s, &o->stock, e);
+		if (!err)
+			err = w[i].manifest ? take_want_manifest(o->r, s, &w[i], e)
+					    : take_blob(o->r, s, o->stock, &w[i], m, e);
+	}
 	return err;
 }
 
@@ -225,11 +257,14 @@ static const struct origin_ops ops = {.take = take};
 static int pull(struct registry *r, struct store *s, const struct progress *p,
 	struct descriptor *out, struct image_error *e)
 {
-	struct registry_origin src = {{&ops, r->at.known_as}, r};
+	struct registry_origin src = {{&ops, r->at.known_as}, r, NULL};
 	struct descriptor root;
 	int err = take_manifest(r, s, r->at.reference, &root, e);
 
-	return err ? err : image_take(&src.src, s, &root, p, out, e);
+	if (!err)
+		err = image_take(&src.src, s, &root, p, out, e);
+	stock_close(src.stock);
+	return err;
 }
 
 static int choose_name(

@@ -42,14 +42,17 @@ static int batch_begin(struct batch *b, size_t n, const struct progress *p, stru
 	return b->w && b->paths ? 0 : image_fail(e, -ENOMEM, "out of memory");
 }
 
-static void batch_add(struct batch *b, struct store *s, const struct descriptor *d)
+static void batch_add(struct batch *b, struct store *s, const struct descriptor *d, bool layer)
 {
 	struct want *w = &b->w[b->n];
 
 	if (have(s, d))
 		return;
 	blob_path(&d->digest, b->paths[b->n]);
-	*w = (struct want){.path = b->paths[b->n], .digest = &d->digest, .size = d->size};
+	*w = (struct want){.path = b->paths[b->n],
+		.digest = &d->digest,
+		.size = d->size,
+		.layer = layer ? d : NULL};
 	b->m.total += d->size;
 	b->n++;
 }
@@ -81,7 +84,7 @@ static int take_document(
 			d->digest.hex, BLOB_DOCUMENT_MAX >> 20);
 	r = batch_begin(&b, 1, NULL, e);
 	if (!r) {
-		batch_add(&b, s, d);
+		batch_add(&b, s, d, false);
 		b.w[0].manifest = true;
 		r = batch_take(&b, src, s, e);
 	}
@@ -121,9 +124,9 @@ static int take_content(struct origin *src, struct store *s, const struct manife
 		return r;
 	r = batch_begin(&b, m->nlayers + 1, p, e);
 	if (!r) {
-		batch_add(&b, s, &m->config);
+		batch_add(&b, s, &m->config, false);
 		for (size_t i = 0; i < m->nlayers; i++)
-			batch_add(&b, s, &m->layers[i]);
+			batch_add(&b, s, &m->layers[i], true);
 		r = batch_take(&b, src, s, e);
 	}
 	batch_end(&b);

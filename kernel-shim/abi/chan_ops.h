@@ -35,7 +35,8 @@ CHAN_OP(WALK, "walk", DIR, NONE, NONE, NONE, PATH, VAR, NOSEG,
 	"that was not found an entry with .err set. Stops at the first that is not a directory.")
 CHAN_OP(GETATTR, "getattr", NODE, NONE, NONE, NONE, NAMEZ, VAR, NOSEG, "out: struct chan_attr")
 CHAN_OP(SETATTR, "setattr", NODE, NONE, NONE, NONE, VAR, VAR, NOSEG,
-	"in: struct chan_setattr, then the name (may be empty, no NUL); out: struct chan_attr")
+	"in: struct chan_setattr, then the name (may be empty, no NUL); out: struct chan_attr. A "
+	"stream may only be told what it is already: EPERM")
 CHAN_OP(READLINK, "readlink", NODE, NONE, NONE, NONE, NAMEZ, VAR, NOSEG,
 	"out: the link's target; result: its length")
 CHAN_OP(OPEN, "open", NODE, OFLAGS, MODE, NONE, NAMEZ, VAR, NOSEG,

@@ -8,7 +8,7 @@
 
 #define BLOCK	  512u
 #define LINK_SETS 1024u
-#define VALUE_MAX 65535u /* of an attribute: what EROFS has room for */
+#define VALUE_MAX 65536u /* of an attribute: the longest that setxattr takes */
 
 /* A file with several names that is in the archive already. */
 struct kept_link {

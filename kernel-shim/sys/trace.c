@@ -8,6 +8,7 @@
 
 #include "core/task.h"
 #include "mm/mm.h"
+#include "sys/errno_names.h"
 #include "sys/sys.h"
 
 #define TRACE_LINE   512
@@ -181,6 +182,13 @@ void trace_enter(struct task *t, u32 nr, const u64 *a)
 	kfree(l.buf);
 }
 
+/* Those beyond the table are the kernel's own: the call begins anew, or a signal's handler ends it.
+ */
+static const char *error_name(u64 error)
+{
+	return error < ARRAY_SIZE(errno_names) ? errno_names[error] : "ERESTARTSYS";
+}
+
 void trace_exit(struct task *t, u32 nr, const u64 *a, long result, u64 channel_calls)
 {
 	struct line l = {kalloc(TRACE_LINE), 0};
@@ -192,7 +200,7 @@ void trace_exit(struct task *t, u32 nr, const u64 *a, long result, u64 channel_c
 	else
 		put_call(&l, t, nr, a);
 	if (result < 0 && result >= -4095)
-		put(&l, "%s = -1 errno %ld", never_returns(nr) ? "" : ")", -result);
+		put(&l, "%s = -1 %s", never_returns(nr) ? "" : ")", error_name((u64)-result));
 	else if (result > 0xffffff)
 		put(&l, "%s = 0x%lx", never_returns(nr) ? "" : ")", (unsigned long)result);
 	else

@@ -161,6 +161,7 @@ static json_t *json_jail(const struct launch_result *res)
 
 	for (const struct jail_layer *l = jail_layers; l->name; l++)
 		json_object_set_new(o, l->name, json_boolean(jail_layer_on(&res->jail, l)));
+	json_object_set_new(o, "host_calls", json_integer(res->jail_calls));
 	return o;
 }
 

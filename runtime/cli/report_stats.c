@@ -69,6 +69,7 @@ static void stats_jail(const struct launch_result *res, FILE *out)
 	for (const struct jail_layer *l = jail_layers; l->name; l++)
 		fprintf(out, "  %-20s %14s\n", l->name,
 			jail_layer_on(&res->jail, l) ? "on" : "off");
+	row(out, "host calls allowed", res->jail_calls);
 }
 
 void report_stats(const struct report *r, FILE *out)

@@ -3,10 +3,14 @@
  * sandbox run: options -> policy -> launch -> report -> exit code.
  */
 #include <errno.h>
+#include <jansson.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "runtime/cli/report.h"
 #include "runtime/cli/run_image.h"
@@ -83,6 +87,20 @@ static FILE *open_descriptor(int fd)
 	return f;
 }
 
+/* Left to themselves these would ask the host when they are first used, and that is in the jail:
+ * a stream what it is, libjansson for a seed. Lines of the trace are seen also when the sandbox is
+ * killed. */
+static void settle_outputs(struct run *run)
+{
+	static char json[BUFSIZ], trace[BUFSIZ];
+
+	if (run->json) {
+		json_object_seed(0);
+		setvbuf(run->json, json, _IOFBF, sizeof json);
+	}
+	setvbuf(run->trace, trace, _IOLBF, sizeof trace);
+}
+
 static bool open_outputs(struct run *run)
 {
 	const struct run_options *o = &run->options;
@@ -93,7 +111,7 @@ static bool open_outputs(struct run *run)
 				 : NULL;
 	if (!run->trace || ((o->json_file || o->json_fd) && !run->json))
 		return false;
-	setvbuf(run->trace, NULL, _IOLBF, BUFSIZ); /* seen also when the sandbox is killed */
+	settle_outputs(run);
 	return true;
 }
 
@@ -114,6 +132,7 @@ static int prepare(struct run *run)
 	c->verbose = run->options.verbose;
 	c->trace = run->options.trace;
 	c->stats = run->options.stats || run->json;
+	c->until_fd = run->options.until_fd;
 	c->log = on_log;
 	c->denied = on_denied;
 	c->crossed = run->options.host ? on_crossed : NULL;
@@ -130,6 +149,34 @@ static int exit_code(const struct launch_result *r)
 		return POLICY_TIMEOUT;
 	return WIFSIGNALED(r->wait_status) ? 128 + WTERMSIG(r->wait_status)
 					   : WEXITSTATUS(r->wait_status);
+}
+
+/* The ring that sandbox profile gave. 0, or the exit code. */
+static int take_samples(struct run *run)
+{
+	struct launch_config *c = run->report.config;
+	int fd = run->options.samples_fd;
+	struct stat st;
+	void *p;
+
+	if (c->home == LAUNCH_HOME_GUEST) {
+		cli_say("profile: samples cannot be taken where the shim is in the virtual machine "
+			"(home guest); --home host or --backend process can");
+		return POLICY_FAILED;
+	}
+	if (fstat(fd, &st) || st.st_size != SAMPLES_SIZE) {
+		cli_say("--samples-fd %d: want a file for samples", fd);
+		return POLICY_FAILED;
+	}
+	p = mmap(NULL, SAMPLES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED) {
+		cli_say("--samples-fd %d: %s", fd, strerror(errno));
+		return POLICY_FAILED;
+	}
+	madvise(p, SAMPLES_SIZE, MADV_DONTFORK);
+	close(fd);
+	c->samples = p;
+	return 0;
 }
 
 /* Where `sandbox ps` finds it. A run that cannot be seen is better than none. */
@@ -152,6 +199,8 @@ static void observe(struct run *run)
 	if (observe_create(&run->observed, &about, why, sizeof why) && run->options.verbose)
 		cli_say("%s", why);
 	c->shown = run->observed.state;
+	if (!c->samples)
+		c->samples = run->observed.samples;
 	c->hidden = run->observed.hidden;
 	c->nhidden = run->observed.nhidden;
 }
@@ -225,6 +274,8 @@ static int run_run(int argc, char **argv)
 	code = run.options.image ? run_image_open(&run.image, &run.options) : 0;
 	if (!code)
 		code = prepare(&run);
+	if (!code && run.options.samples_fd)
+		code = take_samples(&run);
 	if (!code)
 		code = launch(&run);
 	run.report.code = code;

@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/cli/run_options.h"
@@ -45,7 +46,9 @@ enum run_key {
 	KEY_NAME,
 	KEY_JSON_FD,
 	KEY_MESSAGES_FD,
+	KEY_SAMPLES_FD,
 	KEY_FILE_SIZE,
+	KEY_UNTIL_FD,
 };
 
 static const struct argp_option options[] = {
@@ -74,6 +77,8 @@ static const struct argp_option options[] = {
 	{"file-size", KEY_FILE_SIZE, "SIZE", 0, "The largest file that it may write", 0},
 	{"pids", KEY_PIDS, "N", 0, "Most processes and threads (default: 4096)", 0},
 	{"cpus", KEY_CPUS, "N", 0, "CPUs that run the program's threads; by default 1", 0},
+	{"until-fd", KEY_UNTIL_FD, "N", 0,
+		"Kill it when the open descriptor N can be read or was hung up", 0},
 
 	{0, 0, 0, 0, "How it is run:", 4},
 	{"backend", KEY_BACKEND, "auto|vmx|kvm|process", 0,
@@ -98,6 +103,8 @@ static const struct argp_option options[] = {
 	{"messages-fd", KEY_MESSAGES_FD, "N", 0,
 		"Write what the sandbox itself has to say to the open descriptor N, not to stderr",
 		0},
+	/* for sandbox profile: a file as abi/samples.h has it */
+	{"samples-fd", KEY_SAMPLES_FD, "N", OPTION_HIDDEN, 0, 0},
 	{0},
 };
 
@@ -223,6 +230,17 @@ static error_t parse_fd(const char *option, const char *arg, int *out)
 	return 0;
 }
 
+/* Files are always ready, so to say: what is meant can be waited for. */
+static error_t parse_until(struct run_options *o, const char *arg)
+{
+	error_t r = parse_fd("until-fd", arg, &o->until_fd);
+	struct stat st;
+
+	if (!r && !fstat(o->until_fd, &st) && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+		return bad("until-fd", arg, 0, "a pidfd, a pipe or the like, not a file");
+	return r;
+}
+
 static error_t parse_report(struct run_options *o, int key, char *arg)
 {
 	error_t r;
@@ -254,8 +272,12 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 		return policy_hostname_valid(arg)
 			       ? 0
 			       : bad("name", arg, 0, "letters, digits, '-' and '.', at most 64");
+	case KEY_UNTIL_FD:
+		return parse_until(o, arg);
 	case KEY_JSON_FD:
 		return parse_fd("json-fd", arg, &o->json_fd);
+	case KEY_SAMPLES_FD:
+		return parse_fd("samples-fd", arg, &o->samples_fd);
 	case KEY_MESSAGES_FD:
 		r = parse_fd("messages-fd", arg, &fd);
 		if (!r)

@@ -14,7 +14,7 @@ struct run_options {
 	const char *trace; /* NULL: off; "": all */
 	const char *trace_file, *json_file;
 	const char *name;				/* for `sandbox ps`; NULL: none */
-	int json_fd;					/* 0: not given */
+	int json_fd, until_fd, samples_fd;		/* 0: not given */
 	const char *image, *store, *entrypoint, *upper; /* NULL: not given */
 };
 

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -198,6 +199,10 @@ int jail_enter(const struct launch_config *c, struct launch_jail_state *st,
 	const struct jail_children *children)
 {
 	memset(st, 0, sizeof(*st));
+	/* one heap: for each thread's own malloc asks how many processors there are, and reads in
+	 * /proc; where the threads take turns anyway it would gain nothing */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_MAX, 0); /* no block by itself: for one that grows it asks for mremap */
 	enter_namespaces(st);
 	enter_empty_root(st);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

@@ -18,6 +18,19 @@ enum jail_role {
 	JAIL_WATCHER, /* waits for files and signals */
 	JAIL_ROLES
 };
+#define JAIL_ROLE(role) (1u << (role)) /* of a set of them */
+
+/* What a launch has that most have not, joined: lists of calls.h that depend on it are in the
+ * filters only then. */
+enum jail_need {
+	JAIL_VM = 0x1,	      /* a virtual machine */
+	JAIL_PROCESSES = 0x2, /* trapped processes */
+	JAIL_BASES = 0x4,     /* whose FS and GS bases cannot be set by instructions */
+	JAIL_TERMINAL = 0x8,  /* a terminal was inherited */
+	JAIL_SOCKET = 0x10,   /* a socket was */
+	JAIL_CHANGES = 0x20,  /* a file may be changed */
+	JAIL_NAMES = 0x40,    /* names in a directory may be */
+};
 
 /* Processes that live in the jail beside this one, forked when its namespaces, root and rules are
  * in force. Not 0: -ECHILD from jail_enter. */
@@ -32,12 +45,16 @@ struct jail_children {
 int jail_enter(const struct launch_config *c, struct launch_jail_state *state,
 	const struct jail_children *children);
 
-/* Each thread, last of all: its seccomp filter. ioctls: what its vCPU needs. 0 or -errno. */
-int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls);
+/* Each thread, last of all: its seccomp filter. needs: JAIL_* of the launch; ioctls: what its vCPU
+ * needs. 0 or -errno. */
+int jail_thread(enum jail_role role, unsigned needs, const unsigned long *ioctls, size_t nioctls);
+
+/* How many different calls the filters of all these threads let through. */
+unsigned jail_calls(unsigned roles, unsigned needs);
 
 /* For the process that trapped processes are forked from (vmm/process); they inherit it and each
  * closes a narrower one behind it. What is not listed gives SIGSYS, which is how those trap. */
-int jail_zygote(void);
+int jail_zygote(unsigned needs);
 
 /* What can be had here, without entering it (for doctor). Forks a child to try. */
 void jail_probe(struct launch_jail_state *state);

@@ -3,46 +3,71 @@
  * listed ends the process: nothing of ours makes it, so somebody else does.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <signal.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "runtime/jail/jail_internal.h"
 
-#define CALL(name) SCMP_SYS(name)
-
-enum list {
-	LIBC,
-	KICK,
-	FILES,
-	WATCHER,
-	VCPU,
-	MEMORY,
-	SIGNALS,
-	FCNTL,
-	IOCTL,
-	ZYGOTE,
+/* What holds of a call's arguments. */
+enum how {
+	ANY,
+	NOT_EXECUTABLE, /* PROT_EXEC is not among the protections */
+	THIS_PROCESS,
+	TERMINALS, /* requests_tty */
+	VCPUS,	   /* the backend's requests */
+	FORKS,	   /* the zygote's, and no others */
+	DEATHS,	   /* PR_SET_PDEATHSIG */
 };
 
-static const struct {
-	enum list list;
-	int call;
-} calls[] = {
-#define JAIL_CALL(list, name, why) {list, CALL(name)},
+/* Words of the table. */
+#define ALWAYS	0u
+#define CORE	JAIL_ROLE(JAIL_CORE)
+#define SERVICE JAIL_ROLE(JAIL_SERVICE)
+#define VCPU	JAIL_ROLE(JAIL_VCPU)
+#define WATCHER JAIL_ROLE(JAIL_WATCHER)
+#define ZYGOTE	JAIL_ROLE(JAIL_ROLES)
+
+enum list_name {
+#define JAIL_LIST(name, ...) LIST_##name,
+#define JAIL_CALL(...)
 #include "runtime/jail/calls.h"
+#undef JAIL_LIST
 #undef JAIL_CALL
 };
 
+static const struct list {
+	unsigned roles, when;
+	enum how how;
+} lists[] = {
+#define JAIL_LIST(name, roles, when, how, ...) [LIST_##name] = {roles, when, how},
+#define JAIL_CALL(...)
+#include "runtime/jail/calls.h"
+#undef JAIL_LIST
+#undef JAIL_CALL
+};
+
+static const struct row {
+	enum list_name list;
+	int call;
+} rows[] = {
+#define JAIL_LIST(...)
+#define JAIL_CALL(list, name, ...) {LIST_##list, SCMP_SYS(name)},
+#include "runtime/jail/calls.h"
+#undef JAIL_LIST
+#undef JAIL_CALL
+};
+#define NROWS (sizeof(rows) / sizeof(*rows))
+
 /* tty_ioctl(2): what the channel's TTY operation performs. */
-static const unsigned long ioctls_tty[] = {
+static const unsigned long requests_tty[] = {
 	TCGETS,
 	TCSETS,
 	TCSETSW,
@@ -56,121 +81,121 @@ static const unsigned long ioctls_tty[] = {
 	TIOCGPGRP,
 };
 
+static bool in_filter(const struct list *l, unsigned roles, unsigned needs)
+{
+	return (l->roles & roles) && (l->when == ALWAYS || (l->when & needs));
+}
+
+/* A call that two lists have counts once. */
+unsigned jail_calls(unsigned roles, unsigned needs)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < NROWS; i++) {
+		bool first = in_filter(&lists[rows[i].list], roles, needs);
+
+		for (size_t j = 0; j < i && first; j++)
+			first = rows[j].call != rows[i].call ||
+				!in_filter(&lists[rows[j].list], roles, needs);
+		n += first;
+	}
+	return n;
+}
+
+/* -- filters -- */
+
 struct filter {
 	scmp_filter_ctx ctx;
 	int err;
+	const unsigned long *requests; /* of vCPUs */
+	size_t nrequests;
 };
 
-static void allow(struct filter *f, const int *list, size_t n)
+static void allow(struct filter *f, int call)
 {
-	for (size_t i = 0; i < n && !f->err; i++)
-		f->err = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, list[i], 0);
-}
-
-static void allow_list(struct filter *f, enum list list)
-{
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls) && !f->err; i++)
-		if (calls[i].list == list)
-			f->err = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, calls[i].call, 0);
+	if (!f->err)
+		f->err = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, call, 0);
 }
 
 /* With one argument as it must be. */
-static void allow_list_if(struct filter *f, enum list list, struct scmp_arg_cmp cmp)
+static void allow_if(struct filter *f, int call, struct scmp_arg_cmp cmp)
 {
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls) && !f->err; i++)
-		if (calls[i].list == list)
-			f->err = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, calls[i].call, 1, cmp);
+	if (!f->err)
+		f->err = seccomp_rule_add(f->ctx, SCMP_ACT_ALLOW, call, 1, cmp);
 }
 
-static void allow_ioctls(struct filter *f, const unsigned long *list, size_t n)
+static void allow_requests(struct filter *f, int call, const unsigned long *list, size_t n)
 {
-	for (size_t i = 0; i < n && !f->err; i++)
-		allow_list_if(f, IOCTL, SCMP_A1(SCMP_CMP_EQ, list[i], 0));
+	for (size_t i = 0; i < n; i++)
+		allow_if(f, call, SCMP_A1(SCMP_CMP_EQ, list[i], 0));
 }
 
-/* Memory may be mapped and protected, never made executable. */
-static void allow_memory(struct filter *f)
+static void allow_how(struct filter *f, int call, enum how how)
 {
-	allow_list_if(f, MEMORY, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	switch (how) {
+	case ANY:
+		allow(f, call);
+		break;
+	case NOT_EXECUTABLE:
+		allow_if(f, call, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		break;
+	case THIS_PROCESS:
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+		break;
+	case TERMINALS:
+		allow_requests(
+			f, call, requests_tty, sizeof(requests_tty) / sizeof(requests_tty[0]));
+		break;
+	case VCPUS:
+		allow_requests(f, call, f->requests, f->nrequests);
+		break;
+	case FORKS:
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, CLONE_FILES | CLONE_PIDFD | SIGCHLD, 0));
+		break;
+	case DEATHS:
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0));
+		break;
+	}
 }
 
-/* Signals only to this process. */
-static void allow_signals(struct filter *f)
+/* Closes the filter of this thread, for good. */
+static int load(struct filter *f, unsigned role, unsigned needs)
 {
-	allow_list_if(f, SIGNALS, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+	for (size_t i = 0; i < NROWS; i++)
+		if (in_filter(&lists[rows[i].list], role, needs))
+			allow_how(f, rows[i].call, lists[rows[i].list].how);
+	if (!f->err)
+		f->err = seccomp_load(f->ctx);
+	return f->err;
 }
 
-static void allow_fcntl(struct filter *f)
+int jail_thread(enum jail_role role, unsigned needs, const unsigned long *ioctls, size_t nioctls)
 {
-	const int cmds[] = {F_GETFD, F_GETFL, F_DUPFD_CLOEXEC};
-
-	for (size_t i = 0; i < 3 && !f->err; i++)
-		allow_list_if(f, FCNTL, SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)cmds[i], 0));
-}
-
-static void allow_service(struct filter *f)
-{
-	allow_list(f, FILES);
-	allow_ioctls(f, ioctls_tty, sizeof(ioctls_tty) / sizeof(ioctls_tty[0]));
-	allow_memory(f);
-	allow_fcntl(f);
-}
-
-int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls)
-{
-	struct filter f = {.ctx = seccomp_init(SCMP_ACT_KILL_PROCESS)};
+	struct filter f = {.ctx = seccomp_init(SCMP_ACT_KILL_PROCESS),
+		.requests = ioctls,
+		.nrequests = nioctls};
 
 	if (!f.ctx)
 		return -ENOMEM;
-	allow_list(&f, LIBC);
-	allow(&f, jail_also, jail_also_count);
-	allow_signals(&f);
-	switch (role) {
-	case JAIL_CORE:
-	case JAIL_SERVICE:
-		allow_service(&f);
-		allow_list(&f, KICK);
-		break;
-	case JAIL_VCPU:
-		allow_list(&f, VCPU);
-		break;
-	case JAIL_WATCHER:
-		allow_list(&f, WATCHER);
-		/* the terminal's mode after SIGCONT */
-		allow_ioctls(&f, ioctls_tty, sizeof(ioctls_tty) / sizeof(ioctls_tty[0]));
-		allow_memory(&f); /* malloc's arena of a second thread */
-		break;
-	default:
-		f.err = -EINVAL;
-	}
-	allow_ioctls(&f, ioctls, nioctls);
-	if (!f.err)
-		f.err = seccomp_load(f.ctx);
+	for (size_t i = 0; i < jail_also_count; i++)
+		allow(&f, jail_also[i]);
+	load(&f, JAIL_ROLE(role), needs);
 	seccomp_release(f.ctx);
 	return f.err;
 }
 
-int jail_zygote(void)
+int jail_zygote(unsigned needs)
 {
 	struct filter f = {.ctx = seccomp_init(SCMP_ACT_TRAP)};
-	const scmp_datum_t forks = CLONE_FILES | CLONE_PIDFD | SIGCHLD;
 
 	if (!f.ctx)
 		return -ENOMEM;
 	/* x32 numbers and 32-bit calls are the programs' to try: trapped like all others, not
 	 * killed */
 	f.err = seccomp_attr_set(f.ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_TRAP);
-	allow_list(&f, ZYGOTE);
-	if (!f.err)
-		f.err = seccomp_rule_add(
-			f.ctx, SCMP_ACT_ALLOW, CALL(clone), 1, SCMP_A0(SCMP_CMP_EQ, forks, 0));
-	if (!f.err)
-		f.err = seccomp_rule_add(f.ctx, SCMP_ACT_ALLOW, CALL(prctl), 1,
-			SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0));
-	if (!f.err)
-		f.err = seccomp_load(f.ctx);
-	seccomp_release(f.ctx);
-	return f.err;
+	/* not released: all that the launcher had mapped goes as it is (stub_zygote.c), and giving
+	 * memory back would take a call more */
+	return load(&f, ZYGOTE, needs);
 }
 
 bool jail_seccomp_works(struct launch_jail_state *st)

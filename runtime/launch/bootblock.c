@@ -10,48 +10,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "runtime/launch/boot_builder.h"
 #include "runtime/launch/launch_internal.h"
 
 #define PAGE 4096ull
-
-/* Appends to the block; `limit` is the end of the room for it. */
-struct builder {
-	uint8_t *base;
-	uint64_t used, limit;
-	bool full;
-};
-
-static uint32_t add_bytes(struct builder *b, const void *p, size_t n, size_t align)
-{
-	uint64_t at = (b->used + align - 1) & ~(uint64_t)(align - 1);
-
-	if (at + n > b->limit) {
-		b->full = true;
-		return 0;
-	}
-	if (p)
-		memcpy(b->base + at, p, n);
-	b->used = at + n;
-	return (uint32_t)at;
-}
-
-static uint32_t add_string(struct builder *b, const char *s)
-{
-	return add_bytes(b, s, strlen(s) + 1, 1);
-}
-
-static uint32_t add_strings(struct builder *b, char **v, uint32_t *count)
-{
-	uint32_t n = 0, table;
-
-	while (v[n])
-		n++;
-	*count = n;
-	table = add_bytes(b, NULL, n * sizeof(uint32_t), 8);
-	for (uint32_t i = 0; i < n && !b->full; i++)
-		((uint32_t *)(b->base + table))[i] = add_string(b, v[i]);
-	return table;
-}
 
 static const uint32_t mount_kinds[] = {
 	[LAUNCH_MOUNT_HOST] = BOOT_MOUNT_HOST,
@@ -63,8 +25,8 @@ static const uint32_t mount_kinds[] = {
 	[LAUNCH_MOUNT_LINK] = BOOT_MOUNT_LINK,
 };
 
-static int add_mount(
-	struct launch *l, struct builder *b, const struct launch_mount *m, struct boot_mount *out)
+static int add_mount(struct launch *l, struct boot_builder *b, const struct launch_mount *m,
+	struct boot_mount *out)
 {
 	int64_t handle = 0;
 
@@ -84,18 +46,18 @@ static int add_mount(
 		.handle = (uint32_t)handle,
 		.mode = m->mode,
 		.size = m->size,
-		.target = add_string(b, m->target),
-		.source = add_string(b, m->source ? m->source : "none"),
+		.target = boot_add_string(b, m->target),
+		.source = boot_add_string(b, m->source ? m->source : "none"),
 		.uid = l->c->uid,
 		.gid = l->c->gid,
 	};
 	return 0;
 }
 
-static int add_mounts(struct launch *l, struct builder *b)
+static int add_mounts(struct launch *l, struct boot_builder *b)
 {
 	const struct launch_config *c = l->c;
-	uint32_t table = add_bytes(b, NULL, c->nmounts * sizeof(struct boot_mount), 8);
+	uint32_t table = boot_add_bytes(b, NULL, c->nmounts * sizeof(struct boot_mount), 8);
 
 	l->boot->nmounts = c->nmounts;
 	l->boot->mounts = table;
@@ -117,7 +79,7 @@ static bool is_open(int fd)
 }
 
 /* stdin, stdout, stderr as far as they are open. */
-static int add_stdio(struct launch *l, struct builder *b)
+static int add_stdio(struct launch *l, struct boot_builder *b)
 {
 	struct boot_fd fds[3];
 	uint32_t n = 0;
@@ -140,7 +102,7 @@ static int add_stdio(struct launch *l, struct builder *b)
 			.handle = (uint32_t)h, .fd = fd, .oflags = (uint32_t)oflags};
 	}
 	l->boot->nfds = n;
-	l->boot->fds = add_bytes(b, fds, n * sizeof(fds[0]), 8);
+	l->boot->fds = boot_add_bytes(b, fds, n * sizeof(fds[0]), 8);
 	return 0;
 }
 
@@ -152,7 +114,7 @@ static void add_limits(const struct launch_config *c, struct boot_block *k)
 	}
 }
 
-static int fill(struct launch *l, struct builder *b)
+static int fill(struct launch *l, struct boot_builder *b)
 {
 	const struct launch_config *c = l->c;
 	struct boot_block *k = l->boot;
@@ -167,19 +129,19 @@ static int fill(struct launch *l, struct builder *b)
 	k->ncpus = c->cpus;
 	k->flags = (c->verbose ? BOOT_F_VERBOSE : 0) | (c->trace ? BOOT_F_TRACE : 0) |
 		   (c->stats ? BOOT_F_STATS : 0);
-	k->path = add_string(b, c->program);
-	k->execfn = add_string(b, c->execfn);
-	k->argv = add_strings(b, c->argv, &k->argc);
-	k->envp = add_strings(b, c->envp, &k->envc);
-	k->cwd = add_string(b, c->cwd);
-	k->hostname = add_string(b, c->hostname);
+	k->path = boot_add_string(b, c->program);
+	k->execfn = boot_add_string(b, c->execfn);
+	k->argv = boot_add_strings(b, c->argv, &k->argc);
+	k->envp = boot_add_strings(b, c->envp, &k->envc);
+	k->cwd = boot_add_string(b, c->cwd);
+	k->hostname = boot_add_string(b, c->hostname);
 	k->uid = c->uid;
 	k->gid = c->gid;
 	k->ngroups = c->ngroups;
-	k->groups = add_bytes(b, c->groups, c->ngroups * sizeof(uint32_t), 8);
+	k->groups = boot_add_bytes(b, c->groups, c->ngroups * sizeof(uint32_t), 8);
 	k->umask = c->umask;
 	k->pids_max = c->pids_max;
-	k->trace = c->trace ? add_string(b, c->trace) : 0;
+	k->trace = c->trace ? boot_add_string(b, c->trace) : 0;
 	k->sig_ignored = l->sig_ignored;
 	k->sig_blocked = l->sig_blocked;
 	add_limits(c, k);
@@ -195,8 +157,8 @@ static int fill(struct launch *l, struct builder *b)
 	if (getrandom(k->random, sizeof(k->random), 0) != (ssize_t)sizeof(k->random))
 		return -EIO;
 	uname(&uts);
-	k->os_release = add_string(b, uts.release);
-	k->os_version = add_string(b, uts.version);
+	k->os_release = boot_add_string(b, uts.release);
+	k->os_version = boot_add_string(b, uts.version);
 	r = add_mounts(l, b);
 	if (!r)
 		r = add_stdio(l, b);
@@ -215,7 +177,7 @@ int launch_bootblock_build(struct launch *l)
 	uint64_t boot_gpa = ring_gpa + sizeof(struct chan_ring);
 	uint64_t vclock_gpa = l->shared_start ? l->shared_start : clock_gpa;
 	uint64_t end = l->shared_start ? l->shared_start : l->mem.ram_size;
-	struct builder b = {.used = sizeof(struct boot_block)};
+	struct boot_builder b = {.used = sizeof(struct boot_block)};
 	int r;
 
 	_Static_assert(sizeof(struct chan_ring) % PAGE == 0, "the ring is whole pages");

@@ -100,23 +100,23 @@ void guest_image_constant(uint64_t *start, uint64_t *end)
 		*end = (p->p_paddr + p->p_memsz + PAGE - 1) & ~(PAGE - 1);
 }
 
-uint64_t guest_image_trap_top(uint32_t cpu)
+static uint64_t trap_top(uint32_t cpu)
 {
 	return cpu ? GUEST_PA_CPUS + cpu * PAGE : GUEST_PA_TRAP_TOP;
 }
 
 /* A trap takes a few hundred bytes at the end of its page. */
-uint64_t guest_image_tss(uint32_t cpu)
+static uint64_t tss_pa(uint32_t cpu)
 {
-	return cpu ? guest_image_trap_top(cpu) - PAGE : GUEST_PA_TSS;
+	return cpu ? trap_top(cpu) - PAGE : GUEST_PA_TSS;
 }
 
 static void write_tss(uint8_t *ram, uint32_t cpu)
 {
 	uint64_t *d = (uint64_t *)(ram + GUEST_PA_GDT) + GUEST_TSS_SEL / 8 + 2 * cpu;
-	uint8_t *tss = ram + guest_image_tss(cpu);
-	uint64_t at = BOOT_IMAGE_VA + guest_image_tss(cpu);
-	uint64_t rsp0 = BOOT_IMAGE_VA + guest_image_trap_top(cpu);
+	uint8_t *tss = ram + tss_pa(cpu);
+	uint64_t at = BOOT_IMAGE_VA + tss_pa(cpu);
+	uint64_t rsp0 = BOOT_IMAGE_VA + trap_top(cpu);
 	uint64_t ist1 = BOOT_IMAGE_VA + GUEST_PA_DF_STACK; /* nobody comes back from there */
 	uint16_t iomap = GUEST_TSS_LIMIT + 1; /* beyond the limit: no port for ring 3 */
 
@@ -205,7 +205,40 @@ int guest_image_load(uint8_t *ram, uint64_t ram_size, uint32_t ncpus)
 	return 0;
 }
 
-uint64_t guest_image_entry(void)
+void guest_image_start(
+	struct guest_start *out, uint32_t cpu, uint32_t ncpus, bool xsave, uint64_t boot_gpa)
 {
-	return image_header()->e_entry;
+	*out = (struct guest_start){
+		.sregs =
+			{
+				.cr0 = 0x80050033, /* PG AM WP NE ET MP PE */
+				.cr3 = GUEST_PA_PML4,
+				.cr4 = 0x620 |
+				       (xsave ? 0x40000 : 0), /* PAE OSFXSR OSXMMEXCPT, OSXSAVE */
+				.efer = 0xd01,		      /* NXE LMA LME SCE */
+				.gdt_base = BOOT_IMAGE_VA + GUEST_PA_GDT,
+				.gdt_limit = (uint16_t)(GUEST_TSS_SEL + 16 * ncpus - 1),
+				.idt_base = BOOT_IMAGE_VA + GUEST_PA_IDT,
+				.idt_limit = GUEST_VECTORS * 16 - 1,
+				.tss_base = BOOT_IMAGE_VA + tss_pa(cpu),
+				.tss_limit = GUEST_TSS_LIMIT,
+				.cs = GUEST_KERNEL_CS,
+				.ss = GUEST_KERNEL_SS,
+				.tr = (uint16_t)(GUEST_TSS_SEL + 16 * cpu),
+			},
+		.gprs =
+			{
+				.rip = cpu ? guest_image_symbol("guest_start_other")
+					   : image_header()->e_entry,
+				.rsp = BOOT_IMAGE_VA + (cpu ? trap_top(cpu) : GUEST_PA_BOOT_STACK),
+				.rdi = cpu ? cpu : BOOT_PHYSMAP_VA + boot_gpa,
+				.rflags = 2,
+			},
+		.msr =
+			{
+				{0xc0000081, (uint64_t)GUEST_KERNEL_CS << 32 | 0x23ull << 48},
+				{0xc0000082, guest_image_symbol("guest_syscall")},
+				{0xc0000084, 0x47700}, /* SFMASK as Linux: TF IF DF IOPL NT AC */
+			},
+	};
 }

@@ -2,22 +2,32 @@
 #ifndef LAUNCH_GUEST_IMAGE_H
 #define LAUNCH_GUEST_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernel-shim/abi/boot.h"
+#include "vmm/vm.h"
 
 /* Bytes of RAM from 0 that image and tables take; 0 if ram_size is too small or too large. */
 uint64_t guest_image_ram(uint64_t ram_size);
 /* Writes image, descriptor and page tables, and what each processor has of its own. 0 or -ENOEXEC.
  */
 int guest_image_load(uint8_t *ram, uint64_t ram_size, uint32_t ncpus);
-/* Of a processor: the page that traps from ring 3 push into, to its end; the TSS. Guest-physical.
- */
-uint64_t guest_image_trap_top(uint32_t cpu);
-uint64_t guest_image_tss(uint32_t cpu);
+/* What a vCPU begins with, besides no FPU state. */
+struct guest_start {
+	struct vm_sregs sregs;
+	struct vm_gprs gprs;
+	struct {
+		uint32_t index;
+		uint64_t value;
+	} msr[3];
+};
+/* The first begins at the shim's entry, with the boot block at boot_gpa; the others wait for a
+ * kernel. xsave: programs may use it. */
+void guest_image_start(
+	struct guest_start *out, uint32_t cpu, uint32_t ncpus, bool xsave, uint64_t boot_gpa);
 /* The part of the image that is never written: whole pages, guest-physical. */
 void guest_image_constant(uint64_t *start, uint64_t *end);
-uint64_t guest_image_entry(void);
 /* Address of a symbol of the image, or 0. */
 uint64_t guest_image_symbol(const char *name);
 

@@ -53,10 +53,7 @@ static int make_timer(struct guest_vcpu *v)
 	if (sigaction(ev.sigev_signo, &sa, NULL))
 		return -errno;
 	ev.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-	if (timer_create(CLOCK_MONOTONIC, &ev, &v->timer))
-		return -errno;
-	v->timer_made = true;
-	return 0;
+	return timer_create(CLOCK_MONOTONIC, &ev, &v->timer) ? -errno : 0;
 }
 
 /* The guest wrote it: any nonsense is only its own loss. false: no time at all. */
@@ -264,7 +261,7 @@ static void *vcpu_main(void *arg)
 
 	launch_name_thread("vcpu", (int)v->id);
 	if (!r)
-		r = jail_thread(JAIL_VCPU, ioctls, n);
+		r = jail_thread(JAIL_VCPU, l->needs, ioctls, n);
 	if (r)
 		launch_fail(l, "cannot close the vCPU thread's jail: %s", strerror(-r));
 	while (!r && !atomic_load(&h->stop)) {
@@ -324,48 +321,19 @@ void guest_vcpus_kick(struct launch *l)
 		l->c->backend->vcpu_kick(l->vcpu[i]);
 }
 
-/* The first begins at the shim's entry, with the boot block; the others wait for a kernel. */
 int guest_vcpu_set_registers(struct launch *l, uint32_t id)
 {
 	const struct vm_ops *ops = l->c->backend;
-	const struct vm_sregs s = {
-		.cr0 = 0x80050033, /* PG AM WP NE ET MP PE */
-		.cr3 = GUEST_PA_PML4,
-		.cr4 = 0x620 |
-		       (l->c->caps.xsave ? 0x40000 : 0), /* PAE OSFXSR OSXMMEXCPT, OSXSAVE */
-		.efer = 0xd01,				 /* NXE LMA LME SCE */
-		.gdt_base = BOOT_IMAGE_VA + GUEST_PA_GDT,
-		.gdt_limit = (uint16_t)(GUEST_TSS_SEL + 16 * l->c->cpus - 1),
-		.idt_base = BOOT_IMAGE_VA + GUEST_PA_IDT,
-		.idt_limit = GUEST_VECTORS * 16 - 1,
-		.tss_base = BOOT_IMAGE_VA + guest_image_tss(id),
-		.tss_limit = GUEST_TSS_LIMIT,
-		.cs = GUEST_KERNEL_CS,
-		.ss = GUEST_KERNEL_SS,
-		.tr = (uint16_t)(GUEST_TSS_SEL + 16 * id),
-	};
 	struct vcpu *v = l->vcpu[id];
-	struct vm_gprs *g = ops->vcpu_gprs(v);
-	int r = ops->vcpu_set_sregs(v, &s);
+	struct guest_start start;
+	int r;
 
-	if (!r)
-		r = ops->vcpu_set_msr(
-			v, 0xc0000081, (uint64_t)GUEST_KERNEL_CS << 32 | 0x23ull << 48);
-	if (!r)
-		r = ops->vcpu_set_msr(v, 0xc0000082, guest_image_symbol("guest_syscall"));
-	if (!r) /* SFMASK as Linux: TF IF DF IOPL NT AC */
-		r = ops->vcpu_set_msr(v, 0xc0000084, 0x47700);
-	memset(g, 0, sizeof(*g));
-	if (id) {
-		g->rip = guest_image_symbol("guest_start_other");
-		g->rsp = BOOT_IMAGE_VA + guest_image_trap_top(id);
-		g->rdi = id;
-	} else {
-		g->rip = guest_image_entry();
-		g->rsp = BOOT_IMAGE_VA + GUEST_PA_BOOT_STACK;
-		g->rdi = BOOT_PHYSMAP_VA + (uint64_t)((uint8_t *)l->boot - l->mem.ram);
-	}
-	g->rflags = 2;
+	guest_image_start(&start, id, l->c->cpus, l->c->caps.xsave,
+		(uint64_t)((uint8_t *)l->boot - l->mem.ram));
+	r = ops->vcpu_set_sregs(v, &start.sregs);
+	for (size_t i = 0; i < sizeof(start.msr) / sizeof(start.msr[0]) && !r; i++)
+		r = ops->vcpu_set_msr(v, start.msr[i].index, start.msr[i].value);
+	*ops->vcpu_gprs(v) = start.gprs;
 	ops->vcpu_gprs_dirty(v);
 	return r;
 }

@@ -134,7 +134,7 @@ static int guest_run(struct launch *l)
 	if (r)
 		launch_fail(l, "cannot start a vCPU's thread: %s", strerror(-r));
 	if (!r) {
-		r = jail_thread(JAIL_SERVICE, NULL, 0);
+		r = jail_thread(JAIL_SERVICE, l->needs, NULL, 0);
 		if (r)
 			launch_fail(l, "cannot close the jail: %s", strerror(-r));
 	}
@@ -148,17 +148,14 @@ static int guest_run(struct launch *l)
 
 static void guest_destroy(struct launch *l)
 {
-	struct home_guest *h = l->home_state;
-
-	for (uint32_t i = 0; h && i < l->c->cpus; i++)
-		if (h->vcpu[i].timer_made)
-			timer_delete(h->vcpu[i].timer);
-	free(h);
+	/* the vCPUs' timers are for threads that are gone, and go with the process */
+	free(l->home_state);
 	l->home_state = NULL;
 }
 
 const struct launch_home_ops launch_home_guest = {
 	.name = "guest",
+	.roles = JAIL_ROLE(JAIL_SERVICE) | JAIL_ROLE(JAIL_VCPU) | JAIL_ROLE(JAIL_WATCHER),
 	.ram_reserved = guest_ram_reserved,
 	.ram_constant = guest_image_constant,
 	.prepare = guest_prepare,

@@ -18,7 +18,6 @@ struct guest_vcpu {
 	pthread_t thread;
 	bool runs; /* there is a thread to be joined */
 	timer_t timer;
-	bool timer_made;
 	_Atomic uint32_t unparked; /* somebody sent UNPARK since its last PARK returned; a futex */
 };
 

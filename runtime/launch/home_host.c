@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel-shim/home/host/trap.h"
+#include "runtime/jail/jail.h"
 #include "runtime/launch/host_core.h"
 
 #define IOCTLS_MAX 32
@@ -53,6 +54,7 @@ static void host_destroy(struct launch *l)
 
 const struct launch_home_ops launch_home_host = {
 	.name = "host",
+	.roles = JAIL_ROLE(JAIL_CORE) | JAIL_ROLE(JAIL_WATCHER),
 	.ram_reserved = host_ram_reserved,
 	.prepare = host_prepare,
 	.run = host_run,

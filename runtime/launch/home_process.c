@@ -53,11 +53,18 @@ static int process_prepare(struct launch *l)
 	return r;
 }
 
+static int limit_zygote(void *arg)
+{
+	const struct launch *l = arg;
+
+	return jail_zygote(l->c->caps.fsgsbase ? 0 : JAIL_BASES);
+}
+
 static int process_fork(struct launch *l, bool pid_namespace)
 {
 	struct home_process *h = l->home_state;
 
-	return process_vm_start(h->vm, pid_namespace, jail_zygote);
+	return process_vm_start(h->vm, pid_namespace, limit_zygote, l);
 }
 
 static int process_run_core(struct launch *l)
@@ -113,6 +120,7 @@ static void process_destroy(struct launch *l)
 
 const struct launch_home_ops launch_home_process = {
 	.name = "host",
+	.roles = JAIL_ROLE(JAIL_CORE) | JAIL_ROLE(JAIL_WATCHER),
 	.user_va_start = STUB_LOW_END,
 	.user_va_end = STUB_BASE,
 	.own_ram = process_own_ram,

@@ -4,6 +4,7 @@
  * such a thread, and the core's lock is the service's too.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -67,6 +68,36 @@ static void core_turned(void *arg, u32 cpu, u64 inside_ns, u64 outside_ns)
 		histogram_add(&shown->outside, outside_ns);
 }
 
+/* `path` below target: what follows target, else NULL. */
+static const char *below(const char *target, const char *path)
+{
+	size_t n = strcmp(target, "/") ? strlen(target) : 0;
+
+	return !strncmp(path, target, n) && (!path[n] || path[n] == '/') ? path + n : NULL;
+}
+
+/* By the mounts as the program found them; whoever opens the path compares what the file is. */
+static size_t core_host_path(void *arg, const char *path, char *out, size_t size)
+{
+	const struct launch_config *c = ((struct host_core *)arg)->l->c;
+	const char *rest = NULL;
+	unsigned best = 0;
+	int n;
+
+	for (unsigned i = 0; i < c->nmounts; i++) {
+		const char *r = below(c->mounts[i].target, path);
+
+		if (r && (!rest || strlen(r) <= strlen(rest))) {
+			rest = r;
+			best = i;
+		}
+	}
+	if (!rest || c->mounts[best].kind != LAUNCH_MOUNT_HOST)
+		return 0;
+	n = snprintf(out, size, "%s%s", c->mounts[best].source, rest);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
 __attribute__((noreturn)) static void core_panic(void *arg, const char *why)
 {
 	struct host_core *h = arg;
@@ -84,7 +115,7 @@ static int cpu_begin(struct host_core *h, uint32_t id)
 {
 	int r = h->engine->cpu_begin ? h->engine->cpu_begin(h->engine_arg, id) : 0;
 
-	return r ? r : jail_thread(JAIL_CORE, h->ioctls, h->nioctls);
+	return r ? r : jail_thread(JAIL_CORE, h->l->needs, h->ioctls, h->nioctls);
 }
 
 static void *cpu_main(void *arg)
@@ -168,11 +199,13 @@ static int core_boot_home(struct host_core *h)
 		.boot = l->boot,
 		.ring = l->ring,
 		.counters = l->c->shown ? &l->c->shown->shim : NULL,
+		.samples = l->c->samples,
 		.engine = h->engine,
 		.engine_arg = h->engine_arg,
 		.channel = core_channel,
 		.kicked = core_kicked,
 		.turned = l->c->shown ? core_turned : NULL,
+		.host_path = core_host_path,
 		.channel_arg = h,
 		.panic = core_panic,
 	};
@@ -182,8 +215,10 @@ static int core_boot_home(struct host_core *h)
 
 static int core_run_all(struct host_core *h)
 {
-	int r = others_start(h, h->l->c->cpus);
+	int r = host_home_prepare();
 
+	if (!r)
+		r = others_start(h, h->l->c->cpus);
 	if (!r)
 		r = cpu_begin(h, 0);
 	if (!r)

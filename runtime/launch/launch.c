@@ -125,15 +125,24 @@ void launch_name_thread(const char *role, int number)
 	prctl(PR_SET_NAME, name);
 }
 
+/* Nobody is there for whom it would end in order: as after SIGKILL. */
+static _Noreturn void abandon(struct launch *l)
+{
+	service_restore_tty(l->service);
+	_exit(128 + SIGKILL);
+}
+
 static void *watcher_main(void *arg)
 {
 	struct launch *l = arg;
 	int r;
 
 	launch_name_thread("watcher", -1);
-	r = jail_thread(JAIL_WATCHER, NULL, 0);
+	r = jail_thread(JAIL_WATCHER, l->needs, NULL, 0);
 	if (!r)
-		r = service_watch_loop(l->service, &l->forwarded);
+		r = service_watch_loop(l->service);
+	if (r == 1)
+		abandon(l);
 	if (r)
 		launch_fail(l, "the watcher thread failed: %s", strerror(-r));
 	return NULL;
@@ -159,7 +168,7 @@ static void *limiter_main(void *arg)
 	const struct chan_event ev = {.kind = CHAN_EV_KILL, .value = SIGKILL};
 
 	launch_name_thread("limiter", -1);
-	if (jail_thread(JAIL_WATCHER, NULL, 0) || ended_by(l, l->deadline_ns))
+	if (jail_thread(JAIL_WATCHER, l->needs, NULL, 0) || ended_by(l, l->deadline_ns))
 		return NULL;
 	atomic_store(&l->timed_out, true);
 	service_post_event(l->service, &ev);
@@ -253,6 +262,7 @@ static void block_signals(struct launch *l)
 	signal(SIGPIPE, SIG_IGN); /* writers get EPIPE, and the program its own SIGPIPE */
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN); /* the program's terminal modes are set from here */
+	signal(SIGCHLD, SIG_DFL); /* or the times of children that ended would be nobody's */
 }
 
 /* RAM from `from` to `to`, if that is anything. */
@@ -336,6 +346,8 @@ static int make_service(struct launch *l)
 		r = launch_bootblock_build(l);
 	if (!r)
 		r = service_prepare(l->service);
+	if (!r)
+		r = service_watch_begin(l->service, &l->forwarded, l->c->until_fd);
 	if (r)
 		launch_fail(l, "cannot prepare the channel: %s", strerror(-r));
 	return r;
@@ -374,6 +386,18 @@ static const struct launch_home_ops *home_of(const struct launch_config *c)
 	return c->home == LAUNCH_HOME_GUEST ? &launch_home_guest : &launch_home_host;
 }
 
+/* What the jail has to leave open, besides what every launch needs. */
+static unsigned needs_of(const struct launch *l)
+{
+	const unsigned reach = service_reach(l->service);
+
+	return (l->c->backend->processes ? JAIL_PROCESSES : JAIL_VM) |
+	       (reach & SERVICE_TERMINAL ? JAIL_TERMINAL : 0) |
+	       (reach & SERVICE_SOCKET ? JAIL_SOCKET : 0) |
+	       (reach & SERVICE_CHANGES ? JAIL_CHANGES : 0) |
+	       (reach & SERVICE_NAMES ? JAIL_NAMES : 0);
+}
+
 static int run(struct launch *l)
 {
 	const struct jail_children children = {fork_children, l};
@@ -395,6 +419,7 @@ static int run(struct launch *l)
 	r = make_service(l);
 	if (r)
 		return r;
+	l->needs = needs_of(l);
 	/* 4. the VM, while /dev/kvm can still be opened */
 	r = l->c->backend->processes ? 0 : make_vm(l);
 	if (r)
@@ -411,6 +436,7 @@ static int run(struct launch *l)
 		return r;
 	}
 	/* 5. nothing more is opened: close the jail while there is one thread */
+	l->res->jail_calls = jail_calls(l->home->roles, l->needs);
 	r = jail_enter(l->c, &l->res->jail, l->home->fork ? &children : NULL);
 	if (r == -ECHILD) {
 		launch_fail(l, "no_new_privs cannot be had, and without it nothing traps programs");
@@ -444,16 +470,8 @@ static void take_vcpu_stats(struct launch *l)
 	}
 }
 
-static void take_usage(struct launch *l)
+static void take_stats(struct launch *l)
 {
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	l->res->user_ns =
-		(uint64_t)ru.ru_utime.tv_sec * 1000000000u + (uint64_t)ru.ru_utime.tv_usec * 1000u;
-	l->res->system_ns =
-		(uint64_t)ru.ru_stime.tv_sec * 1000000000u + (uint64_t)ru.ru_stime.tv_usec * 1000u;
-	l->res->host_rss_peak_kib = (uint64_t)ru.ru_maxrss;
 	if (l->service)
 		service_stats(l->service, &l->res->channel);
 	take_vcpu_stats(l);
@@ -461,13 +479,34 @@ static void take_usage(struct launch *l)
 		l->home->stats(l);
 }
 
+static void add_times(struct launch *l, const struct rusage *ru)
+{
+	l->res->user_ns += (uint64_t)ru->ru_utime.tv_sec * 1000000000u +
+			   (uint64_t)ru->ru_utime.tv_usec * 1000u;
+	l->res->system_ns += (uint64_t)ru->ru_stime.tv_sec * 1000000000u +
+			     (uint64_t)ru->ru_stime.tv_usec * 1000u;
+}
+
+/* When the trapped processes have ended: then theirs are known too. */
+static void take_times(struct launch *l)
+{
+	struct rusage self, children;
+
+	getrusage(RUSAGE_SELF, &self);
+	getrusage(RUSAGE_CHILDREN, &children);
+	add_times(l, &self);
+	add_times(l, &children);
+	l->res->host_rss_peak_kib = (uint64_t)self.ru_maxrss;
+}
+
 static void take_down(struct launch *l)
 {
 	stop_threads(l);
 	if (l->service)
 		service_restore_tty(l->service);
-	take_usage(l);
+	take_stats(l);
 	l->home->destroy(l);
+	take_times(l);
 	for (uint32_t i = 0; i < l->c->cpus && l->vcpu[i]; i++)
 		l->c->backend->vcpu_destroy(l->vcpu[i]);
 	if (l->vm)

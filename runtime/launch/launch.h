@@ -13,6 +13,7 @@
 
 #include "kernel-shim/abi/boot.h"
 #include "kernel-shim/abi/channel.h"
+#include "kernel-shim/abi/samples.h"
 #include "runtime/observe/state.h"
 #include "runtime/service/service.h"
 #include "vmm/process/process.h"
@@ -69,6 +70,7 @@ struct launch_config {
 	uint32_t cpus;
 	uint32_t pids_max;
 	uint64_t timeout_ns; /* wall time; 0: none */
+	int until_fd;	     /* all ends when it can be read or was hung up; 0: none */
 	uint32_t uid, gid;
 	uint32_t *groups;
 	uint32_t ngroups;
@@ -76,6 +78,8 @@ struct launch_config {
 	struct rlimit rlimits[RLIM_NLIMITS]; /* as the program sees them */
 
 	struct observe_state *shown; /* where others of the host see it live; NULL: nowhere */
+	/* Where samples of user code go (abi/samples.h); NULL: nowhere. Only home host has some. */
+	volatile struct samples_control *samples;
 	const int *hidden; /* O_PATH descriptors of directories that no grant reaches, closed by
 			      launch */
 	unsigned nhidden;
@@ -113,13 +117,14 @@ struct launch_result {
 	bool out_of_memory;
 	char error[256];
 	uint64_t wall_ns, start_ns;  /* whole run; of it until the first guest instruction */
-	uint64_t user_ns, system_ns; /* of this process */
+	uint64_t user_ns, system_ns; /* of this process and of the trapped ones */
 	uint64_t host_rss_peak_kib;
 	struct chan_report report;
 	struct service_stats channel;
 	struct vm_stats vm;
 	struct process_stats processes; /* backend process */
 	struct launch_jail_state jail;
+	unsigned jail_calls; /* different host calls that its threads' filters let through */
 };
 
 /* 0 with *out filled, also for LAUNCH_FAILED; never exits or prints. */

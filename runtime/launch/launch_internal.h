@@ -29,6 +29,7 @@ struct launch {
 	struct vcpu *vcpu[LAUNCH_CPUS_MAX]; /* c->cpus of them, with a VM */
 	const struct launch_home_ops *home;
 	void *home_state;
+	unsigned needs; /* JAIL_*: what the threads' filters have besides */
 
 	pthread_t watcher, limiter;
 	bool watcher_runs, limiter_runs;
@@ -46,6 +47,7 @@ struct launch {
 /* Where the shim lives. Called in this order on the thread that called launch_run. */
 struct launch_home_ops {
 	const char *name;
+	unsigned roles; /* of its threads: JAIL_ROLE(…) joined */
 	/* What programs may map; 0: BOOT_USER_VA_START, BOOT_USER_VA_END. */
 	uint64_t user_va_start, user_va_end;
 	/* Bytes of RAM, besides what was asked for, that programs' pages never come from and that

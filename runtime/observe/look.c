@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -64,6 +65,14 @@ static bool is_left_over(int dir, const char *name, int fd)
 	return true;
 }
 
+/* Of the state: what may follow it are samples. */
+static size_t state_size(const union copy *c, size_t n)
+{
+	const struct observe_head *h = (const void *)c->bytes;
+
+	return n >= sizeof *h && h->size < n ? h->size : n;
+}
+
 enum found { FOUND_NOTHING, FOUND_STRANGE, FOUND_LIVING };
 
 static enum found look_at(int dir, const char *name, struct observe_seen *out)
@@ -79,11 +88,11 @@ static enum found look_at(int dir, const char *name, struct observe_seen *out)
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
 		is_left_over(dir, name, fd))
 		goto out;
-	n = st.st_size <= (off_t)sizeof copy ? pread(fd, copy.bytes, sizeof copy, 0) : -1;
+	n = pread(fd, copy.bytes, sizeof copy, 0);
 	if (!n) /* it begins, or has just ended */
 		goto out;
 	found = FOUND_STRANGE;
-	if (n > 0 && !observe_check(copy.bytes, (size_t)n, out))
+	if (n > 0 && !observe_check(copy.bytes, state_size(&copy, (size_t)n), out))
 		found = fill_process(out) ? FOUND_NOTHING : FOUND_LIVING;
 	else if (n >= 8 && !memcmp(copy.bytes, &(uint64_t){0}, 8))
 		found = FOUND_NOTHING; /* the magic number comes last */
@@ -162,8 +171,10 @@ static int look_in(const char *path, struct looked *was, struct observe_list *l)
 			continue;
 		files++;
 		found = look_at(fd, e->d_name, &seen);
-		if (found == FOUND_LIVING)
+		if (found == FOUND_LIVING) {
+			snprintf(seen.file, sizeof seen.file, "%s/%s", path, e->d_name);
 			r = append(l, &seen);
+		}
 		l->strange += found == FOUND_STRANGE;
 	}
 	closedir(d);

@@ -22,6 +22,7 @@ struct observe_seen {
 	struct histogram inside, outside; /* struct observe_cpu */
 	/* of the launcher, from the host's kernel; with trapped processes, their user time too */
 	uint64_t cpu_ns, rss_bytes;
+	char file[272];		/* where this was read */
 	uint64_t at_ns, age_ns; /* CLOCK_MONOTONIC when it was looked at; since its start */
 };
 

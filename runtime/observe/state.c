@@ -55,19 +55,26 @@ static int take_any(int dir, uint32_t random)
 	return fd;
 }
 
+/* Asked before a signal says so. */
+static bool may_grow_to(uint64_t size)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= size;
+}
+
 /* All of it is written at once: where there is no room now, writing to the mapping later would be
  * SIGBUS. Not posix_fallocate(3), which on a disk waits for its journal. */
 static int fill(int fd, const struct observe_head *head)
 {
 	uint8_t bytes[OBSERVE_SIZE_MAX];
-	struct rlimit limit;
 	struct stat st;
 	ssize_t n;
 
 	if (fstat(fd, &st) || (st.st_size && ftruncate(fd, 0)))
 		return -errno;
-	if (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur < head->size)
-		return -EFBIG; /* before a signal says so */
+	if (!may_grow_to(head->size))
+		return -EFBIG;
 	memset(bytes, 0, head->size);
 	memcpy(bytes, head, sizeof *head);
 	n = pwrite(fd, bytes, head->size, 0);
@@ -91,6 +98,25 @@ static int map(int fd, const struct observe_head *head, struct observe_state **o
 	return 0;
 }
 
+/* The page of control has its room now, as the state has; the ring's pages come when somebody asks
+ * for samples, and who writes to them is ready for that there are none. Not there: no samples. */
+static void map_samples(struct observe_writer *w)
+{
+	static const uint8_t control[SAMPLES_CONTROL];
+	void *p;
+
+	if (!may_grow_to(OBSERVE_SAMPLES + SAMPLES_SIZE) ||
+		pwrite(w->fd, control, sizeof control, OBSERVE_SAMPLES) !=
+			(ssize_t)sizeof control ||
+		ftruncate(w->fd, OBSERVE_SAMPLES + SAMPLES_SIZE))
+		return;
+	p = mmap(NULL, SAMPLES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, w->fd, OBSERVE_SAMPLES);
+	if (p == MAP_FAILED)
+		return;
+	madvise(p, SAMPLES_SIZE, MADV_DONTFORK);
+	w->samples = p;
+}
+
 static int make_in(struct observe_writer *w, const char *path, const struct observe_head *head,
 	uint32_t random)
 {
@@ -104,6 +130,8 @@ static int make_in(struct observe_writer *w, const char *path, const struct obse
 		return w->fd;
 	r = map(w->fd, head, &w->state);
 	w->size = head->size;
+	if (!r)
+		map_samples(w);
 	if (r) {
 		if (ftruncate(w->fd, 0)) /* what was taken is given back as far as it can be */
 			r = -errno;
@@ -198,16 +226,25 @@ int observe_create(
 	return r;
 }
 
+/* Its pages go, and with them the magic number. Not ftruncate, which the jail has only where files
+ * may be changed; a file system that makes no holes keeps the pages, and nobody minds. */
+static void empty(void *p, size_t size)
+{
+	madvise(p, size, MADV_REMOVE);
+	munmap(p, size);
+}
+
 void observe_destroy(struct observe_writer *w)
 {
-	if (w->state)
-		munmap(w->state, w->size);
-	w->state = NULL;
-	if (w->fd < 0)
-		return;
-	if (ftruncate(w->fd, 0)) {
-		/* the next one to take or remove it does not mind */
+	if (w->state) {
+		w->state->head.magic = 0;
+		empty(w->state, w->size);
 	}
-	close(w->fd);
+	w->state = NULL;
+	if (w->samples)
+		empty((void *)(uintptr_t)w->samples, SAMPLES_SIZE);
+	w->samples = NULL;
+	if (w->fd >= 0)
+		close(w->fd);
 	w->fd = -1;
 }

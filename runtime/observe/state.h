@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "kernel-shim/abi/channel.h"
+#include "kernel-shim/abi/samples.h"
 #include "runtime/service/service.h"
 #include "vmm/process/process.h"
 #include "vmm/vm.h"
@@ -75,6 +76,8 @@ static inline size_t observe_size(uint32_t cpus)
 }
 
 #define OBSERVE_SIZE_MAX (sizeof(struct observe_state) + OBSERVE_CPUS * sizeof(struct observe_cpu))
+/* Behind it in the file, from a page's start: SAMPLES_SIZE bytes (abi/samples.h). */
+#define OBSERVE_SAMPLES ((OBSERVE_SIZE_MAX + 4095) & ~(size_t)4095)
 
 /* -- where -- */
 
@@ -96,10 +99,11 @@ struct observe_about {
 };
 
 struct observe_writer {
-	int fd;			     /* holds the lock; -1: there is no state */
-	struct observe_state *state; /* or NULL */
-	size_t size;		     /* of it; what the file says others can change */
-	int hidden[OBSERVE_DIRS];    /* O_PATH descriptors of the directories that are there */
+	int fd;					  /* holds the lock; -1: there is no state */
+	struct observe_state *state;		  /* or NULL */
+	volatile struct samples_control *samples; /* or NULL: nobody can ask for samples */
+	size_t size;				  /* of it; what the file says others can change */
+	int hidden[OBSERVE_DIRS]; /* O_PATH descriptors of the directories that are there */
 	unsigned nhidden;
 };
 

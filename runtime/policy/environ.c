@@ -92,8 +92,7 @@ static int put_image(struct env *e, const struct policy_image *image, const char
 	if (!r && getenv("TERM") && isatty(STDIN_FILENO))
 		r = env_set(e, "TERM", getenv("TERM"));
 	for (size_t i = 0; !r && image->env && image->env[i]; i++)
-		if (strchr(image->env[i], '='))
-			r = env_put(e, strdup(image->env[i]));
+		r = env_put(e, strdup(image->env[i]));
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/service/service_internal.h"
@@ -199,7 +200,8 @@ int64_t rename_op(struct request *rq)
 		flags = RENAME_NOREPLACE;
 	else if (rq->msg->a[2] == CHAN_RENAME_EXCHANGE)
 		flags = RENAME_EXCHANGE;
-	if (renameat2(rq->h->fd, from, rq->h2->fd, to, flags))
+	/* Not glibc's: without flags that one calls renameat. */
+	if (syscall(SYS_renameat2, rq->h->fd, from, rq->h2->fd, to, flags))
 		return -errno;
 	return 0;
 }

@@ -152,6 +152,34 @@ void handle_drop(struct service *s, struct handle *h)
 	t->live--;
 }
 
+static unsigned reach_of(const struct handle *h)
+{
+	switch (h->kind) {
+	case HANDLE_STREAM:
+		return (h->flags & HANDLE_TTY ? SERVICE_TERMINAL : 0) |
+		       (h->flags & HANDLE_SOCKET ? SERVICE_SOCKET : 0);
+	case HANDLE_DIR:
+		return h->rights & RIGHT_WRITE ? SERVICE_CHANGES | SERVICE_NAMES : 0;
+	case HANDLE_NODE:
+	case HANDLE_FILE:
+	case HANDLE_DIRFILE:
+		return h->rights & RIGHT_WRITE ? SERVICE_CHANGES : 0;
+	default:
+		return 0;
+	}
+}
+
+/* All others come from these, with the same rights or less: what is reached through a grant may be
+ * the root of another, but that one's handle is here too. */
+unsigned service_reach(const struct service *s)
+{
+	unsigned reach = 0;
+
+	for (uint32_t i = 0; i < s->handles.used; i++)
+		reach |= reach_of(at(&s->handles, i));
+	return reach;
+}
+
 int64_t forget_op(struct request *rq)
 {
 	handle_drop(rq->s, rq->h);

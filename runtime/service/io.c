@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/service/service_internal.h"
@@ -57,6 +58,14 @@ static void vec_limit(struct vec *v, size_t max)
 	}
 }
 
+#define OFF_OWN ((off_t)-1) /* at the description's own position, as readv(2) does */
+
+/* Not glibc's preadv2 and pwritev2: where they fail those try calls that the jail does not have. */
+static ssize_t file_io(int fd, const struct vec *v, bool write, off_t off, int flags)
+{
+	return syscall(write ? SYS_pwritev2 : SYS_preadv2, fd, v->iov, v->n, off, 0L, flags);
+}
+
 static int poll_now(int fd, short events)
 {
 	struct pollfd p = {.fd = fd, .events = events};
@@ -76,7 +85,7 @@ static ssize_t socket_io(int fd, struct vec *v, bool write)
 		     : recvmsg(fd, &mh, MSG_DONTWAIT);
 }
 
-static ssize_t polled_io(struct handle *h, struct vec *v, bool write)
+static ssize_t polled_io(struct service *s, struct handle *h, struct vec *v, bool write)
 {
 	int ready = poll_now(h->fd, write ? POLLOUT : POLLIN);
 	ssize_t n;
@@ -87,46 +96,36 @@ static ssize_t polled_io(struct handle *h, struct vec *v, bool write)
 	}
 	if (!ready) {
 		if (!write && (h->flags & HANDLE_TTY))
-			tty_check_reader(h->fd);
+			tty_check_reader(s, h->fd);
 		errno = EAGAIN;
 		return -1;
 	}
 	if (!(h->flags & HANDLE_NO_NOWAIT)) {
-		n = write ? pwritev2(h->fd, v->iov, v->n, -1, RWF_NOWAIT)
-			  : preadv2(h->fd, v->iov, v->n, -1, RWF_NOWAIT);
+		n = file_io(h->fd, v, write, OFF_OWN, RWF_NOWAIT);
 		if (n >= 0 || errno != EOPNOTSUPP)
 			return n;
 		h->flags |= HANDLE_NO_NOWAIT;
 	}
 	if (write && (h->flags & HANDLE_BOUNDED))
 		vec_limit(v, PIPE_BUF);
-	return write ? writev(h->fd, v->iov, v->n) : readv(h->fd, v->iov, v->n);
+	return file_io(h->fd, v, write, OFF_OWN, 0);
 }
 
-static ssize_t stream_io(struct handle *h, struct vec *v, bool write)
+static ssize_t stream_io(struct service *s, struct handle *h, struct vec *v, bool write)
 {
 	if (h->flags & HANDLE_SOCKET)
 		return socket_io(h->fd, v, write);
 	if (!(h->flags & HANDLE_NONBLOCK))
-		return polled_io(h, v, write);
-	return write ? writev(h->fd, v->iov, v->n) : readv(h->fd, v->iov, v->n);
-}
-
-static ssize_t file_read(int fd, const struct vec *v, uint64_t off)
-{
-	if (off == CHAN_OFF_STREAM)
-		return readv(fd, v->iov, v->n);
-	return preadv(fd, v->iov, v->n, (off_t)off);
+		return polled_io(s, h, v, write);
+	return file_io(h->fd, v, write, OFF_OWN, 0);
 }
 
 static ssize_t file_write(int fd, const struct vec *v, uint64_t off, bool append)
 {
 	if (off == CHAN_OFF_STREAM)
-		return append ? pwritev2(fd, v->iov, v->n, -1, RWF_APPEND)
-			      : writev(fd, v->iov, v->n);
+		return file_io(fd, v, true, OFF_OWN, append ? RWF_APPEND : 0);
 	/* RWF_APPEND ignores the offset but wants a valid one */
-	return append ? pwritev2(fd, v->iov, v->n, 0, RWF_APPEND)
-		      : pwritev(fd, v->iov, v->n, (off_t)off);
+	return file_io(fd, v, true, append ? 0 : (off_t)off, append ? RWF_APPEND : 0);
 }
 
 static int64_t transfer(struct request *rq, bool write)
@@ -147,11 +146,12 @@ static int64_t transfer(struct request *rq, bool write)
 		return -EBADF;
 	do {
 		if (h->kind == HANDLE_STREAM)
-			n = v.total ? stream_io(h, &v, write) : 0;
+			n = v.total ? stream_io(rq->s, h, &v, write) : 0;
 		else if (write)
 			n = file_write(h->fd, &v, off, rq->msg->a[3] & CHAN_WRITE_APPEND);
 		else
-			n = file_read(h->fd, &v, off);
+			n = file_io(
+				h->fd, &v, false, off == CHAN_OFF_STREAM ? OFF_OWN : (off_t)off, 0);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
@@ -177,15 +177,27 @@ int64_t seek_op(struct request *rq)
 	return r < 0 ? -errno : r;
 }
 
+/* What the guest can never have changed has nothing of its own to be written. */
 int64_t fsync_op(struct request *rq)
 {
+	if (rq->h->kind == HANDLE_STREAM)
+		return -EINVAL; /* as every pipe, socket and terminal says */
+	if (!(rq->h->rights & RIGHT_WRITE))
+		return 0;
 	if (rq->msg->a[1] ? fdatasync(rq->h->fd) : fsync(rq->h->fd))
 		return -errno;
 	return 0;
 }
 
+/* The refusals are the host's, in its order (vfs_fallocate), made before it is asked. */
 int64_t fallocate_op(struct request *rq)
 {
+	if (!rq->msg->a[3])
+		return -EINVAL;
+	if (!(rq->h->access & RIGHT_WRITE))
+		return -EBADF;
+	if (rq->h->kind == HANDLE_STREAM)
+		return -ENODEV;
 	if (fallocate(rq->h->fd, (int)rq->msg->a[1], (off_t)rq->msg->a[2], (off_t)rq->msg->a[3]))
 		return -errno;
 	return 0;

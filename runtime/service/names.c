@@ -131,14 +131,13 @@ static int set_size(struct request *rq, int fd, bool is_open, mode_t mode, uint6
 	return r;
 }
 
-static int set_mode(struct request *rq, int fd, bool is_open, mode_t type, mode_t mode)
+/* The same for an O_PATH descriptor, which fchmod(2) does not take, and for an open one. */
+static int set_mode(struct request *rq, int fd, mode_t type, mode_t mode)
 {
 	char number[16];
 
 	if (S_ISLNK(type))
 		return -EOPNOTSUPP;
-	if (is_open)
-		return fchmod(fd, mode) ? -errno : 0;
 	snprintf(number, sizeof(number), "%d", fd);
 	return fchmodat(rq->s->proc_fd, number, mode, 0) ? -errno : 0;
 }
@@ -178,10 +177,24 @@ static int set_all(
 		r = fchownat(fd, "", uid, gid, AT_EMPTY_PATH) ? -errno : 0;
 	}
 	if (!r && (sa->valid & CHAN_SET_MODE))
-		r = set_mode(rq, fd, is_open, mode, sa->mode);
+		r = set_mode(rq, fd, mode, sa->mode);
 	if (!r && (sa->valid & times))
 		r = set_times(fd, sa);
 	return r;
+}
+
+/* Of a stream nothing is changed: a terminal or /dev/null is the host's, and others use it too.
+ * What it is already it may be told to be, and to have been used just now. */
+static int set_stream(const struct statx *stx, const struct chan_setattr *sa)
+{
+	if (sa->valid & CHAN_SET_SIZE)
+		return -EINVAL;
+	if (((sa->valid & CHAN_SET_UID) && sa->uid != stx->stx_uid) ||
+		((sa->valid & CHAN_SET_GID) && sa->gid != stx->stx_gid) ||
+		((sa->valid & CHAN_SET_MODE) && sa->mode != (stx->stx_mode & 07777u)) ||
+		(sa->valid & (CHAN_SET_ATIME | CHAN_SET_MTIME)))
+		return -EPERM;
+	return 0;
 }
 
 static int64_t setattr_fd(
@@ -205,7 +218,9 @@ static int64_t setattr_fd(
 	}
 	if (sa->valid) {
 		r = policy_mutate(rq, rq->h, name, leaf.rights, leaf.grant);
-		if (!r)
+		if (!r && !*name && rq->h->kind == HANDLE_STREAM)
+			r = set_stream(&leaf.stx, sa);
+		else if (!r)
 			r = set_all(rq, fd, is_open, leaf.stx.stx_mode, sa);
 		if (!r)
 			r = host_statx(fd, "", &leaf.stx);

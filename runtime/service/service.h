@@ -75,6 +75,14 @@ int service_deny(struct service *s, int o_path_fd, const char *host_path);
  * the shim applies the program's own. The process must ignore SIGPIPE and SIGXFSZ. */
 int service_prepare(struct service *s);
 
+/* What requests can ever come to, by what was granted and inherited: SERVICE_* joined. What it does
+ * not say, no request makes the service ask of the host. */
+#define SERVICE_TERMINAL 0x1u /* TTY, and reading from one */
+#define SERVICE_SOCKET	 0x2u /* READ, WRITE of a socket */
+#define SERVICE_CHANGES	 0x4u /* SETATTR, FALLOCATE, FSYNC of a file or directory */
+#define SERVICE_NAMES	 0x8u /* MKDIR, MKNOD, SYMLINK, LINK, UNLINK, RENAME */
+unsigned service_reach(const struct service *s);
+
 /* Performs one request whose slot the caller already copied out of the ring: `msg` is the private
  * copy, `in` the private copy of in_len bytes of data, `out` room for CHAN_DATA_SIZE bytes. Sets
  * msg->result and msg->out_len. Never blocks, except WAIT. */
@@ -84,10 +92,12 @@ void service_handle(struct service *s, struct chan_msg *msg, const uint8_t *in, 
  * sq_head and sq_tail run freely, modulo 2^32; slot n % CHAN_SLOTS is the one meant. */
 unsigned service_serve_ring(struct service *s, struct chan_ring *ring);
 
-/* Body of the watcher thread: waits for watched files, and for signals of `signals` (blocked in
- * every thread; delivered here by signalfd), queues events, calls kick. Returns after
- * service_shutdown(). */
-int service_watch_loop(struct service *s, const sigset_t *signals);
+/* Before the jail, once: `signals`, which are blocked in every thread, are the watcher's to take;
+ * until_fd (0: none) ends its loop once it can be read or was hung up. */
+int service_watch_begin(struct service *s, const sigset_t *signals, int until_fd);
+/* Body of the watcher thread: waits for watched files and for signals, queues events, calls kick.
+ * Returns 0 after service_shutdown(), 1 because of until_fd, or -errno. */
+int service_watch_loop(struct service *s);
 void service_shutdown(struct service *s); /* any thread, async-signal-safe */
 /* A WAIT in progress, or else the next one, returns now, perhaps with no event: for a doorbell of
  * another vCPU while the service thread sleeps in WAIT. Any thread, async-signal-safe. */

@@ -209,7 +209,8 @@ struct events {
 	_Atomic bool wake;
 	_Atomic bool shutdown;
 	int epoll_fd;
-	int stop_fd; /* eventfd */
+	int stop_fd;   /* eventfd */
+	int signal_fd; /* -1: there are none to be taken */
 };
 
 int events_init(struct service *s);
@@ -237,13 +238,14 @@ struct ttys {
 	pthread_mutex_t lock;
 	struct tty tty[TTY_MAX];
 	_Atomic uint32_t count;
+	pid_t own_group;
 };
 
 int ttys_init(struct service *s);
 void ttys_destroy(struct service *s);
 void tty_note(struct service *s, int fd); /* remember the original mode of an inherited terminal */
 void tty_resume(struct service *s);
-void tty_check_reader(int fd);
+void tty_check_reader(struct service *s, int fd);
 
 /* -- the service -- */
 

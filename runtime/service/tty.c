@@ -19,6 +19,7 @@ _Static_assert(sizeof(struct winsize) == 8, "tty_ioctl(2)");
 
 int ttys_init(struct service *s)
 {
+	s->ttys.own_group = getpgrp(); /* after exec nobody else can change it (setpgid(2)) */
 	return -pthread_mutex_init(&s->ttys.lock, NULL);
 }
 
@@ -84,19 +85,19 @@ void service_restore_tty(struct service *s)
 			set_quietly(s->ttys.tty[i].fd, s->ttys.tty[i].original);
 }
 
-static bool in_foreground(int fd)
+static bool in_foreground(const struct service *s, int fd)
 {
 	pid_t group;
 
 	/* no controlling terminal: nobody else is there to mind */
-	return ioctl(fd, TIOCGPGRP, &group) || group == getpgrp();
+	return ioctl(fd, TIOCGPGRP, &group) || group == s->ttys.own_group;
 }
 
 /* Stops a background job that reads, as read(2) would: where the terminal could not be opened anew
  * (another user's) it is read only when something is there, so the kernel is never asked. */
-void tty_check_reader(int fd)
+void tty_check_reader(struct service *s, int fd)
 {
-	if (!in_foreground(fd))
+	if (!in_foreground(s, fd))
 		tgkill(getpid(), gettid(), SIGTTIN); /* no effect where nobody could continue us */
 }
 
@@ -107,7 +108,7 @@ void tty_resume(struct service *s)
 	for (uint32_t i = 0; i < s->ttys.count; i++) {
 		struct tty *t = &s->ttys.tty[i];
 
-		if (!t->reapply || !in_foreground(t->fd))
+		if (!t->reapply || !in_foreground(s, t->fd))
 			continue;
 		t->reapply = false;
 		atomic_store(&t->changed, true);
@@ -124,7 +125,7 @@ static int stop_self(uint64_t signo)
 	int r;
 
 	if (signo == SIGSTOP)
-		return kill(getpid(), SIGSTOP) ? -errno : 0;
+		return tgkill(getpid(), gettid(), SIGSTOP) ? -errno : 0;
 	sigemptyset(&tstp);
 	sigaddset(&tstp, SIGTSTP);
 	/* to this thread: one for the process would be the watcher's to read */

@@ -14,8 +14,9 @@
  *  - No descriptor of the caller's reaches a sandbox but those that a configuration names.
  *  - It needs nobody's SIGCHLD: the caller may ignore it, or reap every child with waitpid(-1). It
  *    does not prevent the signal: a handler sees one for each sandbox that ended.
- *  - A caller that dies leaves sandboxes behind, which end by themselves at their wall_ns. One that
- *    is process 1 or a subreaper gets orphans of killed sandboxes to reap.
+ *  - The sandboxes of a caller that dies end at once, however it died; one that is paused ends when
+ * it is continued, as the kernel does to process groups without a parent. A caller that is process
+ * 1 or a subreaper gets orphans of killed sandboxes to reap.
  *  - Memory of a sandbox's making (output, files, the report) stays below the limits given here.
  *
  * Threads: calls on different sandboxes need no lock, sb_start among them. What one sandbox allows
@@ -156,9 +157,9 @@ struct sb_config {
 	/* Wall time; default: none. The sandbox keeps it by itself, paused or not. Who dispatches
 	 * or waits gets the end some seconds later even if the sandbox has gone wrong. */
 	uint64_t wall_ns;
-	/* CPU time of all its processes; default: none. Kept while the caller dispatches or waits,
-	 * and to within 50 ms or so. Without a virtual machine, processes that begin and end
-	 * between two looks are not counted: set wall_ns too. */
+	/* CPU time of the sandbox's process and of all that run its programs, those that have ended
+	 * too; default: none. Kept while the caller dispatches or waits, and to within 50 ms or so.
+	 */
 	uint64_t cpu_ns;
 	/* Of stdout and stderr together to memory or callbacks. More ends it; default: no limit. */
 	uint64_t output;
@@ -228,9 +229,9 @@ struct sb_result {
 	uint32_t reserved0;	    /* 0 */
 	const char *message;	    /* one sentence where there is something to say, else NULL */
 	uint64_t wall_ns, start_ns; /* all of it; of this until the program's first instruction */
-	uint64_t cpu_ns;	    /* as far as it was seen, see cpu_ns above */
-	uint64_t memory_peak;	    /* bytes that the program had */
-	uint64_t output;	    /* bytes of stdout and stderr to memory and callbacks */
+	uint64_t cpu_ns;      /* as cpu_ns above; of one that was killed as far as it was seen */
+	uint64_t memory_peak; /* bytes that the program had */
+	uint64_t output;      /* bytes of stdout and stderr to memory and callbacks */
 	const struct sb_denial *denials; /* what it was refused: the first ones */
 	size_t ndenials;
 	uint64_t denials_total;

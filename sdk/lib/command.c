@@ -109,6 +109,8 @@ static void make_argv(struct words *w, const struct sb_config *c, const struct c
 	words_add(w, "run");
 	words_add(w, "--messages-fd"); /* first: mistakes in the others are said there too */
 	words_add(w, "%d", fds->messages);
+	words_add(w, "--until-fd");
+	words_add(w, "%d", fds->until);
 	words_add(w, "--json-fd");
 	words_add(w, "%d", fds->report);
 	words_add(w, "-q");

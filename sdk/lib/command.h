@@ -11,7 +11,7 @@
 
 /* Descriptors that the words name. */
 struct command_fds {
-	int report, messages;
+	int report, messages, until;
 	const int *files; /* one for each of config.files */
 };
 

@@ -107,7 +107,9 @@ static int make_result(struct sb *s, struct sb_error **error)
 	report_clear(&s->report);
 	*res = (struct sb_result){.size = sizeof *res, .exit_code = -1};
 	seed_json();
-	r = report_read(text->data, text->size, !s->unreadable, &s->report, res, error);
+	/* what was killed may have been killed in the middle of it */
+	r = report_read(text->data, text->size,
+		!s->unreadable && atomic_load(&s->reason) == NO_REASON, &s->report, res, error);
 	s->unreadable = r;
 	if (r && r != SB_RUNNING)
 		return r;

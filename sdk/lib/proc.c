@@ -81,20 +81,35 @@ static int read_all(struct entry **list, size_t *n)
 	return 0;
 }
 
+/* Looked at again, after the leader: one that it reaped before has its time there, one that it
+ * reaps now is missed until the next look, none is counted twice. */
+static uint64_t members(const struct entry *list, size_t n, pid_t leader)
+{
+	uint64_t ticks = 0;
+	struct entry e;
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i].group == leader && list[i].pid != leader &&
+			!read_entry(list[i].pid, &e) && e.group == leader)
+			ticks += e.ticks;
+	return ticks;
+}
+
 int proc_find(pid_t launcher, struct proc_group *out)
 {
 	uint64_t tick = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK), ticks = 0;
-	struct entry *list = NULL;
+	struct entry *list = NULL, leader;
 	size_t n = 0;
 	int r = read_all(&list, &n);
 
 	out->leader = 0;
 	for (size_t i = 0; i < n && !r; i++)
-		if (list[i].parent == launcher && list[i].group == list[i].pid)
-			out->leader = list[i].pid;
-	for (size_t i = 0; i < n && !r; i++)
-		if (list[i].pid == launcher || (out->leader && list[i].group == out->leader))
+		if (list[i].pid == launcher)
 			ticks += list[i].ticks;
+		else if (list[i].parent == launcher && list[i].group == list[i].pid)
+			out->leader = list[i].pid;
+	if (!r && out->leader && !read_entry(out->leader, &leader))
+		ticks += leader.ticks + members(list, n, out->leader);
 	out->cpu_ns = ticks * tick;
 	free(list);
 	return r;

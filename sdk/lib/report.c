@@ -77,13 +77,22 @@ static bool end(const json_t *root, struct sb_result *result)
 	return false;
 }
 
+/* A report cut off ends otherwise: what is inside of it is indented. */
+static bool is_whole(const char *text, size_t size)
+{
+	static const char last[] = "\n}\n";
+	const size_t n = sizeof last - 1;
+
+	return size >= n && !memcmp(text + size - n, last, n);
+}
+
 int report_read(const char *text, size_t size, bool first_try, struct report *report,
 	struct sb_result *result, struct sb_error **error)
 {
 	const json_t *times, *memory;
 	json_error_t why;
 
-	if (!size)
+	if (!is_whole(text, size))
 		return SB_RUNNING;
 	/* jansson does not always tell text that is no JSON from memory that it did not get */
 	report->root = json_loadb(text, size, 0, &why);

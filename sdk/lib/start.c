@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ struct setup {
 	struct sb *s;
 	int std[3];	 /* the sandbox's ends */
 	int ends[SINKS]; /* of SINK_REPORT and SINK_MESSAGES */
+	int self;	 /* pidfd of this process */
 	int *files;	 /* of config.files; those to be taken out are s->files' own */
 	int *keep;
 	char *path;
@@ -175,9 +177,18 @@ static int make_limits(struct setup *u)
 	return 0;
 }
 
+/* What ends the sandbox with this process, however that ends. Not a pipe: children that the caller
+ * forks would hold its end too; nor PR_SET_PDEATHSIG, which comes when this thread ends. */
+static int make_tie(struct setup *u)
+{
+	u->self = fd_high((int)syscall(SYS_pidfd_open, getpid(), 0));
+	return u->self < 0 ? fail(u, "pidfd_open") : 0;
+}
+
 static int make_command(struct setup *u)
 {
-	const struct command_fds fds = {u->ends[SINK_REPORT], u->ends[SINK_MESSAGES], u->files};
+	const struct command_fds fds = {
+		u->ends[SINK_REPORT], u->ends[SINK_MESSAGES], u->self, u->files};
 	int r = command_executable(u->c, &u->path, u->error);
 
 	return r ? r : command_make(u->c, &fds, &u->argv, &u->env, u->error);
@@ -196,6 +207,7 @@ static int launch(struct setup *u)
 		u->keep[sp.nkeep] = u->files[sp.nkeep];
 	u->keep[sp.nkeep++] = u->ends[SINK_REPORT];
 	u->keep[sp.nkeep++] = u->ends[SINK_MESSAGES];
+	u->keep[sp.nkeep++] = u->self;
 	u->s->started_ns = sandbox_now_ns();
 	if (sandbox_set_timer(u->s))
 		return fail(u, "timerfd_settime");
@@ -220,6 +232,7 @@ static void setup_clear(struct setup *u)
 		fd_close(&u->std[i]);
 	for (int i = 0; i < SINKS; i++)
 		fd_close(&u->ends[i]);
+	fd_close(&u->self);
 	for (size_t i = 0; i < u->s->nfiles; i++)
 		if (u->s->files[i].fd < 0)
 			fd_close(&u->files[i]);
@@ -246,7 +259,8 @@ static struct sb *new_sandbox(void)
 int sb_start(const struct sb_config *config, struct sb **out, struct sb_error **error)
 {
 	struct sb_config c;
-	struct setup u = {.c = &c, .std = {-1, -1, -1}, .ends = {-1, -1, -1, -1}, .error = error};
+	struct setup u = {
+		.c = &c, .std = {-1, -1, -1}, .ends = {-1, -1, -1, -1}, .self = -1, .error = error};
 	int r;
 
 	*out = NULL;
@@ -270,6 +284,8 @@ int sb_start(const struct sb_config *config, struct sb **out, struct sb_error **
 		r = make_streams(&u);
 	if (!r)
 		r = make_files(&u);
+	if (!r)
+		r = make_tie(&u);
 	if (!r)
 		r = make_command(&u);
 	if (!r)

@@ -14,7 +14,10 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import enum
+import math
 import os
+import select
+import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Mapping, Optional, Sequence, Union
@@ -22,6 +25,7 @@ from typing import Mapping, Optional, Sequence, Union
 _P, _S, _U32, _U64, _I32 = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_int32
 _OK, _RUNNING = 0, 1
 _NULL, _FD, _MEMORY = 0, 1, 2
+_POLL_MAX = (1 << 31) - 1
 
 
 class _Stream(ctypes.Structure):
@@ -65,7 +69,6 @@ def _load() -> ctypes.CDLL:
         "sb_free": (None, [_P]),
         "sb_fd": (ctypes.c_int, [_P]),
         "sb_dispatch": (ctypes.c_int, [_P, error]),
-        "sb_wait": (ctypes.c_int, [_P, ctypes.c_int, error]),
         "sb_kill": (ctypes.c_int, [_P, error]),
         "sb_pause": (ctypes.c_int, [_P, error]),
         "sb_resume": (ctypes.c_int, [_P, error]),
@@ -183,7 +186,8 @@ def _path(value: Optional[str]) -> Optional[bytes]:
 
 
 class Sandbox:
-    """One program. Input is bytes, a descriptor, or nothing; output is collected up to `limit` bytes, or goes to descriptors."""
+    """One program. Input is bytes, a descriptor, or nothing; output is collected up to `limit` bytes, or goes to descriptors,
+    where `output`, the limit of its bytes, does not count it."""
 
     def __init__(self, program: str, *args: str, stdin: Union[bytes, int, None] = None, stdout: Optional[int] = None,
                  stderr: Optional[int] = None, limit: int = 1 << 20, mounts: Sequence[Mount] = (),
@@ -233,9 +237,15 @@ class Sandbox:
         return self._call("sb_dispatch") == _OK
 
     def wait(self, timeout: Optional[float] = None) -> Result:
-        """TimeoutError if it has not ended by then."""
-        if self._call("sb_wait", -1 if timeout is None else int(timeout * 1000)) == _RUNNING:
-            raise TimeoutError("the sandbox has not ended")
+        """TimeoutError if it has not ended by then; 0 or less: it must have ended. Signal handlers run meanwhile: Ctrl-C ends it."""
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        while not self.dispatch():
+            left = end - time.monotonic()
+            if not left > 0:
+                raise TimeoutError("the sandbox has not ended")
+            poll.poll(min(math.ceil(left * 1000), _POLL_MAX) if left < math.inf else None)
         return self.result()
 
     async def wait_async(self) -> Result:

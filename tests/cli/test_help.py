@@ -12,7 +12,7 @@ import pytest
 
 import harness
 
-VERBS = ["run", "image", "job", "ps", "top", "metrics", "trace", "doctor", "version", "help", "completion"]
+VERBS = ["run", "image", "job", "ps", "top", "metrics", "trace", "profile", "doctor", "version", "help", "completion"]
 MAN = harness.ROOT / "docs" / "man"
 
 
@@ -227,7 +227,7 @@ def test_install(me, tmp_path):
     assert "usr/include/sandbox.h" in sdk, "tests/sdk looks at the rest"
     assert found - sdk == {
         "usr/bin/sandbox",
-        *(f"usr/libexec/sandbox/sandbox-{tool}" for tool in ("image", "trace", "metrics")),
+        *(f"usr/libexec/sandbox/sandbox-{tool}" for tool in ("image", "trace", "metrics", "profile")),
         *(f"usr/share/man/man1/{p.name}" for p in MAN.glob("*.1")),
         "usr/share/bash-completion/completions/sandbox",
     }

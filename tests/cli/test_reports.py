@@ -110,6 +110,11 @@ def test_trace_filter(who):
     assert "/etc/passwd" in got.err
 
 
+def test_trace_names_errors(who):
+    got = who.run("--trace=openat,nanosleep", "/bin/cat", "/none")
+    assert re.search(r'openat\(AT_FDCWD, "/none", O_RDONLY[^)]*\) = -1 ENOENT <', got.err), got.err
+
+
 def test_trace_of_an_unknown_call(me):
     line = me.refused(125, "--trace=openat,no_such_call", "/bin/true")
     assert line == "sandbox: --trace: no system call \"no_such_call\""

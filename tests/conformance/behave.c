@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <sys/syscall.h>
 
-enum { BEHAVIOUR_SECONDS = 20, ASLEEP_MS = 10000 };
+enum { BEHAVIOUR_SECONDS = 50, ASLEEP_MS = 10000 };
 
 struct name {
 	int number;

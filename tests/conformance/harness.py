@@ -18,7 +18,9 @@ BUILD = Path(os.environ.get("B", ROOT / "build")).resolve()
 PROGRAMS = BUILD / "tests" / "conformance"
 SANDBOX = os.environ.get("SANDBOX_BIN", str(BUILD / "sandbox"))
 OPTIONS = shlex.split(os.environ.get("SANDBOX_OPTS", ""))
-TIMEOUT = float(os.environ.get("CONFORMANCE_TIMEOUT", "60"))
+TIMEOUT = float(os.environ.get("CONFORMANCE_TIMEOUT", "120"))
+# To look for races (`make races`): how often the sandbox has to do what the native run did.
+ROUNDS = int(os.environ.get("CONFORMANCE_ROUNDS", "1"))
 # The same in both worlds, so that a difference is never the environment's.
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -225,23 +227,28 @@ def same(
     by more than what `change` takes out of their output."""
     import pytest
 
-    outcomes = []
-    for world in ("native", "sandbox"):
-        # The same path both times, for programs that write their directory's name somewhere.
+    def run(world):
+        # The same path each time, for programs that write their directory's name somewhere.
         directory = fresh_directory(base, "work")
         if setup:
             setup(directory)
         if world == "native":
-            outcomes.append(run_native([*prefix, *command], directory, env, stdin, timeout))
+            outcome = run_native([*prefix, *command], directory, env, stdin, timeout)
         else:
-            outcomes.append(
-                run_sandbox(command, directory, env, stdin, readonly, timeout, options)
-            )
+            outcome = run_sandbox(command, directory, env, stdin, readonly, timeout, options)
         remove_tree(directory)
-    if check:
-        check(outcomes[0])
-    for outcome in outcomes if change else ():
-        outcome.stdout, outcome.stderr = change(outcome.stdout), change(outcome.stderr)
-    report = difference(*outcomes)
-    if report:
-        pytest.fail(f"{shlex.join(map(str, command))}\n{report}", pytrace=False)
+        if check and world == "native":
+            check(outcome)
+        if change:
+            outcome.stdout, outcome.stderr = change(outcome.stdout), change(outcome.stderr)
+        return outcome
+
+    natives = [run("native")]
+    for number in range(ROUNDS):
+        sandbox = run("sandbox")
+        # What is a race natively as well is none of ours.
+        while ROUNDS > 1 and sandbox not in natives and len(natives) < 2 * ROUNDS:
+            natives.append(run("native"))
+        if sandbox not in natives:
+            title = shlex.join(map(str, command)) + (f", round {number + 1}" if ROUNDS > 1 else "")
+            pytest.fail(f"{title}\n{difference(natives[0], sandbox)}", pytrace=False)

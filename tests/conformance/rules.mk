@@ -96,6 +96,16 @@ conformance-auto conformance-process conformance-kvm: conformance-%: $(B)/sandbo
 	@echo "== conformance: backend $*"
 	$(Q)SANDBOX_BACKEND=$* $(CONFORMANCE)
 
+# Each behaviour many times, more at once than there are processors: what gives way to load only sometimes. Some ten
+# minutes for each backend.
+.PHONY: races races-process races-kvm
+ROUNDS ?= 20
+races: races-process races-kvm
+races-process races-kvm: races-%: $(B)/sandbox conformance-programs
+	@echo "== races: backend $*, $(ROUNDS) rounds"
+	$(Q)SANDBOX_BACKEND=$* CONFORMANCE_ROUNDS=$(ROUNDS) SANDBOX_BIN="$(CONF_SANDBOX)" /usr/bin/python3 -m pytest -q \
+		-n 8 -p no:cacheprovider tests/conformance/test_behaviour.py $(PYTEST_ARGS)
+
 # A part of it where there is neither /dev/kvm nor a user namespace, as root and as an ordinary user.
 .PHONY: conformance-bare
 BARE_PART := fs_open or fs_stat or proc_fork_wait or sig_basic or thread_pthread or mm_mmap or bash or python

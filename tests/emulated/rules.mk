@@ -40,10 +40,11 @@ counts-emulated: $(B)/sandbox bench-programs
 		tee /dev/stderr | sed -n '/^{$$/,$$p' >"$(B)/counts.json"
 	@test -s $(B)/counts.json
 
-# The VMX core's own tests, without an operating system, in Bochs. METAL_ARGS adds to the command line.
+# Without an operating system, in Bochs: the VMX core's own tests (METAL_ARGS adds to the command line), and programs.
 .PHONY: check-metal
-check-metal: $(METAL_BIN)
+check-metal: $(METAL_BIN) $(METAL_BOX_BIN) $(B)/sandbox $(FLATTEN_TREE) conformance-programs
 	$(Q)EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/metal --image $< $(METAL_ARGS)
+	$(Q)B="$(abspath $(B))" tests/emulated/metal_programs
 
 # Backend vmx in Bochs, with EPT and with shadow paging: tests/emulated/vmx says what VMX_TESTS and the others choose.
 # bench-vmx: its paths against kvm_intel's in the same machine, in instructions.

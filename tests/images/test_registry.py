@@ -225,15 +225,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(307, Location=t["elsewhere"] + "/v2/x/blobs/" + name)
         if self.command == "HEAD":
             return self.answer(200)
-        start = 0
-        if "Range" in self.headers and not t.get("no_ranges"):
-            start = int(self.headers["Range"].split("=")[1].rstrip("-"))
-        shown = start + t.get("shifted", 0)
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {shown}-{len(data) - 1}/{len(data)}")
-        self.send_header("Content-Length", str(len(data) - start))
+        start, end, part = 0, len(data), "Range" in self.headers and not t.get("no_ranges")
+        if part:
+            first, last = self.headers["Range"].split("=")[1].split("-")
+            start, end = int(first), int(last) + 1 if last else len(data)
+        shown, data = start + t.get("shifted", 0), data[:end]
+        self.send_response(206 if part else 200)
+        if part:
+            self.send_header("Content-Range", f"bytes {shown}-{end - 1}/{len(self.server.image.blobs[name])}")
+        self.send_header("Content-Length", str(end - start))
         self.end_headers()
+        self.server.sent += end - start
         if large and t.get("cuts", 0) > 0:
             t["cuts"] -= 1
             self.wfile.write(data[start:start + t["piece"]])
@@ -334,6 +336,7 @@ class Fake(http.server.ThreadingHTTPServer):
     def __init__(self, image, address="127.0.0.1", tls=None, **tricks):
         super().__init__((address, 0), Handler)
         self.image, self.tricks, self.seen, self.upload = image, tricks, [], b""
+        self.sent = 0  # bytes of blobs
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(tls)

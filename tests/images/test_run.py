@@ -282,6 +282,27 @@ def test_upper_keeps_attributes_of_every_length(tool, box, tmp_path):
     assert first.stdout == second.stdout and first.stdout.endswith(" 20000\n")
 
 
+def test_upper_with_the_longest_attribute_can_be_run_again(tool, box, tmp_path):
+    (tmp_path / "x.c").write_text(r"""
+        #include <stdio.h>
+        #include <sys/xattr.h>
+        static char value[65536];
+        int main(int argc, char **argv)
+        {
+            if (argc == 1 && setxattr("/etc/small", "user.most", value, sizeof value, 0)) perror("most");
+            if (argc == 1 && setxattr("/etc/small", "user.fits", value, 65535, 0)) perror("fits");
+            printf("%ld %ld\n", (long)getxattr("/etc/small", "user.most", value, 65536),
+                   (long)getxattr("/etc/small", "user.fits", value, 65536));
+            return 0;
+        }""")
+    subprocess.run(["musl-gcc", "-static", "-O1", "-w", tmp_path / "x.c", "-o", box / "bin/x"], check=True)
+    tool.ok("pack", box, "-t", "x:1")
+    first = run(tool, "--image", "x:1", "--upper", tmp_path / "u", "/bin/x")
+    assert (first.returncode, first.stdout, first.stderr) == (0, "65536 65535\n", "")
+    again = run(tool, "--image", "x:1", "--upper", tmp_path / "u", "/bin/x", "again")
+    assert (again.returncode, again.stdout) == (0, "-1 65535\n"), again.stderr
+
+
 def test_upper_of_a_run_that_changes_nothing_is_empty(tool, box, image, tmp_path):
     (box / "etc/hosts").unlink()  # a mountpoint is made for it
     tool.ok("pack", box, "-t", image)

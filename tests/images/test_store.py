@@ -183,8 +183,10 @@ def test_import_killed_again_and_again_leaves_a_store_that_verifies(tool, tmp_pa
     began = time.monotonic()
     tool.ok("import", source.path, "--store", tmp_path / "other")
     whole = time.monotonic() - began
-    killed = 0
-    for _ in range(15):
+    killed = tries = 0
+    while killed < 4:
+        tries += 1
+        assert tries <= 200, f"only {killed} of {tries} imports were killed before their end"
         p = start(tool, "import", source.path)
         time.sleep(rng.uniform(0, whole))
         p.kill()
@@ -195,7 +197,6 @@ def test_import_killed_again_and_again_leaves_a_store_that_verifies(tool, tmp_pa
             assert v["ok"], v
         for row in tool.json("ls"):
             assert row["error"] is None, row
-    assert killed > 3, "the import was too fast to be killed"
     tool.ok("import", source.path)
     tool.ok("gc")
     assert os.listdir(os.path.join(tool.store, "tmp")) == []

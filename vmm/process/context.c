@@ -79,6 +79,23 @@ void process_context_unused(struct process_vm *vm, uint32_t number)
 	give_back(vm, number);
 }
 
+/* Gone when this returns: the zygote, which is told to end next, reaps them and so has their times.
+ */
+void process_spaces_end(struct process_vm *vm)
+{
+	for (struct process_space *s; (s = vm->idle);) {
+		vm->idle = s->next;
+		process_space_kill(s);
+	}
+	for (struct process_space *s; (s = vm->dying);) {
+		vm->dying = s->next;
+		process_is_gone(s->pidfd, DEATH_MS);
+		close(s->pidfd);
+		free(s);
+	}
+	vm->nidle = 0;
+}
+
 void process_space_kill(struct process_space *s)
 {
 	process_turn_forget(s);

@@ -41,7 +41,7 @@ int process_vm_create(struct process_vm **out, const struct process_caps *caps, 
  * long as they. Capabilities are dropped; no_new_privs must be set. pid_namespace: in one of their
  * own, for which CAP_SYS_ADMIN is needed. limit: called in the zygote before it serves, to close
  * its system calls (not 0: it ends); may be NULL. */
-int process_vm_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void));
+int process_vm_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void *arg), void *arg);
 void process_vm_destroy(struct process_vm *vm);
 
 /* A file that may be mapped from now on: its number for stub_op.fd, or -errno. fd stays the

@@ -76,7 +76,8 @@ static inline void process_count_exit(struct process_runner *r, enum process_exi
 /* filter.c: the system-call filter of a space, into c. */
 int process_filter_build(struct stub_const *c);
 /* zygote.c: forks it; it is ready for requests when this returns 0. */
-int process_zygote_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void));
+int process_zygote_start(
+	struct process_vm *vm, bool pid_namespace, int (*limit)(void *arg), void *arg);
 /* One request and its reply. fd: sent along, or -1; *got: descriptor that came back, or -1. */
 int process_zygote_call(struct process_vm *vm, uint32_t kind, uint32_t arg, int fd, int *got);
 /* context.c */
@@ -86,6 +87,8 @@ int process_context_take(struct process_vm *vm);
 void process_context_unused(struct process_vm *vm, uint32_t number); /* no process got it */
 /* Ends the process; its context is free when it is gone. Frees s. */
 void process_space_kill(struct process_space *s);
+/* All that are left, at the end. */
+void process_spaces_end(struct process_vm *vm);
 bool process_is_gone(int pidfd, int wait_ms);
 /* turn.c: the turn goes to the space; waits until it is back: 0, or -ESRCH: the process is gone or
  * keeps it for too long. patience: for so many looks (process_vm.patience); 0: user code may run,

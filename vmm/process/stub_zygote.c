@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "vmm/process/layout.h"
@@ -56,13 +57,13 @@ static void take_signals(void)
 		SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, STUB_KICK_SIGNAL};
 	stack_t ss = {.ss_sp = (void *)(STUB_CTX + offsetof(struct stub_ctx, stack)),
 		.ss_size = sizeof(CTX->stack)};
-	struct kernel_sigaction ignore = {(void (*)(void))(uintptr_t)1, 0, NULL, 0};
+	struct kernel_sigaction plain = {0};
 	uint64_t kick = 1ull << (STUB_KICK_SIGNAL - 1);
 
 	for (uint32_t i = 0; i < sizeof(traps); i++)
 		take_signal(traps[i]);
-	/* children that end are reaped by the kernel (wait(2), NOTES) */
-	call6(__NR_rt_sigaction, SIGCHLD, (long)&ignore, 0, 8, 0, 0);
+	/* not ignored: the kernel would reap them, and nobody would have their times */
+	call6(__NR_rt_sigaction, SIGCHLD, (long)&plain, 0, 8, 0, 0);
 	/* kicks wait until a child has the stack that they are taken on */
 	if (call3(__NR_sigaltstack, (long)&ss, 0, 0) ||
 		call6(__NR_rt_sigprocmask, SIG_SETMASK, (long)&kick, 0, 8, 0, 0))
@@ -127,6 +128,13 @@ static long spawn(uint32_t number, int *pidfd)
 	if (!pid)
 		become_stub(number, zygote);
 	return pid < 0 ? pid : 0;
+}
+
+/* Their times become this process's (times(2)), where the host counts them. */
+static void reap(void)
+{
+	while (call6(__NR_wait4, -1, 0, WNOHANG, 0, 0, 0) > 0)
+		;
 }
 
 /* -- requests -- */
@@ -222,6 +230,7 @@ void zygote_main(void)
 
 		if (n == -4) /* EINTR: somebody's signal */
 			continue;
+		reap();
 		if (n != sizeof(rq))
 			die();
 		handle(&rq, received_fd(&m));

@@ -111,30 +111,20 @@ int process_runner_create(struct process_vm *vm, struct process_runner **out)
 	return 0;
 }
 
-int process_vm_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void))
+int process_vm_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void *arg), void *arg)
 {
-	return process_zygote_start(vm, pid_namespace, limit);
-}
-
-static void spaces_free(struct process_space *s)
-{
-	for (struct process_space *next; s; s = next) {
-		next = s->next;
-		close(s->pidfd);
-		free(s);
-	}
+	return process_zygote_start(vm, pid_namespace, limit, arg);
 }
 
 /* The zygote ends when its socket does, and the kernel ends the spaces with it (PR_SET_PDEATHSIG).
  */
 void process_vm_destroy(struct process_vm *vm)
 {
+	process_spaces_end(vm);
 	if (vm->socket >= 0)
 		close(vm->socket);
 	if (vm->zygote_pid)
 		waitpid(vm->zygote_pid, NULL, 0);
-	spaces_free(vm->idle);
-	spaces_free(vm->dying);
 	for (struct process_runner *r = vm->runners, *next; r; r = next) {
 		next = r->next;
 		free(r);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -92,7 +93,8 @@ static void enter_stub(void)
 	__builtin_unreachable();
 }
 
-static _Noreturn void become_zygote(const struct process_vm *vm, int socket, int (*limit)(void))
+static _Noreturn void become_zygote(
+	const struct process_vm *vm, int socket, int (*limit)(void *arg), void *arg)
 {
 	uint8_t *stack;
 
@@ -105,7 +107,7 @@ static _Noreturn void become_zygote(const struct process_vm *vm, int socket, int
 	limit_resources();
 	drop_capabilities();
 	leave_rseq();
-	if (limit && limit())
+	if (limit && limit(arg))
 		_exit(1);
 	stack = mmap(
 		NULL, BOOT_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -126,7 +128,8 @@ static pid_t fork_with(unsigned long flags)
 	return (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
 }
 
-int process_zygote_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void))
+int process_zygote_start(
+	struct process_vm *vm, bool pid_namespace, int (*limit)(void *arg), void *arg)
 {
 	int pair[2];
 	pid_t pid;
@@ -142,7 +145,7 @@ int process_zygote_start(struct process_vm *vm, bool pid_namespace, int (*limit)
 		return -err;
 	}
 	if (!pid)
-		become_zygote(vm, pair[1], limit);
+		become_zygote(vm, pair[1], limit, arg);
 	close(pair[1]);
 	vm->socket = pair[0];
 	vm->zygote_pid = pid;
@@ -164,6 +167,15 @@ static void attach_fd(struct msghdr *m, union fd_message *control, int fd)
 	m->msg_controllen = sizeof(*control);
 }
 
+/* Nobody wakes it: the time limit is all. */
+static void rest(void)
+{
+	const struct timespec limit = {.tv_nsec = INFLIGHT_WAIT_NS};
+	uint32_t word = 0;
+
+	syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &limit, NULL, 0);
+}
+
 static int send_request(struct process_vm *vm, struct zygote_request *rq, int fd)
 {
 	union fd_message control;
@@ -179,7 +191,7 @@ static int send_request(struct process_vm *vm, struct zygote_request *rq, int fd
 			return 0;
 		if (errno != ETOOMANYREFS)
 			return -EPIPE;
-		nanosleep(&(struct timespec){.tv_nsec = INFLIGHT_WAIT_NS}, NULL);
+		rest();
 	}
 	return -ETOOMANYREFS;
 }

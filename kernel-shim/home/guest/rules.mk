@@ -26,5 +26,9 @@ $(GUEST_IMAGE): $(GUEST_OBJS) kernel-shim/home/guest/image.lds
 	$(Q)$(CC) -nostdlib -static -Wl,-T,kernel-shim/home/guest/image.lds -Wl,--build-id=none \
 		-Wl,-z,noexecstack -Wl,-z,max-page-size=4096 $(GUEST_OBJS) -o $@
 
-$(GUEST_IMAGE_OBJ): kernel-shim/home/guest/image.S $(GUEST_IMAGE)
-	$(Q)$(CC) -DIMAGE='"$(GUEST_IMAGE)"' -c $< -o $@
+# Symbols stay: the launcher looks for some. What is for debuggers only would be most of the launcher.
+$(GUEST_IMAGE).carried: $(GUEST_IMAGE)
+	$(Q)objcopy --strip-debug $< $@
+
+$(GUEST_IMAGE_OBJ): kernel-shim/home/guest/image.S $(GUEST_IMAGE).carried
+	$(Q)$(CC) -DIMAGE='"$(GUEST_IMAGE).carried"' -c $< -o $@

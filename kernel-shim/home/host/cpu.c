@@ -238,8 +238,9 @@ void plat_wake_cpu(struct cpu *c)
 void plat_lock_pause(void)
 {
 	const struct timespec moment = {0, PAUSE_NS};
+	u32 nobodys = 0; /* the time limit is all that ends it */
 
 	lock_drop(&lock);
-	nanosleep(&moment, NULL);
+	futex(&nobodys, FUTEX_WAIT, 0, &moment);
 	lock_take(&lock);
 }

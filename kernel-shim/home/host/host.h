@@ -13,6 +13,7 @@
 
 #include "abi/boot.h"
 #include "abi/channel.h"
+#include "abi/samples.h"
 #include "core/types.h"
 
 struct task;
@@ -56,6 +57,8 @@ struct host_home_config {
 	const struct boot_block *boot; /* in ram */
 	struct chan_ring *ring;	       /* its data area and events flag are used; slots are not */
 	volatile struct chan_counters *counters; /* where they are shown; NULL: nowhere */
+	/* Where samples of user code go (abi/samples.h), the ring behind it; NULL: nowhere. */
+	volatile struct samples_control *samples;
 	const struct host_engine_ops *engine;
 	void *engine_arg;
 	/* One request of the channel, performed at once: the service. `in` is the data area. */
@@ -66,10 +69,15 @@ struct host_home_config {
 	/* A turn of user code was timed, as one of some is: how long it took, and then until the
 	 * next one began on this processor (0: it waited for something). May be absent. */
 	void (*turned)(void *arg, u32 cpu, u64 inside_ns, u64 outside_ns);
-	void *channel_arg; /* for channel, kicked, turned and panic */
+	/* The host's path of a file that programs have at `path`: its length, 0 if there is none or
+	 * it is too long. Wanted only with samples. */
+	size_t (*host_path)(void *arg, const char *path, char *out, size_t size);
+	void *channel_arg; /* for channel, kicked, turned, host_path and panic */
 	__attribute__((noreturn)) void (*panic)(void *arg, const char *why);
 };
 
+/* First of all, while signal handlers can still be installed. 0 or -errno. */
+int host_home_prepare(void);
 /* Takes the kernel lock and builds the sandbox. 0, or -errno when it could not be built. */
 int host_home_boot(const struct host_home_config *c);
 /* Runs the sandbox on processor `cpu` until its first program ends. Processor 0 is the thread that

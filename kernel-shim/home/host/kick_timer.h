@@ -19,7 +19,7 @@ struct kick_timer {
 /* On the core's thread. fire is called in a signal handler. 0 or -errno; `k` must stay where it is.
  */
 int kick_timer_make(struct kick_timer *k, void (*fire)(void *arg), void *arg);
-void kick_timer_delete(struct kick_timer *k);
+void kick_timer_stop(struct kick_timer *k); /* k may go */
 /* At monotonic time when_ns or before (0: not wanted). */
 void kick_timer_set(struct kick_timer *k, u64 when_ns);
 

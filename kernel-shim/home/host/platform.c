@@ -10,6 +10,7 @@
 #include "home/host/fiber.h"
 #include "home/host/host.h"
 #include "home/host/host_internal.h"
+#include "home/host/sample.h"
 #include "home/platform.h"
 #include "mm/mm.h"
 
@@ -88,7 +89,9 @@ void plat_tlb_added(struct mm *mm, u64 va, u64 npages)
 void plat_user_run(struct task *t)
 {
 	assert_locked();
+	host_sample_enter(t);
 	host_home.c.engine->run(host_home.c.engine_arg, t);
+	host_sample_leave(t);
 	if (t->trap.kind == TRAP_KICK && host_home.c.kicked)
 		host_home.c.kicked(host_home.c.channel_arg);
 }
@@ -245,18 +248,17 @@ void plat_halt(void)
 	/* the scheduler's context sees kernel.ended and returns from core_run */
 }
 
+int host_home_prepare(void)
+{
+	return host_soft_copy_init();
+}
+
 int host_home_boot(const struct host_home_config *c)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
-	int r;
 
 	if (!k)
 		return -ENOMEM;
-	r = host_soft_copy_init();
-	if (r) {
-		free(k);
-		return r;
-	}
 	host_home.c = *c;
 	plat_physmap = c->ram;
 	host_cpu_begin(0);

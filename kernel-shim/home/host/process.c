@@ -420,7 +420,7 @@ int host_process_create(
 void host_process_destroy(struct host_process *e)
 {
 	for (u32 i = 0; i < e->ncpus; i++)
-		kick_timer_delete(&e->cpu[i].timer);
+		kick_timer_stop(&e->cpu[i].timer);
 	while (!list_empty(&e->mms))
 		mm_free(e, list_entry(e->mms.next, struct host_mm, link));
 	free(e->window);

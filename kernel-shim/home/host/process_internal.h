@@ -86,7 +86,7 @@ struct host_process {
 	struct host_process_cpu cpu[CPUS_MAX];
 	struct list mms;
 	struct window_range *window; /* sorted by off */
-	u32 nwindow;
+	u32 nwindow, window_room;
 };
 
 /* process_mirror.c */

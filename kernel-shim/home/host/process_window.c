@@ -7,6 +7,8 @@
 
 #include "home/host/process_internal.h"
 
+#define ROOM_FIRST 64u
+
 /* The first range that ends after off. */
 static u32 index_after(const struct host_process *e, u64 off)
 {
@@ -30,6 +32,26 @@ const struct window_range *window_find(const struct host_process *e, u64 off)
 	return i < e->nwindow && e->window[i].off <= off ? &e->window[i] : NULL;
 }
 
+/* Room for one more. Not realloc, which makes large blocks larger with a call of its own
+ * (mremap(2)), and this is all that would. */
+static int make_room(struct host_process *e)
+{
+	u32 room = e->window_room ? e->window_room * 2 : ROOM_FIRST;
+	struct window_range *more;
+
+	if (e->nwindow < e->window_room)
+		return 0;
+	more = malloc(room * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	if (e->nwindow)
+		memcpy(more, e->window, e->nwindow * sizeof(*more));
+	free(e->window);
+	e->window = more;
+	e->window_room = room;
+	return 0;
+}
+
 /* The core maps and unmaps the same ranges, so none is ever cut. */
 void host_process_window_unmap(struct host_process *e, u64 window_off, u64 len)
 {
@@ -45,22 +67,21 @@ void host_process_window_unmap(struct host_process *e, u64 window_off, u64 len)
 
 int host_process_window_map(struct host_process *e, u64 window_off, u64 len, int fd, u64 file_off)
 {
-	struct window_range *more;
+	struct window_range *at;
 	u32 i;
 	int file;
 
 	host_process_window_unmap(
 		e, window_off, len); /* the same again, by a handle that may write */
-	more = realloc(e->window, (e->nwindow + 1) * sizeof(*more));
-	if (!more)
+	if (make_room(e))
 		return -ENOMEM;
-	e->window = more;
 	file = process_file_add(e->vm, fd);
 	if (file < 0)
 		return file;
 	i = index_after(e, window_off);
-	memmove(&more[i + 1], &more[i], (e->nwindow - i) * sizeof(*more));
-	more[i] = (struct window_range){window_off, len, file_off, file};
+	at = &e->window[i];
+	memmove(at + 1, at, (e->nwindow - i) * sizeof(*at));
+	*at = (struct window_range){window_off, len, file_off, file};
 	e->nwindow++;
 	return 0;
 }

@@ -63,7 +63,8 @@ static void on_sigbus(int sig, siginfo_t *si, void *uc_arg)
 			return;
 		}
 	}
-	signal(sig, SIG_DFL); /* the instruction runs again and ends the process */
+	/* the instruction runs again, and a fault whose signal is blocked ends the process */
+	sigaddset(&uc->uc_sigmask, sig);
 }
 
 int host_soft_copy_init(void)

@@ -593,7 +593,7 @@ int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm
 void host_trap_destroy(struct host_trap *e)
 {
 	for (u32 i = 0; i < e->ncpus; i++)
-		kick_timer_delete(&e->cpu[i].timer);
+		kick_timer_stop(&e->cpu[i].timer);
 	free(e);
 }
 

@@ -252,18 +252,30 @@ static void attributes_are_packed_or_named(void **state)
 	finish(&m, f);
 }
 
-static void attributes_that_are_too_large_are_refused(void **state)
+static void attributes_that_are_too_large_are_named(void **state)
 {
 	char *value = calloc(1, 65536);
-	const struct layer_xattr x = {"user.b", value, 65536};
+	const struct layer_xattr x[] = {
+		{"user.fits", value, 65535}, {"user.large", value, 65536}, {"user.small", "1", 1}};
+	struct flat_image *f;
+	struct flat_node node;
 	struct making m;
+	void *area;
+	size_t n;
 
 	make_begin(&m);
-	m.xattrs = &x;
-	m.nxattrs = 1;
-	assert_int_equal(put_file(&m, "f", "x"), -E2BIG);
-	make_abort(&m);
+	m.xattrs = x;
+	m.nxattrs = 3;
+	assert_int_equal(put_file(&m, "f", "x"), 0);
+	f = make_end(&m);
+	assert_non_null(strstr(m.e.text, "user.large"));
+	assert_null(strstr(m.e.text, "user.fits"));
+	assert_int_equal(flat_lookup(f, "f", false, &node), 0);
+	assert_int_equal(flat_xattrs(f, &node, &area, &n), 0);
+	assert_int_equal(n, 12 + (4 + 4 + 65535 + 1) + (4 + 5 + 1 + 2));
+	free(area);
 	free(value);
+	finish(&m, f);
 }
 
 static void a_full_disk_is_said(void **state)
@@ -291,7 +303,7 @@ int run_content_tests(void)
 		cmocka_unit_test(replaced_files_leave_no_bytes_behind),
 		cmocka_unit_test(long_links_come_back),
 		cmocka_unit_test(attributes_are_packed_or_named),
-		cmocka_unit_test(attributes_that_are_too_large_are_refused),
+		cmocka_unit_test(attributes_that_are_too_large_are_named),
 		cmocka_unit_test(a_full_disk_is_said),
 	};
 

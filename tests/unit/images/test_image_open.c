@@ -56,7 +56,7 @@ static void flat_image_is_open_once_it_is_there(void **state)
 	int fd;
 
 	image_put(s, "app:1", "{}", &d);
-	snprintf(path, sizeof path, "flat/%s-%d.erofs", d.digest.hex, FLAT_VERSION);
+	flat_path(&d.digest, path);
 	assert_int_equal(store_temp(s, &fd, NULL), 0);
 	assert_int_equal(write(fd, "flat", 4), 4);
 	assert_int_equal(store_publish(s, fd, path, NULL), 0);
@@ -92,7 +92,8 @@ static void what_is_missing_or_damaged_is_said(void **state)
 		"\",\"platform\":{\"os\":\"linux\",\"architecture\":\"arm64\"}}]}",
 		&ref);
 	expect_failure(image_open("s", "other", &run, &e), -ENOEXEC, &e, "only for linux/arm64");
-	snprintf(path, sizeof path, "s/flat/%s-%d.erofs", d.digest.hex, FLAT_VERSION);
+	memcpy(path, "s/", 2);
+	flat_path(&d.digest, path + 2);
 	assert_int_equal(mkdir("s/flat", 0755), 0);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	expect_failure(image_open("s", "app", &run, &e), -EBADMSG, &e, "is not a file");

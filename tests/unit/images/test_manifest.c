@@ -9,7 +9,7 @@
 
 static int parse(const char *text, struct manifest *m, struct image_error *e)
 {
-	return manifest_parse(text, strlen(text), m, e);
+	return manifest_read(text, strlen(text), m, e);
 }
 
 static void docker_manifest_is_read(void **state)
@@ -22,13 +22,10 @@ static void docker_manifest_is_read(void **state)
 			HEX_B) ",\n      " DESCRIPTOR(DOCKER_LAYER, HEX_C) "\n   ]\n}";
 	struct manifest m;
 	struct image_error e = {""};
-	struct digest d;
 	enum compression c;
 
 	if (parse(text, &m, &e))
 		fail_msg("%s", e.text);
-	digest_of(text, sizeof text - 1, &d);
-	assert_true(digest_equal(&m.self.digest, &d));
 	assert_int_equal(m.self.size, sizeof text - 1);
 	assert_string_equal(m.self.media_type, DOCKER_MANIFEST);
 	assert_string_equal(m.config.digest.hex, HEX_A);

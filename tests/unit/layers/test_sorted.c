@@ -38,6 +38,8 @@ static int sort(struct tar *t, struct descriptor *d, struct image_error *e)
 		layer_abort(w);
 	else
 		expect_ok(layer_end(w, d, &diff, e), e);
+	if (!r)
+		descriptor_clear(d);
 	tar_free(t);
 	store_close(s);
 	return r;

@@ -44,9 +44,13 @@ static int pack(struct store *s, const struct layer_options *o, const char *top,
 	expect_ok(layer_begin(s, o, &w, e), e);
 	r = layer_add_tree(w, fd, prefix, NULL, e);
 	close(fd);
+	if (r) {
+		layer_abort(w);
+		return r;
+	}
+	r = layer_end(w, d, diff, e);
 	if (!r)
-		return layer_end(w, d, diff, e);
-	layer_abort(w);
+		descriptor_clear(d);
 	return r;
 }
 

@@ -28,6 +28,7 @@ static struct descriptor end(struct layer_writer *w, struct digest *diff_id)
 	struct digest diff;
 
 	expect_ok(layer_end(w, &d, diff_id ? diff_id : &diff, &e), &e);
+	descriptor_clear(&d);
 	return d;
 }
 

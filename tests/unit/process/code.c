@@ -35,7 +35,7 @@ static struct rig *make(bool fsgsbase)
 	r->caps.fsgsbase &= fsgsbase;
 	assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
 	assert_int_equal(process_vm_create(&r->vm, &r->caps, r->ram_fd), 0);
-	assert_int_equal(process_vm_start(r->vm, false, NULL), 0);
+	assert_int_equal(process_vm_start(r->vm, false, NULL, NULL), 0);
 	assert_int_equal(process_runner_create(r->vm, &r->runner), 0);
 	r->space = rig_space(r);
 	return r;

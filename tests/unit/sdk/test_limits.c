@@ -3,6 +3,7 @@
  * Programs that want too much.
  */
 #include <poll.h>
+#include <sys/resource.h>
 
 #include "tests/unit/sdk/sdk_test.h"
 
@@ -60,6 +61,48 @@ static void cpu_time_of_children(void **state)
 	struct shell sh;
 
 	shell_init(&sh, "(" LOOP ") & (" LOOP ") & wait");
+	sh.c.cpu_ns = MS(300);
+	sh.c.wall_ns = MS(40000);
+	assert_int_equal(result_of(&sh).end, SB_END_CPU_TIME);
+}
+
+/* Many processes that begin and end at the same time. */
+#define SHORT_ONES                                                                                 \
+	"w() { i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; }\n"                              \
+	"n=0; while [ $n -lt 24 ]; do w & n=$((n+1)); done; wait"
+
+static uint64_t cpu_of_children(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_CHILDREN, &ru);
+	return MS(1000) * (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
+	       (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
+}
+
+/* Those that have ended count as they do natively. */
+static void cpu_time_of_short_processes(void **state)
+{
+	uint64_t native = cpu_of_children();
+	struct shell sh;
+	struct sb_result res;
+
+	assert_int_equal(system(SHORT_ONES), 0);
+	native = cpu_of_children() - native;
+	shell_init(&sh, SHORT_ONES);
+	res = result_of(&sh);
+	assert_int_equal(res.end, SB_END_EXITED);
+	assert_true(res.cpu_ns >= native / 2);
+}
+
+/* The limit finds them while it runs, too: no process of it lives long. */
+static void limit_of_cpu_time_with_short_processes(void **state)
+{
+	struct shell sh;
+
+	shell_init(&sh, "w() { i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; }\n"
+			"while :; do for n in 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0; do w & "
+			"done; wait; done");
 	sh.c.cpu_ns = MS(300);
 	sh.c.wall_ns = MS(40000);
 	assert_int_equal(result_of(&sh).end, SB_END_CPU_TIME);
@@ -190,6 +233,8 @@ int run_tests_limits(void)
 		cmocka_unit_test(cpu_time),
 		cmocka_unit_test(sleeping_costs_no_cpu_time),
 		cmocka_unit_test(cpu_time_of_children),
+		cmocka_unit_test(cpu_time_of_short_processes),
+		cmocka_unit_test(limit_of_cpu_time_with_short_processes),
 		cmocka_unit_test(memory),
 		cmocka_unit_test(processes),
 		cmocka_unit_test(output),

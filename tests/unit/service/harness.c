@@ -219,5 +219,6 @@ int main(void)
 	failed += _cmocka_run_group_tests("tty", tty_tests, tty_count, NULL, NULL);
 	failed += _cmocka_run_group_tests("ring", ring_tests, ring_count, NULL, NULL);
 	failed += _cmocka_run_group_tests("races", race_tests, race_count, NULL, NULL);
+	failed += _cmocka_run_group_tests("reach", reach_tests, reach_count, NULL, NULL);
 	return failed != 0;
 }

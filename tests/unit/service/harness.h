@@ -69,9 +69,9 @@ uint64_t now_ns(void);
 
 /* The tests of each file. */
 extern const struct CMUnitTest decode_tests[], name_tests[], open_tests[], create_tests[],
-	io_tests[], event_tests[], tty_tests[], ring_tests[], race_tests[];
+	io_tests[], event_tests[], tty_tests[], ring_tests[], race_tests[], reach_tests[];
 extern const size_t decode_count, name_count, open_count, create_count, io_count, event_count,
-	tty_count, ring_count, race_count;
+	tty_count, ring_count, race_count, reach_count;
 
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
 #define TESTS(noun, ...)                                                                           \

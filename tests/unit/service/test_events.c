@@ -167,14 +167,14 @@ static void test_wait(void **state)
 static struct {
 	sigset_t signals;
 	pthread_t thread;
-	int result;
+	int until_fd, result;
 } watcher;
 
 static void *watcher_main(void *arg)
 {
 	struct world *w = arg;
 
-	watcher.result = service_watch_loop(w->s, &watcher.signals);
+	watcher.result = service_watch_loop(w->s);
 	return NULL;
 }
 
@@ -184,6 +184,7 @@ static void watcher_start(struct world *w)
 	sigaddset(&watcher.signals, SIGUSR1);
 	sigaddset(&watcher.signals, SIGWINCH);
 	pthread_sigmask(SIG_BLOCK, &watcher.signals, NULL);
+	assert_int_equal(service_watch_begin(w->s, &watcher.signals, watcher.until_fd), 0);
 	pthread_create(&watcher.thread, NULL, watcher_main, w);
 }
 
@@ -305,6 +306,22 @@ static void test_signals(void **state)
 	watcher_stop(w);
 }
 
+static void test_until(void **state)
+{
+	struct world *w = *state;
+	int p[2];
+
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	watcher.until_fd = p[0];
+	watcher_start(w);
+	assert_int_equal(wait_one(w, 30), 0);
+	close(p[1]);
+	pthread_join(watcher.thread, NULL);
+	assert_int_equal(watcher.result, 1);
+	watcher.until_fd = 0;
+	close(p[0]);
+}
+
 TESTS(event, WORLD_TEST(test_queue), WORLD_TEST(test_overflow), WORLD_TEST(test_deadline),
 	WORLD_TEST(test_wait), WORLD_TEST(test_watch), WORLD_TEST(test_watch_file),
-	WORLD_TEST(test_watch_many), WORLD_TEST(test_signals));
+	WORLD_TEST(test_watch_many), WORLD_TEST(test_signals), WORLD_TEST(test_until));

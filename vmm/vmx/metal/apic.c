@@ -11,6 +11,7 @@
 #define REG_COMMAND	   0x300
 #define REG_TIMER	   0x320
 #define REG_TIMER_INITIAL  0x380
+#define REG_TIMER_LEFT	   0x390
 #define REG_TIMER_DIVISION 0x3e0
 
 #define SPURIOUS_ENABLE	  0x100
@@ -42,4 +43,14 @@ void metal_apic_self(uint8_t vector)
 void metal_apic_eoi(void)
 {
 	*reg(REG_EOI) = 0;
+}
+
+void metal_apic_timer(uint32_t count)
+{
+	*reg(REG_TIMER_INITIAL) = count;
+}
+
+uint32_t metal_apic_timer_left(void)
+{
+	return *reg(REG_TIMER_LEFT);
 }

@@ -4,8 +4,9 @@
  * 64-bit mode: the first 4 GiB mapped one to one, SSE and XSAVE switched on, interrupts off.
  */
 #define MULTIBOOT_HEADER 0x1badb002
-/* memory sizes wanted, addresses in the header: an ELF file for 64 bits is not what loaders expect */
-#define MULTIBOOT_FLAGS 0x10002
+/* modules on whole pages, memory sizes wanted, addresses in the header: an ELF file for 64 bits is not what loaders
+ * expect */
+#define MULTIBOOT_FLAGS 0x10003
 
 #define CR0_MP (1 << 1)
 #define CR0_EM (1 << 2)

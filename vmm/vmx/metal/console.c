@@ -7,6 +7,7 @@
 
 #define COM1	      0x3f8
 #define LINE_STATUS   (COM1 + 5)
+#define RECEIVED      0x01
 #define TRANSMIT_IDLE 0x20
 #define TRANSMIT_DONE 0x40
 
@@ -27,6 +28,22 @@ static void put(char c)
 	while (!(port_in8(LINE_STATUS) & TRANSMIT_IDLE))
 		;
 	port_out8(COM1, (uint8_t)c);
+}
+
+void metal_console_write(const void *bytes, size_t n)
+{
+	for (const char *p = bytes; n--;)
+		put(*p++);
+}
+
+bool metal_console_ready(void)
+{
+	return port_in8(LINE_STATUS) & RECEIVED;
+}
+
+uint8_t metal_console_read(void)
+{
+	return port_in8(COM1);
 }
 
 static void put_string(const char *s)

@@ -24,9 +24,18 @@ void metal_pages_init(uint64_t start, uint64_t end)
 		pages.n = PAGES_MAX;
 }
 
+static uint64_t lent_start, lent_end;
+
+void metal_memory_lent(uint64_t start, uint64_t end)
+{
+	lent_start = start;
+	lent_end = end;
+}
+
 bool metal_is_memory(uint64_t pa)
 {
-	return pa >= pages.start && pa < pages.start + pages.n * VMX_PAGE_SIZE;
+	return (pa >= pages.start && pa < pages.start + pages.n * VMX_PAGE_SIZE) ||
+	       (pa >= lent_start && pa < lent_end);
 }
 
 static bool is_free(size_t first, size_t n)

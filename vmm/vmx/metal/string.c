@@ -51,6 +51,14 @@ int memcmp(const void *a, const void *b, size_t n)
 	return 0;
 }
 
+void *memchr(const void *p, int c, size_t n)
+{
+	for (const unsigned char *s = p; n; n--, s++)
+		if (*s == (unsigned char)c)
+			return (void *)(uintptr_t)s;
+	return NULL;
+}
+
 int strcmp(const char *a, const char *b)
 {
 	for (; *a && *a == *b; a++, b++)

@@ -68,6 +68,11 @@ void metal_interrupts_window(void)
 	__asm__ volatile("sti; nop; cli" : : : "memory");
 }
 
+void metal_interrupts_wait(void)
+{
+	__asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
 /* The function is called with the place to go to noted; it is lost if there is an exception, and so
  * must hold nothing. */
 int metal_try(void (*instruction)(void))

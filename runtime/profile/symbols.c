@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a place in a file to the name of the function there, by libelf. The files may be the
+ * program's own making. They are opened here, outside of any sandbox, as the user that asked: a
+ * file counts only if it is the one that was mapped, by device and inode.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libelf.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/profile/elf_file.h"
+#include "runtime/profile/profile.h"
+
+struct mapped_file {
+	bool known, looked;
+	uint32_t type;
+	uint64_t dev, ino;
+	char *inner, *host; /* paths; "" if there is none */
+	struct elf_file *elf;
+};
+
+struct symbols {
+	const char *dir;
+	struct mapped_file file[SAMPLES_FILES];
+};
+
+struct symbols *symbols_new(const char *dir)
+{
+	struct symbols *s = calloc(1, sizeof *s);
+
+	if (s)
+		s->dir = dir;
+	elf_version(EV_CURRENT);
+	return s;
+}
+
+void symbols_free(struct symbols *s)
+{
+	for (size_t i = 0; s && i < SAMPLES_FILES; i++) {
+		elf_file_close(s->file[i].elf);
+		free(s->file[i].inner);
+		free(s->file[i].host);
+	}
+	free(s);
+}
+
+void symbols_file(struct symbols *s, const struct samples_file *f)
+{
+	struct mapped_file *m = &s->file[f->id - SAMPLES_FIRST_FILE];
+
+	if (m->known)
+		return;
+	m->inner = strndup(f->text, f->path_len);
+	m->host = strndup(f->text + f->path_len, f->host_len);
+	m->type = f->type;
+	m->dev = f->dev;
+	m->ino = f->ino;
+	m->known = m->inner && m->host;
+}
+
+/* -- which file it is -- */
+
+static int open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Below dir, whatever the path and links there say. */
+static int open_below(const char *dir, const char *path)
+{
+	const struct open_how how = {
+		.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	int top = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
+	struct stat st;
+
+	if (top < 0)
+		return -1;
+	fd = (int)syscall(SYS_openat2, top, path, &how, sizeof how);
+	close(top);
+	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool is_mapped(int fd, const struct mapped_file *m)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_dev == m->dev && st.st_ino == m->ino;
+}
+
+static int find(const struct symbols *s, const struct mapped_file *m)
+{
+	int fd = s->dir && *m->inner ? open_below(s->dir, m->inner) : -1;
+
+	if (fd >= 0 || m->type != SAMPLES_HOST_FILE || !*m->host)
+		return fd;
+	fd = open_file(m->host);
+	if (fd >= 0 && !is_mapped(fd, m)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static void look(const struct symbols *s, struct mapped_file *m)
+{
+	int fd;
+
+	m->looked = true;
+	fd = find(s, m);
+	if (fd < 0)
+		return;
+	m->elf = elf_file_open(fd);
+	close(fd);
+}
+
+/* -- names -- */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static uint32_t in_file(struct symbols *s, struct names *n, uint32_t file, uint64_t value)
+{
+	struct mapped_file *m =
+		file >= SAMPLES_FIRST_FILE && file < SAMPLES_FIRST_FILE + SAMPLES_FILES
+			? &s->file[file - SAMPLES_FIRST_FILE]
+			: NULL;
+	char text[PATH_MAX];
+	const char *name;
+	int len;
+
+	if (!m || !m->known)
+		return names_add(n, "[unknown]", 9);
+	if (!m->looked)
+		look(s, m);
+	name = m->elf ? elf_file_function(m->elf, value) : NULL;
+	if (name)
+		return names_add(n, name, strlen(name));
+	len = snprintf(text, sizeof text, "[%s]", *m->inner ? base_name(m->inner) : "unnamed file");
+	return names_add(n, text, len < (int)sizeof text ? (size_t)len : sizeof text - 1);
+}
+
+static const char *const calls[] = {
+#define SYS(number, name, ...) [number] = #name,
+#include "kernel-shim/sys/table.h"
+#undef SYS
+};
+
+static uint32_t call_name(struct names *n, uint64_t nr)
+{
+	char text[64];
+
+	if (nr < sizeof calls / sizeof *calls && calls[nr])
+		snprintf(text, sizeof text, "[syscall %s]", calls[nr]);
+	else
+		snprintf(text, sizeof text, "[syscall %llu]", (unsigned long long)nr);
+	return names_add(n, text, sizeof text);
+}
+
+uint32_t symbols_name(struct symbols *s, struct names *n, uint32_t file, uint64_t value)
+{
+	switch (file) {
+	case STACK_NAME:
+		return (uint32_t)value;
+	case STACK_CALL:
+		return call_name(n, value);
+	case STACK_FAULT:
+		return names_add(n, value == SAMPLES_IN_FAULT ? "[fault]" : "[interrupt]", 16);
+	case SAMPLES_ANONYMOUS:
+		return names_add(n, "[anon]", 6);
+	case SAMPLES_VDSO:
+		return names_add(n, "[vdso]", 6);
+	default:
+		return in_file(s, n, file, value);
+	}
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sandbox-judge: submitted C programs, compiled and run in sandboxes, by HTTP.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sdk/examples/judge/http.h"
+
+#define SECOND	1000000000ull
+#define MIB	(1ull << 20)
+#define BACKLOG 128
+
+struct arguments {
+	struct http_options http;
+	char host[256], port[16];
+};
+
+enum { KEY_QUEUE = 0x100, KEY_CPU, KEY_WALL, KEY_MEMORY, KEY_PROCESSES, KEY_OUTPUT, KEY_SANDBOX };
+
+static const struct argp_option options[] = {
+	{"listen", 'l', "ADDRESS:PORT", 0, "Where (default: 127.0.0.1:8080; port 0: any)", 0},
+	{"workers", 'w', "N", 0, "Submissions at one time (default: as many as processors)", 0},
+	{"queue", KEY_QUEUE, "N", 0, "Submissions that may wait; others get 503 (default: 64)", 0},
+	{"cpu", KEY_CPU, "SECONDS", 0, "CPU time of a program (default: 2)", 0},
+	{"wall", KEY_WALL, "SECONDS", 0, "Time of a program (default: 10)", 0},
+	{"memory", KEY_MEMORY, "MIB", 0, "Memory of a program (default: 128)", 0},
+	{"processes", KEY_PROCESSES, "N", 0, "Its processes and threads (default: 16)", 0},
+	{"output", KEY_OUTPUT, "KIB", 0, "What it may write (default: 256)", 0},
+	{"sandbox", KEY_SANDBOX, "FILE", 0, "The executable (default: beside the library)", 0},
+	{0},
+};
+
+static unsigned long number(struct argp_state *state, const char *arg, unsigned long most)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(arg, &end, 10);
+	if (errno || *arg < '0' || *arg > '9' || *end || !n || n > most)
+		argp_error(state, "%s: want a number from 1 to %lu", arg, most);
+	return n;
+}
+
+static void parse_listen(struct argp_state *state, struct arguments *a, const char *arg)
+{
+	const char *colon = strrchr(arg, ':');
+	size_t n = colon ? (size_t)(colon - arg) : 0;
+
+	if (!n || !colon[1] || n >= sizeof a->host || strlen(colon + 1) >= sizeof a->port)
+		argp_error(state, "--listen %s: want ADDRESS:PORT", arg);
+	if (*arg == '[' && arg[n - 1] == ']') { /* [::1]:80 */
+		arg++;
+		n -= 2;
+	}
+	snprintf(a->host, sizeof a->host, "%.*s", (int)n, arg);
+	snprintf(a->port, sizeof a->port, "%s", colon + 1);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+	struct limits *run = &a->http.settings.run;
+
+	switch (key) {
+	case 'l':
+		parse_listen(state, a, arg);
+		return 0;
+	case 'w':
+		a->http.workers = (unsigned)number(state, arg, 256);
+		return 0;
+	case KEY_QUEUE:
+		a->http.queue = (unsigned)number(state, arg, 10000);
+		return 0;
+	case KEY_CPU:
+		run->cpu_ns = number(state, arg, 3600) * SECOND;
+		return 0;
+	case KEY_WALL:
+		run->wall_ns = number(state, arg, 3600) * SECOND;
+		return 0;
+	case KEY_MEMORY:
+		run->memory = number(state, arg, 1 << 20) * MIB;
+		return 0;
+	case KEY_PROCESSES:
+		run->processes = (uint32_t)number(state, arg, 4096);
+		return 0;
+	case KEY_OUTPUT:
+		run->output = number(state, arg, 1 << 20) * 1024;
+		return 0;
+	case KEY_SANDBOX:
+		a->http.settings.executable = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "%s: takes options only", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {options, parse, NULL,
+	"Compiles and runs C programs that strangers send by HTTP, each in sandboxes of its own."
+	"\v"
+	"The page is at /. POST /run takes {\"source\": TEXT, \"stdin\": TEXT, \"expected\": TEXT} "
+	"as "
+	"application/json, the last two if wanted. SIGTERM ends it when what runs is done, a "
+	"second one "
+	"at once.",
+	NULL, NULL, NULL};
+
+static void defaults(struct arguments *a)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	*a = (struct arguments){
+		.http = {.settings = {.compile = {.cpu_ns = 20 * SECOND,
+					      .wall_ns = 60 * SECOND,
+					      .memory = 512 * MIB,
+					      .processes = 32,
+					      .output = MIB},
+				 .run = {.cpu_ns = 2 * SECOND,
+					 .wall_ns = 10 * SECOND,
+					 .memory = 128 * MIB,
+					 .processes = 16,
+					 .output = 256 << 10}},
+			.workers = cpus > 0 ? (unsigned)cpus : 1,
+			.queue = 64},
+		.host = "127.0.0.1",
+		.port = "8080",
+	};
+}
+
+/* A socket, or -1 with the sentence printed. */
+static int listen_at(const struct arguments *a)
+{
+	const struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo *list;
+	const int on = 1;
+	int fd, err = getaddrinfo(a->host, a->port, &hints, &list);
+
+	if (err) {
+		fprintf(stderr, "sandbox-judge: %s:%s: %s\n", a->host, a->port, gai_strerror(err));
+		return -1;
+	}
+	fd = socket(list->ai_family, list->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+		bind(fd, list->ai_addr, list->ai_addrlen) || listen(fd, BACKLOG)) {
+		fprintf(stderr, "sandbox-judge: cannot listen at %s:%s: %s\n", a->host, a->port,
+			strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(list);
+	return fd;
+}
+
+static void say_where(int fd)
+{
+	struct sockaddr_storage at;
+	socklen_t n = sizeof at;
+	char host[256], port[16];
+
+	if (getsockname(fd, (struct sockaddr *)&at, &n) ||
+		getnameinfo((struct sockaddr *)&at, n, host, sizeof host, port, sizeof port,
+			NI_NUMERICHOST | NI_NUMERICSERV))
+		return;
+	printf(at.ss_family == AF_INET6 ? "http://[%s]:%s/\n" : "http://%s:%s/\n", host, port);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a;
+	struct http *http;
+	sigset_t end;
+	int fd, signo;
+
+	defaults(&a);
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	sigaddset(&end, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &end, NULL); /* in all threads: main takes it */
+	signal(SIGPIPE, SIG_IGN);		/* clients that go away */
+	json_object_seed(0);
+	fd = listen_at(&a);
+	if (fd < 0)
+		return 1;
+	http = http_start(&a.http, fd);
+	if (!http) {
+		fprintf(stderr, "sandbox-judge: cannot start the server: %s\n", strerror(errno));
+		close(fd);
+		return 1;
+	}
+	say_where(fd);
+	sigwait(&end, &signo);
+	pthread_sigmask(SIG_UNBLOCK, &end, NULL); /* the second one is not waited for */
+	http_stop(http);
+	return 0;
+}

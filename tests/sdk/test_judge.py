@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The example of a judge: what it answers, what it refuses, how it ends."""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import judge_load
+from judge import Judge
+
+HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }'
+LOOP = "int main(void) { for (;;); }"
+
+
+@pytest.fixture(scope="module")
+def judge(build):
+    with Judge(build, "--cpu", "1", "--wall", "20") as j:
+        yield j
+
+
+def test_program_runs(judge):
+    answer = judge.run(HELLO)
+    assert answer["compile"]["exit_code"] == 0 and answer["accepted"] is None
+    r = answer["run"]
+    assert (r["end"], r["exit_code"], r["signal"], r["stdout"], r["stderr"]) == ("exited", 0, None, "hello\n", "")
+    assert r["memory"] > 0 and r["wall_ms"] >= 0 and not r["truncated"]
+
+
+@pytest.mark.parametrize("given, accepted", [("40 2", True), ("40 3", False)])
+def test_output_is_compared(judge, given, accepted):
+    source = '#include <stdio.h>\nint main(void) { int a, b; scanf("%d %d", &a, &b); printf("%d\\n", a + b); }'
+    assert judge.run(source, stdin=given, expected="42")["accepted"] is accepted
+
+
+def test_compile_errors(judge):
+    answer = judge.run("int main(void) { return x; }")
+    assert answer["run"] is None and answer["compile"]["exit_code"] == 1 and "‘x’ undeclared" in answer["compile"]["stderr"]
+
+
+@pytest.mark.parametrize(
+    "source, end",
+    [
+        (LOOP, "cpu-time"),
+        ('#include <stdio.h>\nint main(void) { for (;;) puts("spam"); }', "output"),
+        ("#include <stdlib.h>\n#include <string.h>\nint main(void) { for (;;) memset(malloc(1 << 20), 1, 1 << 20); }", "memory"),
+        ("#include <stdlib.h>\nint main(void) { abort(); }", "signalled"),
+    ],
+)
+def test_bad_programs_are_an_answer(judge, source, end):
+    r = judge.run(source)["run"]
+    assert r["end"] == end and (r["signal"] == "SIGABRT") == (end == "signalled")
+    assert len(r["stdout"]) <= 64 << 10
+
+
+def test_denials_have_the_option_that_helps(judge):
+    r = judge.run('#include <fcntl.h>\nint main(void) { return open("/usr/new", O_CREAT | O_WRONLY, 0600) >= 0; }')["run"]
+    assert {"operation": "open", "path": "/usr/new", "allowed_by": "--rw /usr"} in r["denied"]
+
+
+def test_output_of_any_bytes_is_json(judge):
+    r = judge.run('#include <stdio.h>\nint main(void) { fwrite("a\\0\\xff\\xed\\xa0\\x80\\xc3\\xa4\\xf0\\x9f", 1, 10, stdout); }')["run"]
+    assert r["stdout"] == "a\0" + "\ufffd" * 4 + "ä" + "\ufffd" * 2
+
+
+@pytest.mark.parametrize("path", ["/etc/shadow", "/proc/1/environ", "/home"])
+def test_compiler_cannot_read_what_is_the_hosts(judge, path):
+    answer = judge.run(f'#include "{path}"\nint main(void) {{ }}')
+    assert answer["run"] is None and "root:" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize(
+    "body, kind, status",
+    [
+        (b"{", "application/json", 400),
+        (b"{}", "application/json", 400),
+        (b'{"source": 1}', "application/json", 400),
+        (b'{"source": "x", "stdin": []}', "application/json", 400),
+        (b"[" * 100000, "application/json", 400),
+        (b'{"source": "\xff"}', "application/json", 400),
+        (b"", "application/json", 400),
+        (b'{"source": "x"}', "text/plain", 415),
+        (b'{"source": "' + b"x" * (256 << 10) + b'"}', "application/json", 413),
+    ],
+)
+def test_refused(judge, body, kind, status):
+    got, _, answer = judge.post(body, kind)
+    assert got == status and json.loads(answer)["error"]
+
+
+def test_other_requests(judge):
+    assert judge.request("GET", "/nothing")[0] == 404
+    assert judge.request("POST", "/", b"", {"Content-Type": "application/json"})[0] == 404
+    assert judge.request("DELETE", "/run")[0] == 405
+    status, headers, page = judge.request("GET", "/")
+    assert status == 200 and b"<textarea" in page and "default-src 'none'" in headers["Content-Security-Policy"]
+    assert judge.request("HEAD", "/")[2] == b""
+
+
+def test_body_without_an_end_is_cut(judge):
+    """Chunks, of which no header says how many."""
+    with socket.create_connection(("127.0.0.1", judge.port), timeout=60) as s:
+        s.sendall(b"POST /run HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(20):
+            s.sendall(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
+        s.sendall(b"0\r\n\r\n")
+        assert b" 413 " in s.recv(100)
+
+
+def test_full_line_is_503_with_retry_after(build):
+    got = []
+    with Judge(build, "--workers", "1", "--queue", "1", "--cpu", "1") as judge:
+        threads = [threading.Thread(target=lambda: got.append(judge.post({"source": HELLO}))) for _ in range(12)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    statuses = [status for status, _, _ in got]
+    assert set(statuses) == {200, 503} and len(got) == 12
+    for status, headers, body in got:
+        assert (headers["Retry-After"] == "1") == (status == 503)
+        assert status == 503 or json.loads(body)["run"]["stdout"] == "hello\n"
+
+
+def test_terminated_when_what_runs_is_done(build):
+    got = []
+    judge = Judge(build, "--workers", "1", "--cpu", "1")
+    threads = [threading.Thread(target=lambda: got.append(judge.post({"source": LOOP}))) for _ in range(3)]
+    for t in threads:
+        t.start()
+    while judge.status() != {"running": 1, "waiting": 2}:
+        time.sleep(0.02)
+    judge.process.terminate()
+    for t in threads:
+        t.join()
+    assert judge.process.wait(60) == 0
+    judge.stop()
+    assert sorted(status for status, _, _ in got) == [200, 503, 503]
+
+
+def test_second_signal_ends_it_at_once_with_its_sandboxes(build, held):
+    judge = Judge(build, "--workers", "1", "--cpu", "3600", "--wall", "3600")
+    client = threading.Thread(target=lambda: pytest.raises(OSError, judge.post, {"source": "#include <unistd.h>\nint main(void) { pause(); }"}))
+    client.start()
+    while judge.status()["running"] != 1 or not held(judge.pid).descendants():
+        time.sleep(0.02)
+    children = subprocess.run(["pgrep", "-P", str(judge.pid)], capture_output=True, text=True, check=True).stdout.split()
+    judge.process.terminate()
+    time.sleep(0.3)
+    assert judge.process.poll() is None
+    judge.process.terminate()
+    assert judge.stop() == -signal.SIGTERM
+    client.join()
+    end = time.monotonic() + 30
+    while any(os.path.exists(f"/proc/{pid}/exe") for pid in children) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not any(os.path.exists(f"/proc/{pid}/exe") for pid in children)
+
+
+def test_help_and_mistakes(build):
+    done = subprocess.run([build / "sandbox-judge", "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "--queue" in done.stdout
+    for words in (["--listen", "nowhere"], ["--workers", "0"], ["--cpu", "x"], ["what"], ["--listen", "300.1.1.1:80"]):
+        done = subprocess.run([build / "sandbox-judge", *words], capture_output=True, text=True)
+        assert done.returncode and "sandbox-judge: " in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("wrk"), reason="package wrk is not installed")
+def test_hostile_load():
+    said, answers, wrong = judge_load.load(20)
+    print(said)
+    assert not wrong and answers["good"], said
