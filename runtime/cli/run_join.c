@@ -3,12 +3,15 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "runtime/cli/cli.h"
 #include "runtime/cli/run_join.h"
+
+#define JOIN_WRITTEN 'w' /* as runtime/trace/join.c answers */
 
 /* The child: standard input is the launcher, standard output the trace, and messages go where the
  * launcher's go. */
@@ -52,7 +55,7 @@ static int start(struct run_join *j, const char *home, int out_fd, const int end
 	if (j->pid > 0 && is_ready(end[0]))
 		j->lines = fdopen(end[0], "w");
 	if (j->lines) {
-		setvbuf(j->lines, NULL, _IOLBF, BUFSIZ);
+		setvbuf(j->lines, j->buffer, _IOLBF, sizeof j->buffer);
 		return 0;
 	}
 	close(end[0]);
@@ -81,14 +84,24 @@ void run_join_line(struct run_join *j, const char *kind, const char *text)
 		(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, kind, text);
 }
 
+/* The jail has closed: it has neither read(2) nor always wait4(2). The child ends by itself. */
+static char answer(int fd)
+{
+	char byte = 0;
+	struct iovec v = {&byte, 1};
+	ssize_t n;
+
+	do
+		n = preadv2(fd, &v, 1, -1, 0);
+	while (n < 0 && errno == EINTR);
+	return n == 1 ? byte : 0;
+}
+
 int run_join_end(struct run_join *j)
 {
-	bool failed = ferror(j->lines);
-	int status = -1;
+	bool ok = fputs("end\n", j->lines) >= 0 && !fflush(j->lines) && !ferror(j->lines) &&
+		  answer(fileno(j->lines)) == JOIN_WRITTEN;
 
-	failed |= fclose(j->lines) != 0;
-	while (waitpid(j->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	j->pid = 0;
-	return failed || status ? -1 : 0;
+	fclose(j->lines);
+	return ok ? 0 : -1;
 }

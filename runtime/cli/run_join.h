@@ -11,8 +11,9 @@
 #include <sys/types.h>
 
 struct run_join {
-	pid_t pid;   /* 0: not started */
-	FILE *lines; /* to it */
+	pid_t pid;	     /* 0: not started */
+	FILE *lines;	     /* to it */
+	char buffer[BUFSIZ]; /* of lines: left to itself libc asks what it is, in the jail */
 };
 
 /* Its output goes to out_fd. 0 when it is ready, or POLICY_FAILED (said). */

@@ -5,6 +5,7 @@
  * counts; each histogram says which.
  */
 #include <errno.h>
+#include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "runtime/trace/histogram_print.h"
 #include "runtime/trace/latency_groups.h"
 #include "runtime/trace/trace.h"
+#include "vmm/vmx/abi.h"
 
 #define LOOK_MS 200 /* the launcher's counts go with it: they are at most so old when it ends */
 
@@ -63,24 +65,35 @@ static const char *fault_name(uint32_t reason)
 	return reason & FAULT_FETCH ? "fetch" : reason & FAULT_WRITE ? "write" : "read";
 }
 
-/* linux/kvm.h, and vmm/vmx/abi.h for our own module. */
+#define KVM_EXIT_OF_MEMORY 39 /* KVM_EXIT_MEMORY_FAULT, which older headers lack */
+
 static const char *exit_name(enum latency_group g, uint32_t reason, char room[16])
 {
-	static const char *const kvm[] = {[2] = "io",
-		[3] = "hypercall",
-		[4] = "debug",
-		[5] = "hlt",
-		[6] = "mmio",
-		[8] = "shutdown",
-		[9] = "fail-entry",
-		[10] = "intr",
-		[17] = "internal-error",
-		[39] = "memory-fault"};
+	static const char *const kvm[] = {[KVM_EXIT_IO] = "io",
+		[KVM_EXIT_HYPERCALL] = "hypercall",
+		[KVM_EXIT_DEBUG] = "debug",
+		[KVM_EXIT_HLT] = "hlt",
+		[KVM_EXIT_MMIO] = "mmio",
+		[KVM_EXIT_SHUTDOWN] = "shutdown",
+		[KVM_EXIT_FAIL_ENTRY] = "fail-entry",
+		[KVM_EXIT_INTR] = "intr",
+		[KVM_EXIT_INTERNAL_ERROR] = "internal-error",
+		[KVM_EXIT_OF_MEMORY] = "memory-fault"};
+	static const char *const vmx[] = {[SBV_EXIT_IO_OUT] = "io-out",
+		[SBV_EXIT_IO_IN] = "io-in",
+		[SBV_EXIT_MMIO] = "mmio",
+		[SBV_EXIT_HLT] = "hlt",
+		[SBV_EXIT_INTR] = "intr",
+		[SBV_EXIT_SHUTDOWN] = "shutdown",
+		[SBV_EXIT_MEMORY] = "memory",
+		[SBV_EXIT_FAIL] = "fail"};
 	const char *name = NULL;
 
 	if (g == GROUP_KVM && reason < sizeof kvm / sizeof *kvm)
 		name = kvm[reason];
-	snprintf(room, 16, "user-%u", reason);
+	else if (g == GROUP_VMX && reason < sizeof vmx / sizeof *vmx)
+		name = vmx[reason];
+	snprintf(room, 16, "reason-%u", reason % 10000);
 	return name ? name : room;
 }
 

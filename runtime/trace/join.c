@@ -4,7 +4,8 @@
  *
  * What `sandbox run --trace --host` starts: puts the lines that the launcher, its parent, writes to
  * standard input, and the host's calls of that launcher, in the order of time. A byte back on
- * standard input says that it is ready. FD is the launcher's end of it, whose calls are not shown.
+ * standard input says that it is ready; to the line "end" it answers whether all was written. FD is
+ * the launcher's end of it, whose calls are not shown.
  *
  * A line: when it was done by CLOCK_MONOTONIC in ns, a blank, what it is, a blank, its text. What
  * came is held for a moment, because a thread can be late with what it has to tell.
@@ -40,6 +41,7 @@ struct join {
 	struct calls *calls;  /* or NULL */
 	struct entry *held;
 	size_t nheld;
+	bool ended;		  /* the launcher has no more to tell */
 	char text[4 * TEXT_LINE]; /* what was read and has no end of line yet */
 	size_t length;
 };
@@ -108,6 +110,7 @@ static void take_line(struct join *j, const char *line)
 	char *rest, *copy;
 	uint64_t at_ns = strtoull(line, &rest, 10);
 
+	j->ended |= !strcmp(line, "end");
 	if (*rest != ' ')
 		return;
 	copy = strdup(rest + 1);
@@ -139,7 +142,7 @@ static bool take_input(struct join *j)
 		return errno == EINTR;
 	j->length += (size_t)n;
 	take_lines(j);
-	return n;
+	return n && !j->ended;
 }
 
 static void follow(struct join *j)
@@ -187,26 +190,11 @@ static void open_calls(struct join *j)
 			missing, strerror(-r));
 }
 
-int join_main(int argc, char **argv)
+static int join(struct join *j)
 {
-	struct join *j = calloc(1, sizeof *j);
-	uint32_t fd;
+	bool failed;
 
-	if (argc != 3 || policy_parse_count(argv[2], &fd)) {
-		cli_say("this is started by `sandbox run`");
-		return POLICY_FAILED;
-	}
-	if (j)
-		j->held = calloc(HELD_MAX, sizeof *j->held);
-	if (!j || !j->held) {
-		cli_say("trace: out of memory");
-		return POLICY_FAILED;
-	}
 	ignore_signals();
-	j->head.pid = getppid();
-	snprintf(j->head.home, sizeof j->head.home, "%s", argv[1]);
-	j->own_fd = fd;
-	j->clock_offset = print_clock_offset();
 	open_calls(j);
 	if (write(STDIN_FILENO, "r", 1) == 1)
 		follow(j);
@@ -215,7 +203,36 @@ int join_main(int argc, char **argv)
 			calls_lost(j->calls));
 	if (j->calls)
 		calls_close(j->calls);
-	free(j->held);
+	failed = fflush(stdout) || ferror(stdout);
+	if (write(STDIN_FILENO, failed ? "f" : "w", 1) != 1)
+		return POLICY_FAILED; /* nobody is there to say it */
+	return failed ? POLICY_FAILED : 0;
+}
+
+int join_main(int argc, char **argv)
+{
+	struct join *j;
+	int r = POLICY_FAILED;
+	uint32_t fd;
+
+	if (argc != 3 || policy_parse_count(argv[2], &fd)) {
+		cli_say("this is started by `sandbox run`");
+		return POLICY_FAILED;
+	}
+	j = calloc(1, sizeof *j);
+	if (j)
+		j->held = calloc(HELD_MAX, sizeof *j->held);
+	if (j && j->held) {
+		j->head.pid = getppid();
+		snprintf(j->head.home, sizeof j->head.home, "%s", argv[1]);
+		j->own_fd = fd;
+		j->clock_offset = print_clock_offset();
+		r = join(j);
+	} else {
+		cli_say("trace: out of memory");
+	}
+	if (j)
+		free(j->held);
 	free(j);
-	return fflush(stdout) || ferror(stdout) ? POLICY_FAILED : 0; /* which the launcher says */
+	return r;
 }
