@@ -85,6 +85,7 @@ help:
 	@echo "make check-metal      the VMX core's tests in Bochs, without an operating system"
 	@echo "make check-images     the image tool, with real clients; make fuzz-images FUZZ_SECONDS=60"
 	@echo "make check-sdk        the Python binding, what is installed, the examples of the SDK"
+	@echo "make judge-load       the judge under hostile load, SECONDS=120; make valgrind-sdk: the library's tests under valgrind"
 	@echo "make bench      ratios against native and other sandboxes; make bench-images: the image tool"
 	@echo "make coverage   which lines of the shim's core the tests reach"
 	@echo "make vmx-module install-dkms   the kernel module of backend vmx: build/vmx-module, or for DKMS"
