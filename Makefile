@@ -86,7 +86,7 @@ help:
 	@echo "make check-images     the image tool, with real clients; make fuzz-images FUZZ_SECONDS=60"
 	@echo "make check-sdk        the Python binding, what is installed, the examples of the SDK"
 	@echo "make judge-load       the judge under hostile load, SECONDS=120; make valgrind-sdk: the library's tests under valgrind"
-	@echo "make bench      ratios against native and other sandboxes; make bench-images: the image tool"
+	@echo "make bench      ratios against native and other sandboxes; make bench-images: the image tool; make bench-sdk: cold starts by the library"
 	@echo "make coverage   which lines of the shim's core the tests reach"
 	@echo "make vmx-module install-dkms   the kernel module of backend vmx: build/vmx-module, or for DKMS"
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall"

@@ -58,3 +58,11 @@ bench-traps: $(B)/bench/traps
 .PHONY: bench-images
 bench-images: all $(BENCH_OUT)/hello
 	$(Q)SANDBOX_BIN=$(abspath $(B))/sandbox tests/bench/images $(BENCH_ARGS)
+
+# Cold starts by the library, against native ones.
+$(BENCH_OUT)/sdk-start: $(BENCH_OUT)/sdk_start.c.o $(B)/libsandbox.so
+	$(Q)$(CC) -pie -pthread $< -o $@ -L$(B) -lsandbox -Wl,-rpath,'$$ORIGIN/..'
+
+.PHONY: bench-sdk
+bench-sdk: all $(BENCH_OUT)/sdk-start $(BENCH_OUT)/hello
+	$(Q)$(BENCH_OUT)/sdk-start $(abspath $(BENCH_OUT))/hello
