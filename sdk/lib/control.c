@@ -48,6 +48,8 @@ static int signal_group(struct sb *s, int signo)
 	if (r || !g.leader)
 		return r;
 	fd = (int)syscall(SYS_pidfd_open, g.leader, 0);
+	if (fd < 0 && errno == ENOSYS)
+		return kill(-g.leader, signo) && errno != ESRCH ? -errno : 0;
 	if (fd < 0)
 		return errno == ESRCH ? 0 : -errno;
 	r = (int)syscall(SYS_pidfd_send_signal, fd, signo, NULL, PIDFD_SIGNAL_PROCESS_GROUP);
@@ -87,7 +89,7 @@ int sb_pause(struct sb *s, struct sb_error **error)
 	if (sandbox_process_ended(s))
 		return ended(error);
 	/* the launcher first: it makes the other processes */
-	r = spawn_signal(s->pidfd, SIGSTOP) ? -errno : 0;
+	r = spawn_signal(s->pid, s->pidfd, SIGSTOP) ? -errno : 0;
 	if (!r && !wait_stopped(s))
 		r = -ETIMEDOUT;
 	if (!r)
@@ -96,7 +98,7 @@ int sb_pause(struct sb *s, struct sb_error **error)
 		return ended(error);
 	if (!r)
 		return 0;
-	spawn_signal(s->pidfd, SIGCONT);
+	spawn_signal(s->pid, s->pidfd, SIGCONT);
 	return error_system(error, "stopping its processes", -r, "cannot pause the sandbox");
 }
 
@@ -110,7 +112,7 @@ int sb_resume(struct sb *s, struct sb_error **error)
 		return ended(error);
 	r = signal_group(s, SIGCONT);
 	if (!r)
-		r = spawn_signal(s->pidfd, SIGCONT) ? -errno : 0;
+		r = spawn_signal(s->pid, s->pidfd, SIGCONT) ? -errno : 0;
 	if (r == -ESRCH)
 		return ended(error);
 	return r ? error_system(error, "continuing its processes", -r, "cannot resume the sandbox")

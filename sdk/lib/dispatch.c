@@ -40,7 +40,7 @@ int sandbox_end(struct sb *s, enum sb_end reason)
 	int none = NO_REASON;
 
 	atomic_compare_exchange_strong(&s->reason, &none, (int)reason);
-	return spawn_signal(s->pidfd, SIGKILL) && errno != ESRCH ? -errno : 0;
+	return spawn_signal(s->pid, s->pidfd, SIGKILL) && errno != ESRCH ? -errno : 0;
 }
 
 /* Its CPUs can not have used what is left before a while has passed: most sandboxes are never

@@ -171,7 +171,7 @@ static void end_process(struct sb *s)
 
 	if (s->pidfd < 0 || s->reaped)
 		return;
-	spawn_signal(s->pidfd, SIGKILL);
+	spawn_signal(s->pid, s->pidfd, SIGKILL);
 	while (poll(&p, 1, -1) < 0 && errno == EINTR)
 		;
 	reap(s);
@@ -193,6 +193,7 @@ void sb_free(struct sb *s)
 	free(s->files);
 	fd_close(&s->epoll);
 	fd_close(&s->timer);
+	fd_close(&s->tie);
 	fd_close(&s->pidfd);
 	pthread_mutex_destroy(&s->lock);
 	free(s);

@@ -34,6 +34,7 @@ struct sb {
 	pthread_mutex_t lock; /* of the kind that tells when its owner takes it again */
 	pid_t pid;	      /* pidfd's; nobody else's only while that has not ended */
 	int pidfd, epoll, timer;
+	int tie; /* end of a pipe: the sandbox ends when it is closed; or -1 */
 	struct sink sinks[SINKS];
 	struct source source;
 	struct out_file *files;

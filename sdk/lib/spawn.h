@@ -21,8 +21,8 @@ struct spawn {
 
 /* 0 with a pidfd, which needs no child to be reaped to tell of its end; or a code. */
 int spawn_process(const struct spawn *sp, pid_t *pid, int *pidfd, struct sb_error **error);
-/* Signal to the process of a pidfd. 0, or -1 with errno (ESRCH: it has ended). */
-int spawn_signal(int pidfd, int signo);
+/* Signal to the process that spawn_process started. 0, or -1 with errno (ESRCH: it has ended). */
+int spawn_signal(pid_t pid, int pidfd, int signo);
 /* Its CPU time if it has ended and nobody else reaped it. It is no zombie after this. */
 void spawn_reap(int pidfd, unsigned long long *cpu_ns);
 

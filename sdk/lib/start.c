@@ -25,7 +25,7 @@ struct setup {
 	struct sb *s;
 	int std[3];	 /* the sandbox's ends */
 	int ends[SINKS]; /* of SINK_REPORT and SINK_MESSAGES */
-	int self;	 /* pidfd of this process */
+	int self;	 /* what the sandbox ends with: pidfd of this process */
 	int *files;	 /* of config.files; those to be taken out are s->files' own */
 	int *keep;
 	char *path;
@@ -177,12 +177,24 @@ static int make_limits(struct setup *u)
 	return 0;
 }
 
-/* What ends the sandbox with this process, however that ends. Not a pipe: children that the caller
- * forks would hold its end too; nor PR_SET_PDEATHSIG, which comes when this thread ends. */
+/* What ends the sandbox with this process, however that ends: not PR_SET_PDEATHSIG, which comes
+ * when this thread ends. Nor a pipe, of which children that the caller forks hold an end too,
+ * unless there is nothing better: valgrind 3.19 and some containers' filters do not have
+ * pidfd_open. */
 static int make_tie(struct setup *u)
 {
+	int ends[2];
+
 	u->self = fd_high((int)syscall(SYS_pidfd_open, getpid(), 0));
-	return u->self < 0 ? fail(u, "pidfd_open") : 0;
+	if (u->self >= 0)
+		return 0;
+	if (errno != ENOSYS)
+		return fail(u, "pidfd_open");
+	if (fd_pipe(ends, 0))
+		return fail(u, "pipe2");
+	u->self = ends[0];
+	u->s->tie = ends[1];
+	return 0;
 }
 
 static int make_command(struct setup *u)
@@ -249,7 +261,7 @@ static struct sb *new_sandbox(void)
 
 	if (!s)
 		return NULL;
-	s->pidfd = s->epoll = s->timer = s->source.fd = -1;
+	s->pidfd = s->epoll = s->timer = s->source.fd = s->tie = -1;
 	for (int i = 0; i < SINKS; i++)
 		s->sinks[i].fd = -1;
 	atomic_init(&s->reason, NO_REASON);

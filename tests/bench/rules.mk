@@ -63,3 +63,11 @@ bench-images: all $(BENCH_OUT)/hello
 .PHONY: bench-overhead
 bench-overhead: all bench-programs
 	$(Q)B=$(B) tests/bench/overhead $(BENCH_ARGS)
+
+# Cold starts by the library, against native ones.
+$(BENCH_OUT)/sdk-start: $(BENCH_OUT)/sdk_start.c.o $(B)/libsandbox.so
+	$(Q)$(CC) -pie -pthread $< -o $@ -L$(B) -lsandbox -Wl,-rpath,'$$ORIGIN/..'
+
+.PHONY: bench-sdk
+bench-sdk: all $(BENCH_OUT)/sdk-start $(BENCH_OUT)/hello
+	$(Q)$(BENCH_OUT)/sdk-start $(abspath $(BENCH_OUT))/hello

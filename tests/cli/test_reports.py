@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -245,3 +246,13 @@ def test_grant_of_a_memory_file(me):
     plain, _ = report(me, "/bin/true")
     os.close(memory)
     assert found["exit"]["code"] == 0 and found["jail"] == plain["jail"]
+
+
+def test_times_have_those_of_the_programs(me):
+    """Whatever runs them, and whoever has been their parent."""
+    words = ["/usr/bin/python3", "-c", "for i in range(4000000): pass"]
+    before = os.times().children_user
+    subprocess.run(words, check=True)
+    native = os.times().children_user - before
+    times = report(me, *words)[0]["times_ns"]
+    assert times["user"] + times["system"] >= native * 1e9 / 2

@@ -53,3 +53,18 @@ $(UNIT_SDK_FAULTS_BIN): %: %.bin $(B)/sandbox
 	$(Q)printf '#!/bin/sh\n$(UNIT_SDK_ENV) exec %s "$$@"\n' '$(abspath $<)' >$@ && chmod +x $@
 
 UNIT_BINS += $(UNIT_SDK_FAULTS_BIN)
+
+# The same tests without a sanitizer, under valgrind; the sandboxes' own processes are not looked at.
+UNIT_SDK_PLAIN_BIN := $(UNIT_SDK_DIR)/unit-sdk-plain
+
+$(UNIT_SDK_DIR)/plain/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HOST_CFLAGS) -O1 -MMD -MP -c $< -o $@
+
+$(UNIT_SDK_PLAIN_BIN): $(patsubst %.c,$(UNIT_SDK_DIR)/plain/%.o,$(UNIT_SDK_SRCS))
+	$(Q)$(CC) $^ -o $@ -lcmocka $(SDK_LIBS)
+
+.PHONY: valgrind-sdk
+valgrind-sdk: $(UNIT_SDK_PLAIN_BIN) $(B)/sandbox
+	$(Q)$(UNIT_SDK_ENV) UNDER_VALGRIND=1 valgrind -q --error-exitcode=1 --leak-check=full --child-silent-after-fork=yes \
+		--show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect,possible $<

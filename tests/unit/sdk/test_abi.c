@@ -153,6 +153,9 @@ static void causes(void **state)
 	struct sb_error *e;
 	struct sb *s;
 
+	if (getenv("UNDER_VALGRIND")) /* which makes a fork of it: the child cannot say what failed
+				       */
+		skip();
 	memset(huge, 'x', sizeof huge - 1); /* more than execve(2) takes of one word */
 	shell_init(&sh, huge);
 	expect_code(sb_start(&sh.c, &s, &e), SB_SYSTEM, &e);

@@ -113,6 +113,8 @@ int __wrap_fcntl(int fd, int command, ...)
 	return fails("fcntl", EMFILE, CALLER) ? -1 : __real_fcntl(fd, command, value);
 }
 
+bool inject_without_pidfds;
+
 /* Only those that the parent makes and that can fail: it is the child that makes most of these. */
 long __real_syscall(long nr, ...);
 long __wrap_syscall(long nr, ...);
@@ -125,6 +127,10 @@ __attribute__((no_sanitize("address", "undefined"))) long __wrap_syscall(long nr
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
+	if (inject_without_pidfds && (nr == SYS_pidfd_open || nr == SYS_pidfd_send_signal)) {
+		errno = ENOSYS;
+		return -1;
+	}
 	if ((nr == SYS_pidfd_open && fails("pidfd_open", EMFILE, CALLER)) ||
 		(nr == SYS_pidfd_send_signal && fails("pidfd_send_signal", EPERM, CALLER)))
 		return -1;

@@ -11,5 +11,7 @@
 void inject_begin(unsigned n);
 /* What failed, or NULL if there were fewer calls than that. Nothing fails any more. */
 const char *inject_end(void);
+/* As where the kernel, or a filter, has neither pidfd_open nor pidfd_send_signal. */
+extern bool inject_without_pidfds;
 
 #endif

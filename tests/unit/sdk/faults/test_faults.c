@@ -148,12 +148,34 @@ static void limits_with_each_call_failing(void **state)
 	each_call_fails(limits, 1);
 }
 
+static void where_there_is_no_pidfd_open(void **state)
+{
+	unsigned fds = count_fds();
+	struct shell sh;
+	struct sb *s;
+
+	inject_without_pidfds = true;
+	whole_life();
+	shell_init(&sh, "sleep 50");
+	sb_free(start(&sh.c));
+	s = start(&sh.c);
+	assert_int_equal(sb_pause(s, NULL), 0);
+	assert_int_equal(sb_resume(s, NULL), 0);
+	assert_int_equal(sb_kill(s, NULL), 0);
+	assert_int_equal(end_of(s).end, SB_END_KILLED);
+	assert_int_equal(sb_kill(s, NULL), 0);
+	sb_free(s);
+	inject_without_pidfds = false;
+	expect_nothing_left(fds);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_life_with_each_call_failing),
 		cmocka_unit_test(pause_and_kill_with_each_call_failing),
 		cmocka_unit_test(limits_with_each_call_failing),
+		cmocka_unit_test(where_there_is_no_pidfd_open),
 	};
 
 	json_set_alloc_funcs(__wrap_malloc, free);
