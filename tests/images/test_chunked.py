@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -184,7 +185,7 @@ class Proxy:
 def change(root):
     (root / "d3" / "f3").write_bytes(os.urandom(5000))
     (root / "new").write_text("new\n")
-    (root / "d1" / "f1").unlink()
+    (root / "d1" / "f1").unlink(missing_ok=True)
     with open(root / "large", "r+b") as f:
         f.seek(600000)
         f.write(b"changed")
@@ -317,3 +318,39 @@ def test_a_table_that_unpacks_to_more_than_it_says_is_refused(tool, fake, two): 
     packed = len(zstd(bytes(200 << 20)))
     f = fake(two.put_table(text=bytes(200 << 20), position=f"{start}:{packed}:1000:1"))
     assert "is damaged or has another size" in tool.fails("pull", f"{f.host}/x:1", "-t", "app:2")
+
+
+# -- other programs --
+
+def skopeo(*args):
+    if not shutil.which("skopeo"):
+        pytest.skip("skopeo is not installed")
+    r = subprocess.run(["skopeo", "--insecure-policy", *map(str, args)], capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+
+
+def test_skopeo_unpacks_the_layer(tool, big, tmp_path):
+    tool.ok("pack", big, "-t", "app:1")
+    image = Stored(tool)
+    skopeo("copy", "--dest-decompress", f"oci:{tool.store}:app:1", f"dir:{tmp_path}/dir")
+    plain = json.loads(image.blobs[image.config["digest"]])["rootfs"]["diff_ids"]
+    with open(tmp_path / "dir" / plain[0][7:], "rb") as f:
+        assert digest(f.read()) == plain[0]
+
+
+def test_layers_that_skopeo_made_are_put_together_too(tool, new_tool, registry, big):  # noqa: F811
+    for n in "12":
+        tool.ok("pack", big, "-t", f"app:{n}", "--compression", "gzip")
+        skopeo("copy", "--dest-tls-verify=false", "--dest-compress-format", "zstd:chunked", f"oci:{tool.store}:app:{n}",
+               f"docker://{registry.host}/theirs:{n}")
+        change(big)
+    proxy, other, counts = Proxy(registry.port), new_tool("other"), []
+    for n in "12":
+        before = proxy.count
+        other.ok("pull", f"{proxy.host}/theirs:{n}", "-t", f"app:{n}")
+        counts.append(proxy.count - before)
+    proxy.close()
+    layer = Stored(other, "app:2").layers[0]
+    assert any(key.endswith("zstd-chunked.manifest-position") for key in layer["annotations"])
+    assert counts[1] < layer["size"] // 2, f"{counts} bytes came"
+    assert other.json("verify")["ok"]
