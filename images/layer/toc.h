@@ -12,15 +12,17 @@
 
 #define TOC_POSITION                                                                               \
 	"io.github.containers.zstd-chunked.manifest-position" /* FROM:SIZE:UNPACKED:1 */
-#define TOC_CHECKSUM   "io.github.containers.zstd-chunked.manifest-checksum" /* of it, packed */
-#define TOC_TYPE       1
-#define TOC_SKIP       0x184d2a50u /* begins a frame to skip; the size of its content follows */
-#define TOC_SKIP_LEN   8u
-#define TOC_FOOTER     64u /* without those */
-#define TOC_MAGIC      "GNUlInUx"
-#define TOC_PACKED_MAX (16u << 20)
-#define TOC_MAX	       (64u << 20)
-#define TOC_HOLES_MAX  (1ull << 30) /* of one file; hashing more would take too long */
+#define TOC_CHECKSUM	 "io.github.containers.zstd-chunked.manifest-checksum" /* of it, packed */
+#define TOC_POSITION_OLD "io.containers.zstd-chunked.manifest-position"
+#define TOC_CHECKSUM_OLD "io.containers.zstd-chunked.manifest-checksum"
+#define TOC_TYPE	 1
+#define TOC_SKIP	 0x184d2a50u /* begins a frame to skip; the size of its content follows */
+#define TOC_SKIP_LEN	 8u
+#define TOC_FOOTER	 64u /* without those */
+#define TOC_MAGIC	 "GNUlInUx"
+#define TOC_PACKED_MAX	 (16u << 20)
+#define TOC_MAX		 (64u << 20)
+#define TOC_HOLES_MAX	 (1ull << 30) /* of one file; hashing more would take too long */
 
 /* -- reading: tables are anybody's -- */
 
@@ -30,10 +32,11 @@ struct toc_place {
 };
 /* By a descriptor's annotations. 0; -ENOENT: it has no table; -EBADMSG: it lies outside of a blob
  * of this size, or is too large. *checksum: what the table should have. */
+bool toc_is_annotated(const struct descriptor *d);
 int toc_place_annotated(const struct descriptor *d, struct toc_place *out, struct digest *checksum,
 	struct image_error *e);
-/* By the last TOC_SKIP_LEN + TOC_FOOTER bytes of a blob. */
-int toc_place_footer(const unsigned char *footer, uint64_t blob_size, struct toc_place *out);
+/* By the last TOC_SKIP_LEN + TOC_FOOTER bytes of a blob; -ENOENT. */
+int toc_place_footer(const unsigned char *end, uint64_t blob_size, struct toc_place *out);
 
 /* What a layer's blob is made of up to its table, without gaps: frames of files, and what lies
  * between them. Two pieces of one key are very likely the same bytes; only the digest of the whole

@@ -28,11 +28,24 @@ static int check_place(const struct toc_place *p, uint64_t end, struct image_err
 	return 0;
 }
 
+/* Podman had other names until 2022. */
+static const char *annotation(const struct descriptor *d, const char *key, const char *old)
+{
+	const char *s = json_string_value(json_object_get(d->annotations, key));
+
+	return s ? s : json_string_value(json_object_get(d->annotations, old));
+}
+
+bool toc_is_annotated(const struct descriptor *d)
+{
+	return annotation(d, TOC_POSITION, TOC_POSITION_OLD);
+}
+
 int toc_place_annotated(const struct descriptor *d, struct toc_place *out, struct digest *checksum,
 	struct image_error *e)
 {
-	const char *position = json_string_value(json_object_get(d->annotations, TOC_POSITION));
-	const char *sum = json_string_value(json_object_get(d->annotations, TOC_CHECKSUM));
+	const char *position = annotation(d, TOC_POSITION, TOC_POSITION_OLD);
+	const char *sum = annotation(d, TOC_CHECKSUM, TOC_CHECKSUM_OLD);
 	unsigned type;
 	char more;
 
@@ -58,18 +71,28 @@ static uint64_t get_le(const unsigned char *from, size_t n)
 	return value;
 }
 
-int toc_place_footer(const unsigned char *footer, uint64_t blob_size, struct toc_place *out)
-{
-	const unsigned char *content = footer + TOC_SKIP_LEN;
+/* Podman wrote the short one until 2022. */
+static const struct {
+	size_t size;
+	const char *magic;
+} footers[] = {{TOC_FOOTER, TOC_MAGIC}, {40, "GnUlInUx"}};
 
-	if (get_le(footer, 4) != TOC_SKIP || get_le(footer + 4, 4) != TOC_FOOTER ||
-		memcmp(content + TOC_FOOTER - 8, TOC_MAGIC, 8) ||
-		get_le(content + 24, 8) != TOC_TYPE)
-		return -ENOENT;
-	out->from = get_le(content, 8);
-	out->packed = get_le(content + 8, 8);
-	out->unpacked = get_le(content + 16, 8);
-	return check_place(out, blob_size, NULL);
+int toc_place_footer(const unsigned char *end, uint64_t blob_size, struct toc_place *out)
+{
+	for (size_t i = 0; i < sizeof footers / sizeof *footers; i++) {
+		size_t size = footers[i].size;
+		const unsigned char *at = end + TOC_FOOTER - size, *content = at + TOC_SKIP_LEN;
+
+		if (get_le(at, 4) != TOC_SKIP || get_le(at + 4, 4) != size ||
+			memcmp(content + size - 8, footers[i].magic, 8) ||
+			get_le(content + 24, 8) != TOC_TYPE)
+			continue;
+		out->from = get_le(content, 8);
+		out->packed = get_le(content + 8, 8);
+		out->unpacked = get_le(content + 16, 8);
+		return check_place(out, blob_size, NULL);
+	}
+	return -ENOENT;
 }
 
 /* -- its text -- */

@@ -6,6 +6,9 @@ import subprocess
 
 import pytest
 
+from handmade import Image
+from registries import Fake, Registry
+
 SANDBOX = os.path.abspath(os.environ.get("SANDBOX_BIN", "build/sandbox"))
 
 
@@ -65,3 +68,33 @@ def tree(tmp_path):
     (root / "empty").mkdir()
     (root / "empty-file").touch()
     return root
+
+
+@pytest.fixture
+def quiet_home(tmp_path, monkeypatch):
+    """No credentials but those that a test makes."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("XDG_RUNTIME_DIR", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def registry(tmp_path, quiet_home):
+    r = Registry(tmp_path)
+    yield r
+    r.stop()
+
+
+@pytest.fixture
+def fake(quiet_home):
+    made = []
+
+    def make(image=None, **tricks):
+        made.append(Fake(image or Image({"data": os.urandom(3 << 20)}, compress=False), **tricks))
+        return made[-1]
+    yield make
+    for f in made:
+        f.shutdown()
+        f.server_close()

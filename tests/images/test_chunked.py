@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -12,7 +13,6 @@ import threading
 import pytest
 
 from handmade import digest
-from test_registry import Registry, fake, names, quiet_home, registry  # noqa: F401: fixtures
 
 POSITION = "io.github.containers.zstd-chunked.manifest-position"
 CHECKSUM = "io.github.containers.zstd-chunked.manifest-checksum"
@@ -184,7 +184,7 @@ class Proxy:
 def change(root):
     (root / "d3" / "f3").write_bytes(os.urandom(5000))
     (root / "new").write_text("new\n")
-    (root / "d1" / "f1").unlink()
+    (root / "d1" / "f1").unlink(missing_ok=True)
     with open(root / "large", "r+b") as f:
         f.seek(600000)
         f.write(b"changed")
@@ -221,20 +221,20 @@ def two(tool, new_tool, big):
     return Stored(maker, "app:2")
 
 
-def test_a_server_without_ranges_sends_all_of_it(tool, fake, two):  # noqa: F811
+def test_a_server_without_ranges_sends_all_of_it(tool, fake, two):
     f = fake(two, no_ranges=True)
     tool.ok("pull", f"{f.host}/x:1", "-t", "app:2")
     assert Stored(tool, "app:2").layer == two.layer
 
 
-def test_a_cut_connection_between_parts_goes_on(tool, fake, two):  # noqa: F811
+def test_a_cut_connection_between_parts_goes_on(tool, fake, two):
     f = fake(two, cuts=3, piece=3000)
     tool.ok("pull", f"{f.host}/x:1", "-t", "app:2")
     assert Stored(tool, "app:2").layer == two.layer
     assert f.sent < len(two.layer) // 2
 
 
-def test_a_damaged_layer_of_the_store_spoils_nothing(tool, fake, two):  # noqa: F811
+def test_a_damaged_layer_of_the_store_spoils_nothing(tool, fake, two):
     image = Stored(tool)
     path = f"{tool.store}/blobs/sha256/{image.layers[0]['digest'][7:]}"
     os.chmod(path, 0o644)
@@ -246,7 +246,7 @@ def test_a_damaged_layer_of_the_store_spoils_nothing(tool, fake, two):  # noqa: 
     assert Stored(tool, "app:2").layer == two.layer
 
 
-def test_a_table_that_lies_spoils_nothing(tool, fake, two):  # noqa: F811
+def test_a_table_that_lies_spoils_nothing(tool, fake, two):
     """It says that other content is what the store has."""
     _, table = two.table()
     _, ours = Stored(tool).table()
@@ -289,7 +289,7 @@ def negative(table):
     (lambda t: b'{"version":1,"entries":[{"type":"reg","name":"' + b"x" * (2 << 20) + b'"}]}', "more than 1 MiB"),
     (overlap, "overlap"), (outside, "outside"), (negative, "no number"),
 ])
-def test_a_hostile_table_is_refused(tool, fake, two, text, words):  # noqa: F811
+def test_a_hostile_table_is_refused(tool, fake, two, text, words):
     f = fake(two.put_table(text=text(two.table()[1])))
     line = tool.fails("pull", f"{f.host}/x:1", "-t", "app:2")
     assert words in line and "table of contents" in line, line
@@ -305,15 +305,51 @@ def test_a_hostile_table_is_refused(tool, fake, two, text, words):  # noqa: F811
     (None, "sha256:" + "0" * 64, "not sha256:000"),
     (None, "md5:1", "no position or no digest"),
 ])
-def test_a_table_that_is_not_where_it_should_be_is_refused(tool, fake, two, position, checksum, words):  # noqa: F811
+def test_a_table_that_is_not_where_it_should_be_is_refused(tool, fake, two, position, checksum, words):
     f = fake(two.put_table(two.table()[1], position=position, checksum=checksum))
     line = tool.fails("pull", f"{f.host}/x:1", "-t", "app:2")
     assert words in line, line
     assert "app:2" not in tool.ok("ls")
 
 
-def test_a_table_that_unpacks_to_more_than_it_says_is_refused(tool, fake, two):  # noqa: F811
+def test_a_table_that_unpacks_to_more_than_it_says_is_refused(tool, fake, two):
     start, _ = two.table()
     packed = len(zstd(bytes(200 << 20)))
     f = fake(two.put_table(text=bytes(200 << 20), position=f"{start}:{packed}:1000:1"))
     assert "is damaged or has another size" in tool.fails("pull", f"{f.host}/x:1", "-t", "app:2")
+
+
+# -- other programs --
+
+def skopeo(*args):
+    if not shutil.which("skopeo"):
+        pytest.skip("skopeo is not installed")
+    r = subprocess.run(["skopeo", "--insecure-policy", *map(str, args)], capture_output=True, text=True)
+    assert r.returncode == 0, r.stderr
+
+
+def test_skopeo_unpacks_the_layer(tool, big, tmp_path):
+    tool.ok("pack", big, "-t", "app:1")
+    image = Stored(tool)
+    skopeo("copy", "--dest-decompress", f"oci:{tool.store}:app:1", f"dir:{tmp_path}/dir")
+    plain = json.loads(image.blobs[image.config["digest"]])["rootfs"]["diff_ids"]
+    with open(tmp_path / "dir" / plain[0][7:], "rb") as f:
+        assert digest(f.read()) == plain[0]
+
+
+def test_layers_that_skopeo_made_are_put_together_too(tool, new_tool, registry, big):
+    for n in "12":
+        tool.ok("pack", big, "-t", f"app:{n}", "--compression", "gzip")
+        skopeo("copy", "--dest-tls-verify=false", "--dest-compress-format", "zstd:chunked", f"oci:{tool.store}:app:{n}",
+               f"docker://{registry.host}/theirs:{n}")
+        change(big)
+    proxy, other, counts = Proxy(registry.port), new_tool("other"), []
+    for n in "12":
+        before = proxy.count
+        other.ok("pull", f"{proxy.host}/theirs:{n}", "-t", f"app:{n}")
+        counts.append(proxy.count - before)
+    proxy.close()
+    layer = Stored(other, "app:2").layers[0]
+    assert any(key.endswith("zstd-chunked.manifest-position") for key in layer["annotations"])
+    assert counts[1] < layer["size"] // 2, f"{counts} bytes came"
+    assert other.json("verify")["ok"]

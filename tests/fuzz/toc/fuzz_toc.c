@@ -51,7 +51,7 @@ static void read_position(const uint8_t *data, size_t size)
 static void read_table(const uint8_t *data, size_t size, uint64_t end)
 {
 	size_t room = ZSTD_compressBound(size), n;
-	unsigned char *packed = malloc(room);
+	unsigned char *packed = calloc(1, room);
 	struct toc_place p = {.from = end + TOC_SKIP_LEN, .unpacked = size};
 	struct image_error e = {""};
 	struct toc_piece *list;
