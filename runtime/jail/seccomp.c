@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -151,8 +150,6 @@ int jail_thread(enum jail_role role, const unsigned long *ioctls, size_t nioctls
 	if (!f.err)
 		f.err = seccomp_load(f.ctx);
 	seccomp_release(f.ctx);
-	/* Building the filter took more memory than all that stays: nobody needs it again. */
-	malloc_trim(0);
 	return f.err;
 }
 
