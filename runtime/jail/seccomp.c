@@ -3,7 +3,6 @@
  * listed ends the process: nothing of ours makes it, so somebody else does.
  */
 #include <errno.h>
-#include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
@@ -182,8 +181,6 @@ int jail_thread(enum jail_role role, unsigned needs, const unsigned long *ioctls
 		allow(&f, jail_also[i]);
 	load(&f, JAIL_ROLE(role), needs);
 	seccomp_release(f.ctx);
-	/* Building the filter took more memory than all that stays: nobody needs it again. */
-	malloc_trim(0);
 	return f.err;
 }
 
