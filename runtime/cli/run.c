@@ -3,6 +3,7 @@
  * sandbox run: options -> policy -> launch -> report -> exit code.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -164,7 +165,9 @@ static int take_samples(struct run *run)
 			"(home guest); --home host or --backend process can");
 		return POLICY_FAILED;
 	}
-	if (fstat(fd, &st) || st.st_size != SAMPLES_SIZE) {
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (fstat(fd, &st) || st.st_size != SAMPLES_SIZE || seals < 0 || !(seals & F_SEAL_SHRINK)) {
 		cli_say("--samples-fd %d: want a file for samples", fd);
 		return POLICY_FAILED;
 	}

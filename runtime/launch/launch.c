@@ -276,12 +276,9 @@ static int map_ram(struct launch *l, uint32_t slot, uint64_t from, uint64_t to, 
 /* Whatever a guest does to its page tables, the shim's text stays what it is. */
 static int map_memory(struct launch *l)
 {
-	uint64_t lo = 0, hi = 0;
-	int r;
+	const uint64_t lo = l->mem.constant_start, hi = l->mem.constant_end;
+	int r = map_ram(l, 0, 0, lo, 0);
 
-	if (l->home->ram_constant)
-		l->home->ram_constant(&lo, &hi);
-	r = map_ram(l, 0, 0, lo, 0);
 	if (!r)
 		r = map_ram(l, 1, lo, hi, VM_MEM_READONLY);
 	if (!r)

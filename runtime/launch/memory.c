@@ -51,6 +51,8 @@ int launch_memory_create(struct launch *l)
 		return -errno;
 	l->mem.window = p;
 	l->mem.window_size = BOOT_WINDOW_SIZE;
+	if (l->home->ram_constant)
+		l->home->ram_constant(&l->mem.constant_start, &l->mem.constant_end);
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 #define RTC_B_24H    0x02
 #define RTC_PM	     0x80
 
+#define LOOKS_MAX  100000000u
 #define MEASURE_MS 20u
 #define TICK_MS	   4u
 
@@ -44,8 +45,9 @@ static void pit_wait(uint32_t ms)
 	port_out8(PIT_DATA2, (uint8_t)n);
 	port_out8(PIT_DATA2, (uint8_t)(n >> 8));
 	port_out8(PIT_GATE, gate | GATE_ON);
-	while (!(port_in8(PIT_GATE) & GATE_DONE))
-		;
+	for (uint32_t looks = LOOKS_MAX; !(port_in8(PIT_GATE) & GATE_DONE); looks--)
+		if (!looks)
+			metal_die("no PIT (8254) that counts");
 }
 
 void box_clock_init(struct box *b)
@@ -89,8 +91,9 @@ static struct date rtc_read(void)
 {
 	struct date d;
 
-	while (rtc(RTC_A) & RTC_A_BUSY)
-		;
+	for (uint32_t looks = LOOKS_MAX; rtc(RTC_A) & RTC_A_BUSY; looks--)
+		if (!looks)
+			metal_die("no clock (MC146818) that can be read");
 	d = (struct date){rtc(0), rtc(2), rtc(4), rtc(7), rtc(8), rtc(9)};
 	return d;
 }

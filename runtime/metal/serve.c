@@ -52,6 +52,9 @@ static int64_t do_read(struct box *b, struct chan_msg *m)
 
 	if (m->a[0] != BOX_CONSOLE)
 		return -EBADF;
+	for (unsigned i = 0; i < m->nseg; i++)
+		if (m->seg[i].gpa < b->constant_end)
+			return -EFAULT;
 	if (b->input && !metal_console_ready())
 		return -EAGAIN;
 	for (unsigned i = 0; i < m->nseg; i++)

@@ -8,9 +8,10 @@
  * nothing for long, and nobody has to be there to clean.
  *
  * Numbers only go out: nothing of the launcher depends on what is in the file, which every process
- * of the user can write to. No guest can reach the directories as they are when it begins
- * (launch_config.hidden); one that is removed meanwhile, in what a guest may write to, it could
- * make anew. So nothing but what is shown depends on them.
+ * of the user can write to (one that cuts it short ends the launcher, as kill(1) would). No guest
+ * can reach the directories as they are when it begins (launch_config.hidden); one that is removed
+ * meanwhile, in what a guest may write to, it could make anew. So nothing but what is shown depends
+ * on them.
  */
 #ifndef OBSERVE_STATE_H
 #define OBSERVE_STATE_H

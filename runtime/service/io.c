@@ -25,13 +25,16 @@ struct vec {
 
 /* The segments as host memory. They were checked against RAM; the contents are the guest's matter.
  */
-static int vec_build(struct request *rq, struct vec *v)
+/* to_guest: the guest's memory is written. */
+static int vec_build(struct request *rq, struct vec *v, bool to_guest)
 {
 	v->n = 0;
 	v->total = 0;
 	for (unsigned i = 0; i < rq->msg->nseg; i++) {
 		const struct chan_seg *g = &rq->msg->seg[i];
-		void *p = service_gpa_ptr(&rq->s->mem, (struct gpa){g->gpa}, g->len);
+		const struct gpa at = {g->gpa};
+		void *p = to_guest ? service_gpa_ptr_write(&rq->s->mem, at, g->len)
+				   : service_gpa_ptr(&rq->s->mem, at, g->len);
 
 		if (!p)
 			return -EFAULT;
@@ -134,7 +137,7 @@ static int64_t transfer(struct request *rq, bool write)
 	uint64_t off = rq->msg->a[1];
 	struct vec v;
 	ssize_t n;
-	int r = vec_build(rq, &v);
+	int r = vec_build(rq, &v, !write);
 
 	if (r)
 		return r;

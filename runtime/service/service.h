@@ -29,6 +29,9 @@ struct service_memory {
 	uint64_t ram_size;
 	uint8_t *window; /* host address of the file window: a PROT_NONE reservation, or NULL */
 	uint64_t window_size;
+	/* Of RAM, [constant_start, constant_end): what a guest in ring 0 must not change, and no
+	 * request changes for it. */
+	uint64_t constant_start, constant_end;
 };
 
 /* A guest address is a number that nobody can dereference by accident. */
@@ -37,6 +40,8 @@ struct gpa {
 };
 /* Host pointer to [gpa, gpa+len) if all of it is RAM, else NULL. Overflow-safe. */
 void *service_gpa_ptr(const struct service_memory *mem, struct gpa gpa, uint64_t len);
+/* The same for writing: NULL, too, if some of it is constant. */
+void *service_gpa_ptr_write(const struct service_memory *mem, struct gpa gpa, uint64_t len);
 
 struct service_callbacks {
 	void *arg;

@@ -17,6 +17,14 @@ void *service_gpa_ptr(const struct service_memory *mem, struct gpa gpa, uint64_t
 	return mem->ram + gpa.v;
 }
 
+void *service_gpa_ptr_write(const struct service_memory *mem, struct gpa gpa, uint64_t len)
+{
+	if (len && gpa.v < mem->constant_end &&
+		(gpa.v >= mem->constant_start || len > mem->constant_start - gpa.v))
+		return NULL;
+	return service_gpa_ptr(mem, gpa, len);
+}
+
 /* Whole pages of the window, or NULL. */
 static void *window_ptr(const struct service_memory *mem, uint64_t win, uint64_t *len)
 {
@@ -81,7 +89,7 @@ int64_t unmap_op(struct request *rq)
 int64_t discard_op(struct request *rq)
 {
 	uint64_t len = rq->msg->a[2];
-	void *p = service_gpa_ptr(&rq->s->mem, (struct gpa){rq->msg->a[1]}, len);
+	void *p = service_gpa_ptr_write(&rq->s->mem, (struct gpa){rq->msg->a[1]}, len);
 
 	if (!p)
 		return -EFAULT;

@@ -82,13 +82,16 @@ static void show_until(struct join *j, uint64_t until_ns)
 	fflush(stdout);
 }
 
-/* Room for one more: what is there was held long enough when there is none. */
+/* Room for one more. When there is none the older half is shown early; what then comes late is
+ * shown out of order. */
 static struct entry *hold(struct join *j, uint64_t at_ns)
 {
 	struct entry *e;
 
-	if (j->nheld == HELD_MAX)
-		show_until(j, UINT64_MAX);
+	if (j->nheld == HELD_MAX) {
+		qsort(j->held, j->nheld, sizeof *j->held, by_time);
+		show_until(j, j->held[HELD_MAX / 2].at_ns);
+	}
 	e = &j->held[j->nheld++];
 	*e = (struct entry){.at_ns = at_ns, .order = j->order++};
 	return e;

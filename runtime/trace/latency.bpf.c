@@ -50,7 +50,7 @@ struct pending {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 4096);
-	__type(key, __u32); /* thread, in the first namespace */
+	__type(key, __u32); /* thread: as the group's filter names it */
 	__type(value, struct pending);
 } pending SEC(".maps");
 

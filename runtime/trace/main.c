@@ -74,12 +74,19 @@ int trace_look(const struct trace *t, struct observe_seen *now)
 /* The process that it is now, and not one that got its number: asked again when it is held. */
 static int find(struct trace *t, const char *id)
 {
+	struct observe_head before;
 	int r = look_for(id, &t->seen);
 
 	if (r)
 		return r;
-	t->pidfd = (int)syscall(SYS_pidfd_open, t->seen.head.pid, 0);
-	return t->pidfd < 0 ? -errno : look_for(id, &t->seen);
+	before = t->seen.head;
+	t->pidfd = (int)syscall(SYS_pidfd_open, before.pid, 0);
+	if (t->pidfd < 0)
+		return -errno;
+	r = look_for(id, &t->seen);
+	if (!r && (t->seen.head.pid != before.pid || t->seen.head.pid_start != before.pid_start))
+		r = -ESRCH;
+	return r;
 }
 
 static void take_signals(void)

@@ -120,15 +120,16 @@ static void print_text(const struct trace_call *c, const char *role, const char 
 
 static void print_json(const struct trace_call *c, const char *role, const char *name)
 {
-	json_t *args = json_array();
+	json_t *args = json_array(), *o;
 
 	for (int i = 0; i < 6; i++)
 		json_array_append_new(args, json_integer((json_int_t)c->args[i]));
-	json_dumpf(json_pack("{s:I,s:I,s:s,s:s,s:o,s:o,s:o}", "monotonic_ns", (json_int_t)c->at_ns,
-			   "thread", (json_int_t)c->tid, "role", role, "call", name, "arguments",
-			   args, "result", c->returned ? json_integer(c->result) : json_null(),
-			   "ns", c->returned ? json_integer((json_int_t)c->ns) : json_null()),
-		stdout, JSON_COMPACT);
+	o = json_pack("{s:I,s:I,s:s,s:s,s:o,s:o,s:o}", "monotonic_ns", (json_int_t)c->at_ns,
+		"thread", (json_int_t)c->tid, "role", role, "call", name, "arguments", args,
+		"result", c->returned ? json_integer(c->result) : json_null(), "ns",
+		c->returned ? json_integer((json_int_t)c->ns) : json_null());
+	json_dumpf(o, stdout, JSON_COMPACT);
+	json_decref(o);
 	putchar('\n');
 }
 

@@ -56,7 +56,8 @@ static void on_sigbus(int sig, siginfo_t *si, void *uc_arg)
 	ucontext_t *uc = uc_arg;
 	greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
 
-	(void)si;
+	if (si->si_code <= 0)
+		return; /* somebody sent it: no memory was lost */
 	for (size_t i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++) {
 		if (*rip == (greg_t)(uintptr_t)accesses[i].fault) {
 			*rip = (greg_t)(uintptr_t)accesses[i].fixup;

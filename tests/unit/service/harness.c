@@ -117,6 +117,8 @@ int world_open(void **state)
 	assert_int_equal(ftruncate(fd, RAM_SIZE), 0);
 	w->mem.ram_size = RAM_SIZE;
 	w->mem.ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	w->mem.constant_start = CONSTANT;
+	w->mem.constant_end = CONSTANT + PAGE;
 	w->mem.window_size = WINDOW_SIZE;
 	w->mem.window = mmap(
 		NULL, WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

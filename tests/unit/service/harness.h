@@ -22,6 +22,7 @@
 #define RAM_SIZE    (1u << 20)
 #define WINDOW_SIZE (1u << 20)
 #define PAGE	    4096u
+#define CONSTANT    (RAM_SIZE / 2) /* a page of RAM that no request may write to */
 
 struct world {
 	struct service *s;

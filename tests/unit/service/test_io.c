@@ -139,7 +139,7 @@ static void check_stream(struct world *w, int reader, int writer)
 	assert_int_equal(n, -EAGAIN);
 	assert_true(total >= 4096);
 	assert_int_equal(call(w, POLL, out, 4), 0);
-	while ((n = call_io(w, CHAN_OP_READ, in, CHAN_OFF_STREAM, 0, RAM_SIZE)) > 0)
+	while ((n = call_io(w, CHAN_OP_READ, in, CHAN_OFF_STREAM, 0, CONSTANT)) > 0)
 		total -= n;
 	assert_int_equal(n, -EAGAIN);
 	assert_int_equal(total, 0);
@@ -282,6 +282,34 @@ static void test_discard(void **state)
 	close(fd);
 }
 
+/* What the shim's text is in: a request is no way around its pages' rights. */
+static void test_constant(void **state)
+{
+	static const struct {
+		uint64_t gpa, len;
+		bool may;
+	} ranges[] = {{CONSTANT - 8, 8, true}, {CONSTANT - 8, 9, false}, {CONSTANT, 1, false},
+		{CONSTANT + PAGE - 1, 2, false}, {CONSTANT + PAGE, 2, true}, {CONSTANT, 0, true}};
+	struct world *w = *state;
+	uint64_t f = open_hello(w, RDWR);
+
+	memset(w->mem.ram + CONSTANT, 7, PAGE);
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		uint64_t gpa = ranges[i].gpa, len = ranges[i].len;
+		int64_t r = call_io(w, CHAN_OP_READ, f, 0, gpa, len);
+
+		if (ranges[i].may ? r < 0 : r != -EFAULT)
+			fail_msg("read to 0x%llx + %llu: %lld", (unsigned long long)gpa,
+				(unsigned long long)len, (long long)r);
+		assert_true(call_io(w, CHAN_OP_WRITE, f, 0, gpa, len) >= 0);
+	}
+	assert_int_equal(call(w, DISCARD, 0, CONSTANT, PAGE), -EFAULT);
+	assert_int_equal(call(w, DISCARD, 0, CONSTANT - PAGE, 3 * PAGE), -EFAULT);
+	assert_int_equal(call(w, DISCARD, 0, CONSTANT - PAGE, PAGE), 0);
+	for (unsigned i = 0; i < PAGE; i++)
+		assert_int_equal(w->mem.ram[CONSTANT + i], 7);
+}
+
 static void test_random(void **state)
 {
 	struct world *w = *state;
@@ -375,5 +403,5 @@ static void test_stats(void **state)
 TESTS(io, WORLD_TEST(test_segments), WORLD_TEST(test_write), WORLD_TEST(test_file_ops),
 	WORLD_TEST(test_file_size_limit), WORLD_TEST(test_streams), WORLD_TEST(test_stream_ends),
 	WORLD_TEST(test_append_inherited), WORLD_TEST(test_window), WORLD_TEST(test_discard),
-	WORLD_TEST(test_random), WORLD_TEST(test_log), WORLD_TEST(test_log_of_denials),
-	WORLD_TEST(test_exit), WORLD_TEST(test_stats));
+	WORLD_TEST(test_constant), WORLD_TEST(test_random), WORLD_TEST(test_log),
+	WORLD_TEST(test_log_of_denials), WORLD_TEST(test_exit), WORLD_TEST(test_stats));
