@@ -55,7 +55,7 @@ static void on_record(void *arg, const struct samples_head *record)
 	if (record->kind == SAMPLES_FILE)
 		symbols_file(s->symbols, (const void *)record);
 	else if (record->kind == SAMPLES_SAMPLE)
-		stacks_add(&s->stacks, s->names, s->symbols, (const void *)record);
+		stacks_add(&s->stacks, s->names, (const void *)record);
 }
 
 /* True: the process has ended. */

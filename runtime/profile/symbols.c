@@ -147,11 +147,11 @@ static const struct mapped_file *file_of(struct symbols *s, uint32_t file)
 	return m->known ? m : NULL;
 }
 
-int symbols_caller(struct symbols *s, const struct samples_frame *f)
+int symbols_caller(struct symbols *s, uint32_t file, uint64_t value)
 {
-	const struct mapped_file *m = file_of(s, f->file);
+	const struct mapped_file *m = file_of(s, file);
 
-	return m && m->elf ? elf_file_caller(m->elf, f->value) : -1;
+	return m && m->elf ? elf_file_caller(m->elf, value) : -1;
 }
 
 /* -- names -- */

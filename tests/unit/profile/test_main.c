@@ -159,7 +159,7 @@ static void use_record(void *arg, const struct samples_head *record)
 	struct symbols *y = ((void **)arg)[2];
 
 	if (record->kind == SAMPLES_SAMPLE)
-		stacks_add(s, n, y, (const void *)record);
+		stacks_add(s, n, (const void *)record);
 	else if (record->kind == SAMPLES_FILE)
 		symbols_file(y, (const void *)record);
 }
