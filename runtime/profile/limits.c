@@ -13,8 +13,8 @@
 
 static void on_too_long(int sig)
 {
-	static const char text[] = "sandbox: profile: finding names took more than 60 seconds of "
-				   "processor time, a file of the program's is made for that\n";
+	static const char text[] = "sandbox: profile: given up: names took more than 60 seconds of "
+				   "processor time (one of the files may be made for that)\n";
 	ssize_t n = write(STDERR_FILENO, text, sizeof text - 1);
 
 	(void)sig;
