@@ -4,9 +4,10 @@
  * shim writes them (home/host/sample.c), a process of the launcher's user reads them
  * (runtime/observe/samples.h). One page of control, then a ring of records.
  *
- * The reader says what it wants in `request` and until when in `until_ns`: who is killed stops
- * asking. The writer believes neither a number of the reader's nor that the pages of the ring are
- * there; a reader that is late loses samples, and `lost` counts them.
+ * The reader says what it wants in `request` and until when in `until_ns`: one that is killed stops
+ * asking, but for a ring of its own (--samples-fd), which asks without end. The writer believes
+ * neither a number of the reader's nor that the pages of the ring are there; a reader that is late
+ * loses samples, and `lost` counts them.
  */
 #ifndef ABI_SAMPLES_H
 #define ABI_SAMPLES_H

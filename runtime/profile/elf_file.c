@@ -13,7 +13,6 @@
 
 #include "runtime/profile/elf_file.h"
 
-#define SYMBOLS_MAX  (1u << 22)
 #define SEGMENTS_MAX 64u
 #define BACK_MAX     16u /* symbols that begin before a place, and may still hold it */
 #define SLOTS_MAX    64u /* words of a frame */
@@ -62,21 +61,28 @@ static char *read_all(int fd, size_t size)
 	return bytes;
 }
 
-static bool opened_begin(struct opened *o, int fd, uint64_t *budget)
+/* Before a library sees it: of this machine, and without more sections than a header can count,
+ * which are nothing but a way to use up memory. */
+static bool is_good_header(const char *bytes)
 {
-	struct stat st;
 	Elf64_Ehdr h;
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof h ||
-		(uint64_t)st.st_size > *budget)
+	memcpy(&h, bytes, sizeof h);
+	return !memcmp(h.e_ident, ELFMAG, SELFMAG) && h.e_ident[EI_CLASS] == ELFCLASS64 &&
+	       h.e_ident[EI_DATA] == ELFDATA2LSB && h.e_machine == EM_X86_64 &&
+	       (!h.e_shoff || h.e_shnum);
+}
+
+static bool opened_begin(struct opened *o, int fd, struct elf_budget *budget)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(Elf64_Ehdr) ||
+		(uint64_t)st.st_size > budget->bytes)
 		return false;
-	*budget -= (uint64_t)st.st_size;
+	budget->bytes -= (uint64_t)st.st_size;
 	o->bytes = read_all(fd, (size_t)st.st_size);
-	if (!o->bytes)
-		return false;
-	/* More sections than a header can count are nothing but a way to use up memory. */
-	memcpy(&h, o->bytes, sizeof h);
-	if (h.e_shoff && !h.e_shnum)
+	if (!o->bytes || !is_good_header(o->bytes))
 		return false;
 	o->elf = elf_memory(o->bytes, (size_t)st.st_size);
 	return o->elf && elf_kind(o->elf) == ELF_K_ELF;
@@ -136,8 +142,22 @@ static bool is_function(const GElf_Sym *s)
 	return (type == STT_FUNC || type == STT_GNU_IFUNC) && s->st_shndx != SHN_UNDEF;
 }
 
-/* `link` is the section with the names. */
-static void take_table(struct elf_file *f, Elf *elf, Elf_Data *data, size_t link, size_t n)
+/* The names of a table. They end inside: so its last one ends with NUL, which is looked at once and
+ * not with each name. */
+static const Elf_Data *strings(Elf *elf, size_t link)
+{
+	Elf_Scn *scn = elf_getscn(elf, link);
+	GElf_Shdr h;
+	const Elf_Data *d;
+
+	if (!scn || !gelf_getshdr(scn, &h) || h.sh_type != SHT_STRTAB ||
+		(h.sh_flags & SHF_COMPRESSED))
+		return NULL;
+	d = elf_getdata(scn, NULL);
+	return d && d->d_buf && d->d_size && !((const char *)d->d_buf)[d->d_size - 1] ? d : NULL;
+}
+
+static void take_table(struct elf_file *f, Elf_Data *data, const Elf_Data *names, size_t n)
 {
 	struct symbol *more = reallocarray(f->symbol, f->nsymbols + n, sizeof *more);
 
@@ -148,10 +168,11 @@ static void take_table(struct elf_file *f, Elf *elf, Elf_Data *data, size_t link
 		GElf_Sym s;
 		const char *name;
 
-		if (!gelf_getsym(data, (int)i, &s) || !is_function(&s))
+		if (!gelf_getsym(data, (int)i, &s) || !is_function(&s) ||
+			s.st_name >= names->d_size)
 			continue;
-		name = elf_strptr(elf, link, s.st_name);
-		if (!name || !*name)
+		name = (const char *)names->d_buf + s.st_name;
+		if (!*name)
 			continue;
 		f->symbol[f->nsymbols++] = (struct symbol){s.st_value,
 			s.st_size <= UINT64_MAX - s.st_value ? s.st_value + s.st_size : UINT64_MAX,
@@ -159,20 +180,28 @@ static void take_table(struct elf_file *f, Elf *elf, Elf_Data *data, size_t link
 	}
 }
 
-static void take_symbols(struct elf_file *f, Elf *elf, GElf_Word type)
+/* The first table of its type is the only one; what it has counts, whether it is used or not. */
+static void take_symbols(struct elf_file *f, Elf *elf, GElf_Word type, struct elf_budget *budget)
 {
-	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn));) {
-		GElf_Shdr h;
-		Elf_Data *data;
-		size_t n;
+	Elf_Scn *scn = NULL;
+	GElf_Shdr h;
+	const Elf_Data *names;
+	Elf_Data *data;
+	size_t n;
 
-		if (!gelf_getshdr(scn, &h) || h.sh_type != type || !h.sh_entsize)
-			continue;
-		n = h.sh_size / h.sh_entsize;
-		data = n && n <= SYMBOLS_MAX - f->nsymbols ? elf_getdata(scn, NULL) : NULL;
-		if (data)
-			take_table(f, elf, data, h.sh_link, n);
-	}
+	do {
+		scn = elf_nextscn(elf, scn);
+		if (!scn || !gelf_getshdr(scn, &h))
+			return;
+	} while (h.sh_type != type);
+	n = h.sh_size / sizeof(Elf64_Sym);
+	if (!n || n > budget->symbols || (h.sh_flags & SHF_COMPRESSED))
+		return;
+	budget->symbols -= n;
+	names = strings(elf, h.sh_link);
+	data = names ? elf_getdata(scn, NULL) : NULL;
+	if (data)
+		take_table(f, data, names, n);
 }
 
 static int by_start(const void *a, const void *b)
@@ -195,7 +224,7 @@ static void sort(struct elf_file *f)
 
 /* -- debug files of the distribution: the symbols that were stripped -- */
 
-static void take_debug(struct elf_file *f, uint64_t *budget)
+static void take_debug(struct elf_file *f, struct elf_budget *budget)
 {
 	const void *id = NULL;
 	ssize_t n = dwelf_elf_gnu_build_id(f->own.elf, &id);
@@ -213,11 +242,11 @@ static void take_debug(struct elf_file *f, uint64_t *budget)
 	if (fd < 0)
 		return;
 	if (opened_begin(&f->debug, fd, budget))
-		take_symbols(f, f->debug.elf, SHT_SYMTAB);
+		take_symbols(f, f->debug.elf, SHT_SYMTAB, budget);
 	close(fd);
 }
 
-struct elf_file *elf_file_open(int fd, uint64_t *budget)
+struct elf_file *elf_file_open(int fd, struct elf_budget *budget)
 {
 	struct elf_file *f = calloc(1, sizeof *f);
 
@@ -229,10 +258,10 @@ struct elf_file *elf_file_open(int fd, uint64_t *budget)
 	}
 	take_segments(f);
 	f->frames = dwarf_getcfi_elf(f->own.elf);
-	take_symbols(f, f->own.elf, SHT_SYMTAB);
+	take_symbols(f, f->own.elf, SHT_SYMTAB, budget);
 	if (!f->nsymbols)
 		take_debug(f, budget);
-	take_symbols(f, f->own.elf, SHT_DYNSYM);
+	take_symbols(f, f->own.elf, SHT_DYNSYM, budget);
 	if (f->nsymbols)
 		sort(f);
 	return f;

@@ -10,9 +10,12 @@
 #include <stdint.h>
 
 struct elf_file;
-/* NULL: it is none, or too large. fd stays the caller's. budget: bytes that may still be read, of
- * all files together. */
-struct elf_file *elf_file_open(int fd, uint64_t *budget);
+/* What may still be read, of all files together. */
+struct elf_budget {
+	uint64_t bytes, symbols;
+};
+/* NULL: it is none of x86-64, or too large. fd stays the caller's. */
+struct elf_file *elf_file_open(int fd, struct elf_budget *budget);
 void elf_file_close(struct elf_file *f);
 /* What is at a place in the file; NULL: nothing that has a name. Valid until it is closed; any
  * bytes. */

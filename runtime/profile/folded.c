@@ -36,13 +36,14 @@ void folded_write(FILE *out, const struct tree *t, const struct names *n)
 	}
 }
 
-static json_t *stack(const struct tree *t, const struct names *n, uint32_t node)
+/* *bad: there was no memory for all of it. */
+static json_t *stack(const struct tree *t, const struct names *n, uint32_t node, bool *bad)
 {
 	uint32_t frame[SAMPLES_FRAMES + 2], depth = path(t, node, frame);
 	json_t *frames = json_array();
 
 	for (uint32_t f = 1; f < depth; f++)
-		json_array_append_new(frames, json_string(names_text(n, frame[f])));
+		*bad |= json_array_append_new(frames, json_string(names_text(n, frame[f]))) != 0;
 	return json_pack("{s:s,s:o,s:I}", "comm", depth ? names_text(n, frame[0]) : "", "frames",
 		frames, "samples", (json_int_t)t->by_name.node[node].self);
 }
@@ -51,15 +52,16 @@ int json_write(
 	FILE *out, const struct tree *t, const struct names *n, const struct profile_about *about)
 {
 	json_t *stacks = json_array(), *o;
+	bool bad = false;
 	int r;
 
 	for (uint32_t i = 0; i < t->by_name.count; i++)
 		if (t->by_name.node[t->order[i]].self)
-			json_array_append_new(stacks, stack(t, n, t->order[i]));
+			bad |= json_array_append_new(stacks, stack(t, n, t->order[i], &bad)) != 0;
 	o = json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}", "title", about->title, "frequency_hz",
 		(json_int_t)about->hz, "samples", (json_int_t)about->samples, "lost",
 		(json_int_t)about->lost, "cut", (json_int_t)about->cut, "stacks", stacks);
-	r = o && !json_dumpf(o, out, JSON_INDENT(1)) ? 0 : -ENOMEM;
+	r = o && !bad && !json_dumpf(o, out, JSON_INDENT(1)) ? 0 : -ENOMEM;
 	if (o)
 		fputc('\n', out);
 	json_decref(o);

@@ -9,31 +9,14 @@
  * asks.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "runtime/profile/limits.h"
+#include "runtime/profile/output.h"
 #include "runtime/profile/session.h"
 
 enum { ARG_HZ = 1, ARG_FORMAT, ARG_FILE, ARG_DURATION, ARG_DIR, ARG_FORM, ARG_WHAT, ARGS };
-
-/* Not by a link or into a pipe: where it goes may be a directory that a sandbox could write to. */
-static FILE *open_output(const char *path)
-{
-	int fd = strcmp(path, "-") ? open(path,
-					     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW |
-						     O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-					     0666)
-				   : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-
-	if (!f)
-		cli_say("profile: --output %s: %s", path,
-			errno == ELOOP ? "it is a symbolic link" : strerror(errno));
-	return f;
-}
 
 static int write_page(FILE *out, const char *format, struct session *s, const struct tree *t)
 {
@@ -61,32 +44,64 @@ static int write_page(FILE *out, const char *format, struct session *s, const st
 	return 0;
 }
 
-static int finish(FILE *out, char **argv, struct session *s)
+/* In memory: what is where it goes stays until the page is whole. */
+static int put_page(
+	const struct output *out, const char *format, struct session *s, const struct tree *t)
 {
-	struct tree t;
-	int r = tree_make(&t, &s->stacks, s->symbols, s->names);
+	char *bytes = NULL;
+	size_t n = 0;
+	FILE *page = open_memstream(&bytes, &n);
+	int r;
 
-	if (!r) {
-		r = write_page(out, argv[ARG_FORMAT], s, &t);
-		cli_say("profile: %llu samples%s%s", (unsigned long long)t.by_name.node[0].total,
-			strcmp(argv[ARG_FILE], "-") ? " in " : "",
-			strcmp(argv[ARG_FILE], "-") ? argv[ARG_FILE] : "");
-		tree_free(&t);
-	}
+	if (!page)
+		return -errno;
+	r = write_page(page, format, s, t);
+	if (ferror(page) && !r)
+		r = -ENOMEM;
+	if (fclose(page) && !r)
+		r = -errno;
+	if (!r)
+		r = output_put(out, bytes, n);
+	free(bytes);
+	return r;
+}
+
+static void say_what_is_in_it(const char *file, const struct session *s, uint64_t samples)
+{
+	bool named = strcmp(file, "-") != 0;
+
+	cli_say("profile: %llu samples%s%s", (unsigned long long)samples, named ? " in " : "",
+		named ? file : "");
 	if (s->ring.lost)
 		cli_say("profile: %llu samples were lost, there were too many at a time",
 			(unsigned long long)s->ring.lost);
 	if (s->stacks.cut)
 		cli_say("profile: %llu samples were cut short, there are too many different stacks",
 			(unsigned long long)s->stacks.cut);
-	if (!r && !fflush(out) && !ferror(out))
+}
+
+static int finish(const struct output *out, char **argv, struct session *s)
+{
+	struct tree t = {0};
+	int r;
+
+	observe_samples_end(&s->ring); /* the next profile need not wait for names */
+	r = limits_set();
+	if (!r)
+		r = tree_make(&t, &s->stacks, s->symbols, s->names);
+	if (!r) {
+		r = put_page(out, argv[ARG_FORMAT], s, &t);
+		if (!r)
+			say_what_is_in_it(argv[ARG_FILE], s, t.by_name.node[0].total);
+		tree_free(&t);
+	}
+	if (!r)
 		return 0;
-	cli_say("profile: --output %s: could not be written: %s", argv[ARG_FILE],
-		strerror(r ? -r : errno));
+	cli_say("profile: --output %s: could not be written: %s", argv[ARG_FILE], strerror(-r));
 	return POLICY_FAILED;
 }
 
-static int profile(FILE *out, char **argv, struct session *s)
+static int profile(const struct output *out, char **argv, struct session *s)
 {
 	int code = strcmp(argv[ARG_FORM], "run") ? session_attach(s, argv[ARG_WHAT])
 						 : session_run(s, argv + ARG_WHAT);
@@ -98,8 +113,8 @@ static int profile(FILE *out, char **argv, struct session *s)
 int main(int argc, char **argv)
 {
 	struct session s = {0};
-	FILE *out;
-	int code = POLICY_FAILED;
+	struct output out;
+	int r, code = POLICY_FAILED;
 
 	if (argc < ARGS || policy_parse_count(argv[ARG_HZ], &s.hz) || s.hz > SAMPLES_HZ_MAX ||
 		(*argv[ARG_DURATION] &&
@@ -107,17 +122,17 @@ int main(int argc, char **argv)
 		cli_say("this is started by `sandbox profile`");
 		return POLICY_FAILED;
 	}
-	out = open_output(argv[ARG_FILE]);
-	if (!out)
+	r = output_begin(&out, argv[ARG_FILE]);
+	if (r) {
+		cli_say("profile: --output %s: %s", argv[ARG_FILE],
+			r == -ELOOP ? "it is a symbolic link" : strerror(-r));
 		return POLICY_FAILED;
+	}
 	if (session_init(&s, *argv[ARG_DIR] ? argv[ARG_DIR] : NULL))
 		cli_say("profile: %s", strerror(ENOMEM));
 	else
-		code = profile(out, argv, &s);
+		code = profile(&out, argv, &s);
 	session_free(&s);
-	if (fclose(out) && !code) {
-		cli_say("profile: --output %s: %s", argv[ARG_FILE], strerror(errno));
-		code = POLICY_FAILED;
-	}
+	output_end(&out);
 	return code;
 }

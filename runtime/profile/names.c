@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/profile/hash.h"
 #include "runtime/profile/profile.h"
 
 #define NAMES_MAX (1u << 18)
 #define NAME_SIZE 512u /* with its NUL */
 
 struct names {
+	struct hash_seed seed;
 	char **text;
 	uint32_t count, room;
 	uint32_t slot[2 * NAMES_MAX]; /* a table with open addresses: number + 1 */
@@ -84,12 +86,12 @@ static size_t clean(char out[NAME_SIZE], const char *text, size_t len)
 
 /* -- the table -- */
 
-static uint32_t hash(const char *s)
+static uint32_t hash(const struct hash_seed *seed, const char *s)
 {
-	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a */
+	uint64_t h = 0;
 
 	for (; *s; s++)
-		h = (h ^ (uint8_t)*s) * 0x100000001b3ull;
+		h = hash_add(seed, h, (uint8_t)*s);
 	return (uint32_t)(h ^ h >> 32);
 }
 
@@ -97,6 +99,8 @@ struct names *names_new(void)
 {
 	struct names *n = calloc(1, sizeof *n);
 
+	if (n)
+		hash_seed_make(&n->seed);
 	if (n && names_add(n, "[other]", 7) == 0 && n->count == 1)
 		return n;
 	names_free(n);
@@ -134,7 +138,7 @@ uint32_t names_add(struct names *n, const char *text, size_t len)
 {
 	char name[NAME_SIZE];
 	size_t size = clean(name, text, len) + 1;
-	uint32_t *slot = &n->slot[hash(name) % (2 * NAMES_MAX)];
+	uint32_t *slot = &n->slot[hash(&n->seed, name) % (2 * NAMES_MAX)];
 
 	for (; *slot; slot = slot + 1 < n->slot + 2 * NAMES_MAX ? slot + 1 : n->slot)
 		if (!strcmp(n->text[*slot - 1], name))

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "runtime/observe/samples.h"
+#include "runtime/profile/hash.h"
 
 /* -- names.c: each text once, and only what can stand in XML, JSON and a terminal -- */
 struct names;
@@ -25,14 +26,18 @@ enum stack_frame {	      /* beside a sample's files: what a frame is */
 	STACK_NAME = 0x10000, /* value: of names */
 	STACK_CALL,	      /* value: a system call's number */
 	STACK_FAULT,
+	STACK_SLOT = 24, /* a bit */
 };
 struct stack_node {
 	uint64_t value;
-	uint32_t file; /* of struct samples_frame, or enum stack_frame */
+	/* Of struct samples_frame, or enum stack_frame; with a frame's slot << STACK_SLOT, which
+	 * may be no caller. */
+	uint32_t file;
 	uint32_t parent;
 	uint64_t self, total; /* total: after stacks_sum */
 };
 struct stacks {
+	struct hash_seed seed;
 	struct stack_node *node;
 	uint32_t *slot; /* hash table of nodes */
 	uint32_t count;
@@ -50,14 +55,13 @@ struct symbols;
 struct symbols *symbols_new(const char *dir);
 void symbols_free(struct symbols *s);
 void symbols_file(struct symbols *s, const struct samples_file *f);
-/* Which word of the stack is the return address at the innermost frame, as elf_file_caller. */
-int symbols_caller(struct symbols *s, const struct samples_frame *f);
+/* Which word of the stack is the return address at an innermost frame, as elf_file_caller. */
+int symbols_caller(struct symbols *s, uint32_t file, uint64_t value);
 /* The name of what is at a frame. */
 uint32_t symbols_name(struct symbols *s, struct names *n, uint32_t file, uint64_t value);
 
-/* stacks.c: one more sample. */
-void stacks_add(
-	struct stacks *s, struct names *n, struct symbols *y, const struct samples_sample *sample);
+/* stacks.c: one more sample. Reads no file: while it does the launcher would stop sampling. */
+void stacks_add(struct stacks *s, struct names *n, const struct samples_sample *sample);
 
 /* -- tree.c: the same by names, siblings in the order of their names -- */
 struct tree {

@@ -55,7 +55,7 @@ static void on_record(void *arg, const struct samples_head *record)
 	if (record->kind == SAMPLES_FILE)
 		symbols_file(s->symbols, (const void *)record);
 	else if (record->kind == SAMPLES_SAMPLE)
-		stacks_add(&s->stacks, s->names, s->symbols, (const void *)record);
+		stacks_add(&s->stacks, s->names, (const void *)record);
 }
 
 /* True: the process has ended. */
@@ -75,7 +75,8 @@ static int take(struct session *s, int pidfd)
 
 	while (!over && !r) {
 		over = wait_a_little(pidfd) || stopped || now_ns() >= s->until_ns;
-		/* once more after its end: what it did before is in the ring by now */
+		/* once more when it is over, for what came meanwhile; of a sandbox that was not
+		 * started for this, its end has emptied the ring */
 		r = observe_samples_read(&s->ring, on_record, s);
 	}
 	return r == -ESRCH ? 0 : r;

@@ -16,6 +16,7 @@
 int stacks_init(struct stacks *s)
 {
 	*s = (struct stacks){.count = 1};
+	hash_seed_make(&s->seed);
 	s->node = calloc(NODES_MAX, sizeof *s->node);
 	s->slot = calloc(SLOTS, sizeof *s->slot);
 	if (s->node && s->slot)
@@ -31,18 +32,17 @@ void stacks_free(struct stacks *s)
 	*s = (struct stacks){0};
 }
 
-static uint32_t slot_of(uint32_t parent, uint32_t file, uint64_t value)
+static uint32_t slot_of(const struct stacks *s, uint32_t parent, uint32_t file, uint64_t value)
 {
-	uint64_t h = value * 0x9e3779b97f4a7c15ull; /* 2^64 / the golden ratio */
+	uint64_t h =
+		hash_add(&s->seed, hash_add(&s->seed, 0, value), (uint64_t)parent << 32 | file);
 
-	h ^= ((uint64_t)parent << 32 | file) + (h >> 29);
-	h *= 0xbf58476d1ce4e5b9ull; /* splitmix64 */
 	return (uint32_t)((h ^ h >> 31) % SLOTS);
 }
 
 uint32_t stacks_child(struct stacks *s, uint32_t parent, uint32_t file, uint64_t value)
 {
-	uint32_t at = slot_of(parent, file, value);
+	uint32_t at = slot_of(s, parent, file, value);
 
 	for (; s->slot[at]; at = (at + 1) % SLOTS) {
 		const struct stack_node *n = &s->node[s->slot[at]];
@@ -67,23 +67,20 @@ static bool go_on(struct stacks *s, uint32_t *at, uint32_t file, uint64_t value)
 	return child;
 }
 
-/* A word of the stack that may be the return address of the innermost function is believed where
- * the function's own file says that it is. */
-static bool is_caller(const struct samples_frame *f, int slot)
+static bool add_frame(struct stacks *s, uint32_t *at, const struct samples_frame *f, uint32_t slot)
 {
-	return !f->slot || (slot >= 0 && f->slot == (uint32_t)slot + 1);
+	if (slot > SAMPLES_WORDS)
+		return true; /* none that a launcher writes */
+	return go_on(s, at, (f->file & ((1u << STACK_SLOT) - 1)) | slot << STACK_SLOT, f->value);
 }
 
-void stacks_add(
-	struct stacks *s, struct names *n, struct symbols *y, const struct samples_sample *sample)
+void stacks_add(struct stacks *s, struct names *n, const struct samples_sample *sample)
 {
-	int slot = symbols_caller(y, &sample->frame[0]);
 	uint32_t at = 0;
 	bool whole = go_on(s, &at, STACK_NAME, names_add(n, sample->comm, sizeof sample->comm));
 
 	for (uint32_t i = sample->nframes; i-- && whole;)
-		if (!i || is_caller(&sample->frame[i], slot))
-			whole = go_on(s, &at, sample->frame[i].file, sample->frame[i].value);
+		whole = add_frame(s, &at, &sample->frame[i], i ? sample->frame[i].slot : 0);
 	if (whole && sample->in == SAMPLES_IN_CALL)
 		whole = go_on(s, &at, STACK_CALL, sample->nr);
 	else if (whole && sample->in != SAMPLES_IN_USER)

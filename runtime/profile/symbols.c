@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From a place in a file to the name of the function there, by libelf. The files may be the
- * program's own making. They are opened here, outside of any sandbox, as the user that asked: a
- * file counts only if it is the one that was mapped, by device and inode.
+ * program's own making. They are opened here, outside of any sandbox, as the user that asked. One
+ * of the host's counts only if it is the one that was mapped, by device and inode, which is looked
+ * at before it is opened; one from the directory that the user named is taken as it is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,11 +27,11 @@ struct mapped_file {
 	struct elf_file *elf;
 };
 
-#define BUDGET (1ull << 30)
+#define BUDGET ((struct elf_budget){.bytes = 1u << 30, .symbols = 1u << 23})
 
 struct symbols {
 	const char *dir;
-	uint64_t budget;
+	struct elf_budget budget;
 	struct mapped_file file[SAMPLES_FILES];
 };
 
@@ -70,56 +71,44 @@ void symbols_file(struct symbols *s, const struct samples_file *f)
 
 /* -- which file it is -- */
 
-static int open_file(const char *path)
+/* Opens what a path led to (O_PATH, which does nothing to it), only if it is a regular file; with
+ * `m`, only if it is that one. Takes `path_fd`. */
+static int open_held(int path_fd, const struct mapped_file *m)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char link[32];
 	struct stat st;
+	int fd = -1;
 
-	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
-		close(fd);
+	if (path_fd < 0)
 		return -1;
-	}
+	snprintf(link, sizeof link, "/proc/self/fd/%d", path_fd);
+	if (!fstat(path_fd, &st) && S_ISREG(st.st_mode) &&
+		(!m || (st.st_dev == m->dev && st.st_ino == m->ino)))
+		fd = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	close(path_fd);
 	return fd;
 }
 
 /* Below dir, whatever the path and links there say. */
-static int open_below(const char *dir, const char *path)
+static int hold_below(const char *dir, const char *path)
 {
-	const struct open_how how = {
-		.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
 	int top = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), fd;
-	struct stat st;
 
 	if (top < 0)
 		return -1;
 	fd = (int)syscall(SYS_openat2, top, path, &how, sizeof how);
 	close(top);
-	if (fd >= 0 && (fstat(fd, &st) || !S_ISREG(st.st_mode))) {
-		close(fd);
-		return -1;
-	}
 	return fd;
-}
-
-static bool is_mapped(int fd, const struct mapped_file *m)
-{
-	struct stat st;
-
-	return !fstat(fd, &st) && st.st_dev == m->dev && st.st_ino == m->ino;
 }
 
 static int find(const struct symbols *s, const struct mapped_file *m)
 {
-	int fd = s->dir && *m->inner ? open_below(s->dir, m->inner) : -1;
+	int fd = s->dir && *m->inner ? open_held(hold_below(s->dir, m->inner), NULL) : -1;
 
 	if (fd >= 0 || m->type != SAMPLES_HOST_FILE || !*m->host)
 		return fd;
-	fd = open_file(m->host);
-	if (fd >= 0 && !is_mapped(fd, m)) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
+	return open_held(open(m->host, O_PATH | O_CLOEXEC), m);
 }
 
 static void look(struct symbols *s, struct mapped_file *m)
@@ -147,11 +136,11 @@ static const struct mapped_file *file_of(struct symbols *s, uint32_t file)
 	return m->known ? m : NULL;
 }
 
-int symbols_caller(struct symbols *s, const struct samples_frame *f)
+int symbols_caller(struct symbols *s, uint32_t file, uint64_t value)
 {
-	const struct mapped_file *m = file_of(s, f->file);
+	const struct mapped_file *m = file_of(s, file);
 
-	return m && m->elf ? elf_file_caller(m->elf, f->value) : -1;
+	return m && m->elf ? elf_file_caller(m->elf, value) : -1;
 }
 
 /* -- names -- */
@@ -174,7 +163,7 @@ static uint32_t in_file(struct symbols *s, struct names *n, uint32_t file, uint6
 		return names_add(n, "[unknown]", 9);
 	name = m->elf ? elf_file_function(m->elf, value) : NULL;
 	if (name)
-		return names_add(n, name, strlen(name));
+		return names_add(n, name, strnlen(name, PATH_MAX));
 	len = snprintf(text, sizeof text, "[%s]", *m->inner ? base_name(m->inner) : "unnamed file");
 	return names_add(n, text, len < (int)sizeof text ? (size_t)len : sizeof text - 1);
 }

@@ -5,26 +5,89 @@
 
 #include "runtime/profile/profile.h"
 
-/* Parents come before their children, so one pass is enough. */
+/* -- names -- */
+
+struct naming {
+	struct stacks *by_name;
+	const struct stacks *raw;
+	struct symbols *symbols;
+	struct names *names;
+	struct stacks callers; /* each place that was asked about once: self is 2 + slot */
+	uint32_t *to;	       /* by node of raw: of by_name */
+};
+
+static uint32_t slot_in(const struct stack_node *n)
+{
+	return n->file >> STACK_SLOT;
+}
+
+static int caller_slot(struct naming *g, const struct stack_node *n)
+{
+	uint32_t known = stacks_child(&g->callers, 0, n->file, n->value);
+	struct stack_node *c = &g->callers.node[known];
+
+	if (known && !c->self) /* there is room: as many as raw has, or fewer */
+		c->self = (uint64_t)(2 + symbols_caller(g->symbols, n->file, n->value));
+	return known ? (int)c->self - 2 : -1;
+}
+
+static uint32_t child(struct naming *g, uint32_t parent, const struct stack_node *n)
+{
+	uint32_t file = n->file & ((1u << STACK_SLOT) - 1);
+
+	return stacks_child(
+		g->by_name, parent, STACK_NAME, symbols_name(g->symbols, g->names, file, n->value));
+}
+
+/* A word of the stack that may be the return address of the innermost function is believed where
+ * the function's own file says that it is. */
+static uint32_t parent_of(struct naming *g, const struct stack_node *n)
+{
+	const struct stack_node *above = &g->raw->node[n->parent];
+	uint32_t parent = g->to[n->parent];
+	int slot = slot_in(above) ? caller_slot(g, n) : -1;
+
+	for (; slot >= 0 && slot_in(above); above = &g->raw->node[above->parent])
+		if (slot_in(above) == (uint32_t)slot + 1)
+			return child(g, parent, above);
+	return parent;
+}
+
+/* Parents come before their children, so one pass is enough. As many nodes or fewer: there is room,
+ * what may be a caller makes its node not here but with what it called. */
+static void name_nodes(struct naming *g)
+{
+	for (uint32_t i = 0; i < g->raw->count; i++) {
+		const struct stack_node *from = &g->raw->node[i];
+
+		if (slot_in(from))
+			g->to[i] = g->to[from->parent];
+		else if (i)
+			g->to[i] = child(g, parent_of(g, from), from);
+		g->by_name->node[g->to[i]].self += from->self;
+	}
+}
+
 static int name_all(
 	struct stacks *by_name, const struct stacks *raw, struct symbols *s, struct names *n)
 {
-	uint32_t *to = calloc(raw->count, sizeof *to);
+	struct naming g = {.by_name = by_name, .raw = raw, .symbols = s, .names = n};
+	int r = stacks_init(&g.callers);
 
-	if (!to)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < raw->count; i++) {
-		const struct stack_node *from = &raw->node[i];
-
-		if (i) /* as many nodes or fewer: there is room */
-			to[i] = stacks_child(by_name, to[from->parent], STACK_NAME,
-				symbols_name(s, n, from->file, from->value));
-		by_name->node[to[i]].self += from->self;
-	}
-	free(to);
+	if (r)
+		return r;
+	g.to = calloc(raw->count, sizeof *g.to);
+	if (g.to)
+		name_nodes(&g);
+	else
+		r = -ENOMEM;
+	free(g.to);
+	stacks_free(&g.callers);
 	stacks_sum(by_name);
-	return 0;
+	return r;
 }
+
+/* -- order -- */
 
 struct sorting {
 	const struct stacks *s;

@@ -194,6 +194,7 @@ def test_one_profile_at_a_time(me, compiled):
 def test_a_profile_that_was_killed_is_not_in_the_way(me, compiled):
     with running(me, compiled) as (name, process):
         first = me.start("profile", "-d", "600", name)
+        assert launcher.until(lambda: "somebody else" in me.call("profile", "-d", "0.1", "-o", "x.svg", name).err)
         first.kill()
         first.communicate()
         assert me.call("profile", "-d", "1", name).code == 0 and process.poll() is None
@@ -320,6 +321,37 @@ def test_a_link_is_not_written_through(me):
     (me.work / "profile.svg").symlink_to("precious")
     got = me.call("profile", "run", "/bin/true")
     assert got.code == 125 and "it is a symbolic link" in got.line() and (me.work / "precious").read_text() == "precious"
+
+
+@pytest.mark.parametrize("instead", ["ln -s precious profile.svg", "mkfifo profile.svg", "ln precious profile.svg", "true"])
+def test_what_the_program_puts_in_the_pages_way_is_replaced(instead, who):
+    (who.work / "precious").write_text("precious")
+    (who.work / "precious").chmod(0o666)
+    (who.work / "profile.svg").write_text("before")
+    who.work.chmod(0o777)
+    got = profile(who, options=["--rw", "."], program=["/bin/sh", "-c", f"cat profile.svg; rm -f profile.svg; {instead}"])
+    assert got.code == 0 and got.out == "before", got
+    assert next(frames_of((who.work / "profile.svg").read_bytes()), ("all",))[0] == "all"
+    assert (who.work / "precious").read_text() == "precious"
+    assert not (who.work / "profile.svg").is_symlink() and sorted(os.listdir(who.work)) == ["precious", "profile.svg"]
+
+
+def test_a_profile_that_does_not_come_about_leaves_the_last_one(me):
+    (me.work / "profile.svg").write_text("before")
+    assert me.call("profile", "run", "./not-there").code == 127
+    assert me.call("profile", "nobody-is-called-so").code == 125
+    assert (me.work / "profile.svg").read_text() == "before" and os.listdir(me.work) == ["profile.svg"]
+
+
+def test_what_is_no_file_is_written_as_it_is(me):
+    os.mkfifo(me.work / "pipe", 0o666)
+    (me.work / "pipe").chmod(0o666)
+    with open(os.open(me.work / "pipe", os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        assert profile(me, "-o", "pipe", program=["/bin/true"]).code == 0
+        assert ElementTree.fromstring(reader.read()).tag == SVG + "svg"
+    assert (me.work / "pipe").is_fifo()
+    got = profile(me, "-o", "/dev/full", program=["/bin/true"])
+    assert got.code == 125 and got.line().endswith("--output /dev/full: could not be written: No space left on device")
 
 
 def test_errors_of_run_are_its_own(me):

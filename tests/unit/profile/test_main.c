@@ -4,6 +4,7 @@
  * names of programs, files that programs made.
  */
 #include <errno.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -159,7 +160,7 @@ static void use_record(void *arg, const struct samples_head *record)
 	struct symbols *y = ((void **)arg)[2];
 
 	if (record->kind == SAMPLES_SAMPLE)
-		stacks_add(s, n, y, (const void *)record);
+		stacks_add(s, n, (const void *)record);
 	else if (record->kind == SAMPLES_FILE)
 		symbols_file(y, (const void *)record);
 }
@@ -222,7 +223,7 @@ static int as_file(const uint8_t *bytes, size_t n)
 
 static unsigned names_in(int fd, size_t size)
 {
-	uint64_t budget = 1 << 20;
+	struct elf_budget budget = {.bytes = 1 << 20, .symbols = 1 << 16};
 	struct elf_file *f = elf_file_open(fd, &budget);
 	unsigned found = 0;
 
@@ -274,6 +275,59 @@ static void test_damaged_elf_files_give_names_or_none(void **state)
 	free(copy);
 }
 
+/* One byte of the header, or of the end of all string tables, is another. */
+static unsigned names_with(size_t at, uint8_t value)
+{
+	size_t size;
+	uint8_t *bytes = read_victim(&size);
+	unsigned found;
+	int fd;
+
+	bytes[at] = value;
+	fd = as_file(bytes, size);
+	found = names_in(fd, size);
+	close(fd);
+	return found;
+}
+
+static void test_files_of_other_machines_are_none(void **state)
+{
+	assert_int_not_equal(names_with(EI_VERSION, EV_CURRENT), 0);
+	assert_int_equal(names_with(EI_CLASS, ELFCLASS32), 0);
+	assert_int_equal(names_with(EI_DATA, ELFDATA2MSB), 0);
+	assert_int_equal(names_with(offsetof(Elf64_Ehdr, e_machine), EM_386), 0);
+}
+
+static void test_a_string_table_without_an_end_gives_no_names(void **state)
+{
+	size_t size;
+	const uint8_t *bytes = read_victim(&size);
+	const Elf64_Ehdr *h = (const void *)bytes;
+	const Elf64_Shdr *s = (const void *)(bytes + h->e_shoff), *names = NULL;
+
+	for (unsigned i = 0; i < h->e_shnum; i++)
+		if (s[i].sh_type == SHT_SYMTAB)
+			names = &s[s[i].sh_link];
+	assert_non_null(names);
+	assert_int_equal(names_with(names->sh_offset + names->sh_size - 1, 'x'), 0);
+}
+
+static void test_symbols_of_all_files_have_one_budget(void **state)
+{
+	size_t size;
+	const uint8_t *bytes = read_victim(&size);
+	struct elf_budget budget = {.bytes = 1 << 20, .symbols = 1 << 16};
+	int fd = as_file(bytes, size);
+	uint64_t one;
+
+	elf_file_close(elf_file_open(fd, &budget));
+	one = (1 << 16) - budget.symbols;
+	assert_int_not_equal(one, 0);
+	elf_file_close(elf_file_open(fd, &budget));
+	assert_int_equal(budget.symbols, (1 << 16) - 2 * one);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +339,9 @@ int main(void)
 		cmocka_unit_test(test_any_bytes_are_records_or_refused),
 		cmocka_unit_test(test_a_function_is_found_where_it_lies),
 		cmocka_unit_test(test_damaged_elf_files_give_names_or_none),
+		cmocka_unit_test(test_files_of_other_machines_are_none),
+		cmocka_unit_test(test_a_string_table_without_an_end_gives_no_names),
+		cmocka_unit_test(test_symbols_of_all_files_have_one_budget),
 	};
 
 	return cmocka_run_group_tests_name("profile", tests, NULL, NULL);
