@@ -12,9 +12,9 @@
 #define LAYER_MIN (64u << 10) /* less is fetched as fast as asked about */
 
 struct stock;
-/* Reads the tables of blobs, up to limits that hold for all of them together: an image made to keep
- * us busy costs a second or two, and pieces of other layers may be left out. Those that are damaged
- * are left out, too. */
+/* Reads the tables of blobs, up to limits that hold for all of them together: what an image made
+ * to keep us busy costs has an end, and pieces of other layers may be left out. Those that are
+ * damaged are left out, too. */
 int stock_open(struct store *s, struct stock **out, struct image_error *e);
 bool stock_empty(const struct stock *k);
 /* A number for stock_read, or -1. */
