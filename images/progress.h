@@ -12,6 +12,9 @@ struct progress {
 	 * any thread that works, often; must be quick. */
 	void (*report)(void *arg, const char *what, uint64_t done, uint64_t total);
 	void *arg;
+	/* What the user may want to know and nothing failed by; one line, may hold what a stranger
+	 * named things. */
+	void (*note)(void *arg, const char *text);
 };
 
 static inline void progress_report(
@@ -19,6 +22,12 @@ static inline void progress_report(
 {
 	if (p)
 		p->report(p->arg, what, done, total);
+}
+
+static inline void progress_note(const struct progress *p, const char *text)
+{
+	if (p && p->note)
+		p->note(p->arg, text);
 }
 
 #endif

@@ -186,6 +186,22 @@ static void report(void *arg, const char *what, uint64_t done, uint64_t total)
 	pthread_mutex_unlock(&b->lock);
 }
 
+static void note(void *arg, const char *text)
+{
+	char clean[LINE_SIZE], out[LINE_SIZE + 32];
+	struct bar *b = arg;
+	int n;
+
+	policy_clean_text(clean, sizeof clean, text);
+	pthread_mutex_lock(&b->lock);
+	n = snprintf(
+		out, sizeof out, "%ssandbox: note: %s\n", b->shown ? TERASE_TO_END : "", clean);
+	b->shown = false;
+	if (!b->dead)
+		put(b, out, (size_t)n);
+	pthread_mutex_unlock(&b->lock);
+}
+
 struct bar *bar_begin(const struct verb_common *c)
 {
 	const char *term = getenv("TERM");
@@ -197,7 +213,7 @@ struct bar *bar_begin(const struct verb_common *c)
 	if (!b)
 		return NULL; /* works without */
 	pthread_mutex_init(&b->lock, NULL);
-	b->progress = (struct progress){report, b};
+	b->progress = (struct progress){.report = report, .arg = b, .note = note};
 	b->alive = isatty(STDERR_FILENO) && term && strcmp(term, "dumb");
 	/* What is done at once shows nothing. */
 	b->due = now_ms() + (b->alive ? 2 * ALIVE_MS : PLAIN_MS);

@@ -25,7 +25,7 @@ static int add_layer(struct store *s, const struct manifest *m, const struct ima
 	struct image_error *e)
 {
 	struct named named = {.outer = p};
-	struct progress mine = {report, &named};
+	struct progress mine = {.report = report, .arg = &named};
 	int r;
 
 	snprintf(named.what, sizeof named.what, "layer %zu of %zu", i + 1, m->nlayers);

@@ -126,7 +126,11 @@ int encoder_add(struct encoder *c, const void *data, size_t n, struct image_erro
 int encoder_member(struct encoder *c, const struct layer_entry *m, const char *name, uint64_t data,
 	struct image_error *e)
 {
-	return c->toc ? toc_add(c->toc, m, name, data, e) : 0;
+	int r = c->toc ? toc_add(c->toc, m, name, data, e) : 0;
+
+	if (c->toc && toc_is_none(c->toc))
+		frames_untold(c->frames);
+	return r;
 }
 
 void encoder_begin_file(struct encoder *c, uint64_t size)

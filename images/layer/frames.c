@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,7 +46,7 @@ struct frames {
 	int level;
 	/* The caller's. */
 	struct job *open;
-	bool content, first;
+	bool content, first, untold;
 	uint64_t at, size;
 	/* The writer's. */
 	uint64_t end, hashed; /* of the blob; of the file */
@@ -220,9 +221,18 @@ static void *write_all(void *arg)
 
 /* -- the caller's side -- */
 
+/* Those this process may use; more of them than fit into a set: all. */
+static long processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof set, &set) ? sysconf(_SC_NPROCESSORS_ONLN)
+						      : CPU_COUNT(&set);
+}
+
 static unsigned workers(unsigned wanted)
 {
-	long n = wanted ? (long)wanted : sysconf(_SC_NPROCESSORS_ONLN);
+	long n = wanted ? (long)wanted : processors();
 
 	return n < 1 ? 1 : n > (long)WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
 }
@@ -289,7 +299,7 @@ static int open_job(struct frames *f, struct image_error *e)
 	if (r)
 		return r;
 	j->n = 0;
-	j->content = f->content;
+	j->content = f->content && !f->untold;
 	j->first = f->first;
 	j->last = false;
 	j->at = f->at;
@@ -317,6 +327,11 @@ void frames_begin_file(struct frames *f, uint64_t size)
 	f->content = f->first = true;
 	f->at = 0;
 	f->size = size;
+}
+
+void frames_untold(struct frames *f)
+{
+	f->untold = true;
 }
 
 void frames_seek(struct frames *f, uint64_t at)

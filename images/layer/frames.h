@@ -26,6 +26,7 @@ int frames_new(int level, unsigned threads, struct blob_writer *blob, struct fra
 void frames_begin_file(struct frames *f, uint64_t size);
 void frames_seek(struct frames *f, uint64_t at); /* over a hole, to content */
 void frames_end_file(struct frames *f);
+void frames_untold(struct frames *f); /* of files from now on nobody wants to know */
 int frames_add(struct frames *f, const void *data, size_t n, struct image_error *e);
 /* All is written. *list: those of files, in order, f's. *end: where the blob is. */
 int frames_finish(struct frames *f, const struct frame **list, size_t *n, uint64_t *end,

@@ -247,14 +247,16 @@ static int remember(struct reader *r, const struct layer_entry *m)
 			   : S_ISDIR(m->mode) ? SEEN_DIRECTORY
 			   : S_ISLNK(m->mode) ? SEEN_LINK
 					      : SEEN_OTHER;
+	int err;
 
 	if (m->kind != LAYER_NODE && m->kind != LAYER_HARDLINK)
 		return 0;
 	if (k == SEEN_DIRECTORY && seen_get(&r->seen, m->path, n) == SEEN_NOT)
 		return 0; /* as good as a path that was never named, and cheaper */
-	return seen_put(&r->seen, m->path, n, k)
-		       ? image_fail(r->e, -ENOMEM, "%s: not enough memory for its members", r->what)
-		       : 0;
+	err = seen_put(&r->seen, m->path, n, k);
+	if (err == -ENOMEM)
+		return image_fail(r->e, err, "%s: not enough memory for its members", r->what);
+	return err ? image_fail(r->e, err, "getrandom: %s", strerror(-err)) : 0;
 }
 
 /* -- the archive -- */

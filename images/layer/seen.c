@@ -43,13 +43,28 @@ static uint64_t *find(uint64_t *slots, size_t nslots, uint64_t key)
 	return &slots[i];
 }
 
+/* Interrupted before the kernel's pool was ready, it is asked again. */
+static int take_seed(struct seen *s)
+{
+	ssize_t n;
+
+	do
+		n = getrandom(s->seed, sizeof s->seed, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return n == sizeof s->seed ? 0 : -EIO;
+}
+
 static int grow(struct seen *s)
 {
 	size_t n = s->nslots ? s->nslots * 2 : SLOTS_MIN;
-	uint64_t *slots = calloc(n, sizeof *slots);
+	int r = s->nslots ? 0 : take_seed(s);
+	uint64_t *slots;
 
-	while (slots && !s->nslots && getrandom(s->seed, sizeof s->seed, 0) != sizeof s->seed)
-		; /* interrupted before the kernel's pool was ready */
+	if (r)
+		return r;
+	slots = calloc(n, sizeof *slots);
 	if (!slots)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->nslots; i++)
@@ -63,10 +78,11 @@ static int grow(struct seen *s)
 
 int seen_put(struct seen *s, const char *path, size_t len, enum seen_kind kind)
 {
+	int r = s->used * 4 >= s->nslots * 3 ? grow(s) : 0;
 	uint64_t key, *slot;
 
-	if (s->used * 4 >= s->nslots * 3 && grow(s))
-		return -ENOMEM;
+	if (r)
+		return r;
 	key = key_of(s, path, len); /* the seed is there from the first slot on */
 	slot = find(s->slots, s->nslots, key);
 	s->used += !*slot;

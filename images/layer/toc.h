@@ -22,7 +22,7 @@
 #define TOC_MAGIC	 "GNUlInUx"
 #define TOC_PACKED_MAX	 (16u << 20)
 #define TOC_MAX		 (64u << 20)
-#define TOC_HOLES_MAX	 (1ull << 30) /* of one file; hashing more would take too long */
+#define TOC_HOLES_MAX	 (1ull << 30) /* of a layer; hashing more would take too long */
 
 /* -- reading: tables are anybody's -- */
 
@@ -30,9 +30,9 @@
 struct toc_place {
 	uint64_t from, packed, unpacked;
 };
+bool toc_is_annotated(const struct descriptor *d);
 /* By a descriptor's annotations. 0; -ENOENT: it has no table; -EBADMSG: it lies outside of a blob
  * of this size, or is too large. *checksum: what the table should have. */
-bool toc_is_annotated(const struct descriptor *d);
 int toc_place_annotated(const struct descriptor *d, struct toc_place *out, struct digest *checksum,
 	struct image_error *e);
 /* By the last TOC_SKIP_LEN + TOC_FOOTER bytes of a blob; -ENOENT. */
@@ -46,8 +46,10 @@ struct toc_piece {
 	unsigned char key[TOC_KEY];
 	uint64_t from, to;
 };
-/* packed: place->packed bytes. *out: malloc'ed. -EBADMSG: damaged or hostile. */
-int toc_read(const unsigned char *packed, const struct toc_place *place, struct toc_piece **out,
-	size_t *n, struct image_error *e);
+#define TOC_ENTRIES_MAX (4u << 20)
+/* packed: place->packed bytes. *entries: how many may still be looked at, those of this one are
+ * taken off. *out: malloc'ed. -EBADMSG: damaged or hostile. */
+int toc_read(const unsigned char *packed, const struct toc_place *place, size_t *entries,
+	struct toc_piece **out, size_t *n, struct image_error *e);
 
 #endif

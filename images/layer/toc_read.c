@@ -179,6 +179,7 @@ static bool find_entries(struct text *t)
 struct reader {
 	struct toc_piece *list;
 	size_t n, room;
+	size_t *entries;	/* left */
 	uint64_t at;		/* where the last piece ends */
 	uint64_t limit;		/* where the table begins */
 	struct hasher *between; /* of the entries since the last file that has frames */
@@ -390,6 +391,9 @@ static int parse_entry(struct reader *r, const char *text, size_t n)
 	json_t *o;
 	int err;
 
+	if (!*r->entries)
+		return wrong(r, "has too many entries");
+	--*r->entries;
 	if (n > ENTRY_MAX)
 		return wrong(r, "has an entry of more than 1 MiB");
 	err = document_parse(text, n, &o, r->e);
@@ -439,10 +443,10 @@ static int read_pieces(const char *text, const struct toc_place *place, struct r
 	return err;
 }
 
-int toc_read(const unsigned char *packed, const struct toc_place *place, struct toc_piece **out,
-	size_t *n, struct image_error *e)
+int toc_read(const unsigned char *packed, const struct toc_place *place, size_t *entries,
+	struct toc_piece **out, size_t *n, struct image_error *e)
 {
-	struct reader r = {.e = e};
+	struct reader r = {.e = e, .entries = entries};
 	char *text = malloc(place->unpacked);
 	size_t got;
 	int err;

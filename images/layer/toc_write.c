@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 
 #include "images/layer/toc_write.h"
 
-#define LEVEL 3
+#define LEVEL	 3
+#define PART_MIN 96u /* bytes of text for a part: a digest, numbers, names of all that */
 
 struct entry {
 	char *text;    /* an object without its last brace */
@@ -28,8 +30,9 @@ struct entry {
 struct toc {
 	struct entry *list;
 	size_t n, room;
-	size_t bytes;
-	bool none; /* it cannot be */
+	size_t bytes;	/* of text, at least */
+	uint64_t holes; /* bytes of them in all files */
+	bool none;	/* it cannot be */
 };
 
 struct toc *toc_new(void)
@@ -185,6 +188,19 @@ static char *text_of(const struct layer_entry *m, const char *name, size_t *name
 	return text;
 }
 
+/* What the entry and those of its further parts will be, at least: false if that is too long or if
+ * there is too much of holes to hash. */
+static bool afford(struct toc *t, const struct entry *entry)
+{
+	uint64_t holes = entry->size - entry->data, parts = entry->data / FRAME_SIZE;
+
+	if (holes > TOC_HOLES_MAX - t->holes || parts > TOC_MAX / PART_MIN)
+		return false;
+	t->holes += holes;
+	t->bytes += strlen(entry->text) + (size_t)parts * PART_MIN;
+	return t->bytes <= TOC_MAX;
+}
+
 int toc_add(struct toc *t, const struct layer_entry *m, const char *name, uint64_t data,
 	struct image_error *e)
 {
@@ -204,28 +220,43 @@ int toc_add(struct toc *t, const struct layer_entry *m, const char *name, uint64
 	entry = &t->list[t->n];
 	*entry = (struct entry){.name = 1, .size = file ? m->size : 0, .data = file ? data : 0};
 	entry->text = text_of(m, name, &entry->named);
-	if (!entry->text || entry->size - entry->data > TOC_HOLES_MAX) {
-		free(entry->text);
-		forget(t);
-		return 0;
-	}
 	t->n++;
-	t->bytes += strlen(entry->text);
-	if (t->bytes > TOC_MAX)
+	if (!entry->text || !afford(t, entry))
 		forget(t);
 	return 0;
+}
+
+bool toc_is_none(const struct toc *t)
+{
+	return t->none;
 }
 
 /* -- the table -- */
 
 struct out {
 	FILE *f;
-	bool comma;
+	size_t n;
+	bool comma, full; /* full: longer than it may be, the rest is left out */
 };
 
-static void put_head(struct out *o, const char *text, size_t n)
+/* No more than a part above the limit is ever kept. */
+__attribute__((format(printf, 2, 3))) static void put(struct out *o, const char *fmt, ...)
 {
-	fprintf(o->f, "%s%.*s", o->comma ? "," : "", (int)n, text);
+	va_list args;
+	int n;
+
+	if (o->full)
+		return;
+	va_start(args, fmt);
+	n = vfprintf(o->f, fmt, args);
+	va_end(args);
+	o->n += n < 0 ? 0 : (size_t)n;
+	o->full = o->n > TOC_MAX;
+}
+
+static void put_head(struct out *o, const char *text)
+{
+	put(o, "%s%s", o->comma ? "," : "", text);
 	o->comma = true;
 }
 
@@ -237,23 +268,22 @@ struct part {
 
 static void put_part(struct out *o, const struct part *p)
 {
-	fprintf(o->f, ",\"chunkSize\":%" PRIu64, p->size);
+	put(o, ",\"chunkSize\":%" PRIu64, p->size);
 	if (p->at)
-		fprintf(o->f, ",\"chunkOffset\":%" PRIu64, p->at);
+		put(o, ",\"chunkOffset\":%" PRIu64, p->at);
 	if (p->from)
-		fprintf(o->f, ",\"offset\":%" PRIu64, p->from);
+		put(o, ",\"offset\":%" PRIu64, p->from);
 	if (p->frame)
-		fprintf(o->f, ",\"chunkDigest\":\"sha256:%s\"", p->frame->digest.hex);
+		put(o, ",\"chunkDigest\":\"sha256:%s\"", p->frame->digest.hex);
 	else
-		fprintf(o->f, ",\"chunkType\":\"zeros\"");
+		put(o, ",\"chunkType\":\"zeros\"");
 }
 
 /* All parts but the first have an entry of their own. */
 static void next_part(struct out *o, const struct entry *entry, const struct part *p, bool first)
 {
 	if (!first) {
-		fprintf(o->f, "},{\"type\":\"chunk\",%.*s", (int)entry->named,
-			entry->text + entry->name);
+		put(o, "},{\"type\":\"chunk\",%.*s", (int)entry->named, entry->text + entry->name);
 	}
 	put_part(o, p);
 }
@@ -280,14 +310,14 @@ static void put_file(struct out *o, const struct entry *entry, const struct fram
 		digest = frames[n - 1].file;
 	else
 		hash_zeros(entry->size, &digest);
-	fprintf(o->f, ",\"digest\":\"sha256:%s\"", digest.hex);
+	put(o, ",\"digest\":\"sha256:%s\"", digest.hex);
 	if (end)
-		fprintf(o->f, ",\"endOffset\":%" PRIu64, end);
+		put(o, ",\"endOffset\":%" PRIu64, end);
 	if (n == 1 && frames->size == entry->size) {
-		fprintf(o->f, ",\"offset\":%" PRIu64, frames->from);
+		put(o, ",\"offset\":%" PRIu64, frames->from);
 		return;
 	}
-	for (size_t i = 0; i <= n; i++) {
+	for (size_t i = 0; i <= n && !o->full; i++) {
 		const struct frame *x = i < n ? &frames[i] : NULL;
 		uint64_t to = x ? x->at : entry->size;
 
@@ -307,35 +337,37 @@ static void put_entries(struct toc *t, struct out *o, const struct frame *frames
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < t->n; i++) {
+	for (size_t i = 0; i < t->n && !o->full; i++) {
 		const struct entry *entry = &t->list[i];
 		size_t k = 0;
 
 		while (entry->data && used + k < n && !frames[used + k++].last)
 			;
-		put_head(o, entry->text, strlen(entry->text));
+		put_head(o, entry->text);
 		if (entry->size)
 			put_file(o, entry, frames + used, k);
-		fputc('}', o->f);
+		put(o, "}");
 		used += k;
 	}
 }
 
+/* 1: it would be too long. */
 static int make_text(struct toc *t, const struct frame *frames, size_t n, char **text, size_t *len)
 {
-	struct out o = {open_memstream(text, len), false};
+	struct out o = {.f = open_memstream(text, len)};
 	bool bad;
 
 	if (!o.f)
 		return -ENOMEM;
-	fputs("{\"version\":1,\"entries\":[", o.f);
+	put(&o, "{\"version\":1,\"entries\":[");
 	put_entries(t, &o, frames, n);
-	fputs("]}", o.f);
+	put(&o, "]}");
 	bad = ferror(o.f);
-	if (!fclose(o.f) && !bad)
+	bad |= fclose(o.f) != 0;
+	if (!bad && !o.full)
 		return 0;
 	free(*text);
-	return -ENOMEM;
+	return bad ? -ENOMEM : 1;
 }
 
 static void put_le(unsigned char *to, uint64_t value, size_t n)
@@ -411,15 +443,16 @@ int toc_end(struct toc *t, const struct frame *frames, size_t n, uint64_t end, i
 {
 	char *text;
 	size_t len;
-	int r = 0;
+	int r;
 
 	*annotations = NULL;
 	if (t->none)
 		return 0;
-	if (make_text(t, frames, n, &text, &len))
-		return no_memory(e);
-	if (len <= TOC_MAX)
-		r = put_table(blob, end, level, text, len, annotations, e);
+	r = make_text(t, frames, n, &text, &len);
+	forget(t);
+	if (r)
+		return r < 0 ? no_memory(e) : 0;
+	r = put_table(blob, end, level, text, len, annotations, e);
 	free(text);
 	return r;
 }

@@ -6,14 +6,14 @@
  * that every other program can read.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "images/transfer/download.h"
 
-#define LAYER_MIN    (64u << 10) /* less is fetched as fast as asked about */
-#define REQUESTS_MAX 64u	 /* each is a way to the server and back */
-#define GAP_MIN	     (4u << 10)	 /* of what we have between two requests: less is fetched along */
+#define REQUESTS_MAX 64u	/* each is a way to the server and back */
+#define GAP_MIN	     (4u << 10) /* of what we have between two requests: less is fetched along */
 #define COPY_SIZE    (64u << 10)
 
 /* From where on which bytes come: a number of the stock's, or -1 for the registry. */
@@ -46,6 +46,18 @@ static int on_tail(void *arg, const void *data, size_t n)
 	return 0;
 }
 
+/* Other programs may make tables in ways that we do not know, and larger ones: the digest of the
+ * whole decides, not they. 1. */
+static int unusable(struct parts *p)
+{
+	char text[sizeof p->d->e->text + 128];
+
+	snprintf(text, sizeof text, "layer sha256:%.12s: %s: all of it is fetched",
+		p->d->want->digest->hex, p->d->e->text);
+	progress_note(p->d->m->p, text);
+	return 1;
+}
+
 /* 1: there is no table, or it is not worth it. */
 static int fetch_table(struct parts *p)
 {
@@ -54,7 +66,7 @@ static int fetch_table(struct parts *p)
 	int r = toc_place_annotated(d->want->layer, &p->place, &checksum, d->e);
 
 	if (r)
-		return r == -ENOENT ? 1 : r;
+		return r == -ENOENT ? 1 : unusable(p);
 	p->tail_at = p->place.from - TOC_SKIP_LEN;
 	p->tail_size = (size_t)(d->want->size - p->tail_at);
 	if (d->want->size - p->tail_at > 2 * TOC_PACKED_MAX || d->have >= p->tail_at)
@@ -68,9 +80,9 @@ static int fetch_table(struct parts *p)
 	digest_of(p->tail + TOC_SKIP_LEN, p->place.packed, &got);
 	if (digest_equal(&got, &checksum))
 		return 0;
-	return image_fail(d->e, -EBADMSG,
-		"its table of contents has the digest sha256:%s, not sha256:%s", got.hex,
-		checksum.hex);
+	image_fail(d->e, -EBADMSG, "its table of contents has the digest sha256:%s, not sha256:%s",
+		got.hex, checksum.hex);
+	return unusable(p);
 }
 
 /* -- what comes from where -- */
@@ -125,16 +137,16 @@ static void bridge_gaps(struct parts *p, uint64_t gap)
 	p->n = n;
 }
 
-/* 1: the store has nothing of it. */
+/* 1: the store has nothing of it, or nobody knows. */
 static int plan(struct parts *p)
 {
 	struct toc_piece *list;
 	uint64_t gap = GAP_MIN, missing = 0;
-	size_t n;
-	int r = toc_read(p->tail + TOC_SKIP_LEN, &p->place, &list, &n, p->d->e);
+	size_t n, entries = TOC_ENTRIES_MAX;
+	int r = toc_read(p->tail + TOC_SKIP_LEN, &p->place, &entries, &list, &n, p->d->e);
 
 	if (r)
-		return r;
+		return r == -ENOMEM ? r : unusable(p);
 	p->spans = calloc(n + 1, sizeof *p->spans);
 	for (size_t i = 0; p->spans && i < n; i++)
 		add_span(p, &list[i]);

@@ -6,8 +6,13 @@
 
 #include "images/transfer/stock.h"
 
-#define FOOTER	   (TOC_SKIP_LEN + TOC_FOOTER)
-#define PIECES_MAX (2u << 20) /* what more there is counts as not there */
+#define FOOTER (TOC_SKIP_LEN + TOC_FOOTER)
+/* Of all tables together, however many an image brings; what more there is counts as not there. */
+#define TABLES_MAX (256u << 20) /* bytes, packed and unpacked */
+#define PIECES_MAX (2u << 20)
+/* A table's bytes for one of its layer. The header of an empty file packs to some 40 bytes, and its
+ * entry has 200. */
+#define RATIO_MAX 32u
 
 struct held {
 	unsigned char key[TOC_KEY];
@@ -21,6 +26,8 @@ struct stock {
 	size_t nblobs;
 	struct held *list; /* sorted */
 	size_t n, room;
+	uint64_t bytes; /* that tables may still have */
+	size_t entries;
 	int fd; /* of the blob that was read last; -1: none */
 	size_t fd_blob;
 };
@@ -80,7 +87,7 @@ static int read_table(
 
 	if (packed &&
 		pread(fd, packed, place->packed, (off_t)place->from) == (ssize_t)place->packed)
-		r = toc_read(packed, place, &list, &n, NULL);
+		r = toc_read(packed, place, &k->entries, &list, &n, NULL);
 	if (!r && n)
 		r = add_blob(k, d);
 	if (!r && n)
@@ -90,6 +97,18 @@ static int read_table(
 	return r == -ENOMEM ? r : 0;
 }
 
+/* False: no other table will be looked at. */
+static bool afford(struct stock *k, const struct toc_place *place)
+{
+	uint64_t n = place->packed + place->unpacked;
+
+	if (n > k->bytes)
+		return false;
+	k->bytes -= n;
+	return true;
+}
+
+/* 1: enough. */
 static int look_at(void *arg, const struct digest *d, uint64_t listed)
 {
 	unsigned char footer[FOOTER];
@@ -98,13 +117,13 @@ static int look_at(void *arg, const struct digest *d, uint64_t listed)
 	uint64_t size;
 	int fd, r = 0;
 
-	if (listed <= FOOTER || blob_open(k->store, d, &fd, &size, NULL))
+	if (listed < LAYER_MIN || blob_open(k->store, d, &fd, &size, NULL))
 		return 0;
-	if (size > FOOTER && pread(fd, footer, FOOTER, (off_t)(size - FOOTER)) == FOOTER &&
-		!toc_place_footer(footer, size, &place))
-		r = read_table(k, d, fd, &place);
+	if (size >= LAYER_MIN && pread(fd, footer, FOOTER, (off_t)(size - FOOTER)) == FOOTER &&
+		!toc_place_footer(footer, size, &place) && place.unpacked / RATIO_MAX <= place.from)
+		r = afford(k, &place) ? read_table(k, d, fd, &place) : 1;
 	close(fd);
-	return r;
+	return r || (k->entries && k->n < PIECES_MAX) ? r : 1;
 }
 
 static int by_key(const void *a, const void *b)
@@ -119,6 +138,8 @@ int stock_open(struct store *s, struct stock **out, struct image_error *e)
 	if (k) {
 		k->store = s;
 		k->fd = -1;
+		k->bytes = TABLES_MAX;
+		k->entries = TOC_ENTRIES_MAX;
 	}
 	if (!k || blob_each(s, look_at, k) == -ENOMEM) {
 		stock_close(k);

@@ -130,7 +130,7 @@ def test_the_same_tree_has_the_same_table_whatever_the_threads(tool, new_tool, b
     digests = set()
     for i in range(2):
         t = new_tool(f"s{i}")
-        cpus = ["taskset", "-c", "0"] if i else []
+        cpus = ["taskset", "-c", str(min(os.sched_getaffinity(0)))] if i else []
         r = subprocess.run([*cpus, os.environ.get("SANDBOX_BIN", "build/sandbox"), "image", "pack", "--store", t.store, big,
                             "-t", "app:1", "--json"], capture_output=True, text=True)
         assert r.returncode == 0, r.stderr
@@ -279,6 +279,17 @@ def negative(table):
     return json.dumps(table).encode()
 
 
+def pulled_whole(tool, fake, image, words):
+    """A table that cannot be used costs a note: the blob's digest decides."""
+    f = fake(image)
+    r = tool.raw("image", "pull", f"{f.host}/x:1", "-t", "app:2")
+    assert r.returncode == 0, r.stderr
+    assert words in r.stderr and "all of it is fetched" in r.stderr, r.stderr
+    assert len(r.stderr.splitlines()) == 1, r.stderr
+    assert Stored(tool, "app:2").layer == image.layer
+    assert f.sent >= len(image.layer)
+
+
 @pytest.mark.parametrize("text, words", [
     (lambda t: b"[]", "is no JSON object"),
     (lambda t: b"{}" + bytes(10), "is no JSON object"),
@@ -289,11 +300,8 @@ def negative(table):
     (lambda t: b'{"version":1,"entries":[{"type":"reg","name":"' + b"x" * (2 << 20) + b'"}]}', "more than 1 MiB"),
     (overlap, "overlap"), (outside, "outside"), (negative, "no number"),
 ])
-def test_a_hostile_table_is_refused(tool, fake, two, text, words):
-    f = fake(two.put_table(text=text(two.table()[1])))
-    line = tool.fails("pull", f"{f.host}/x:1", "-t", "app:2")
-    assert words in line and "table of contents" in line, line
-    assert "app:2" not in tool.ok("ls")
+def test_with_a_hostile_table_a_layer_is_pulled_whole(tool, fake, two, text, words):
+    pulled_whole(tool, fake, two.put_table(text=text(two.table()[1])), words)
 
 
 @pytest.mark.parametrize("position, checksum, words", [
@@ -305,18 +313,15 @@ def test_a_hostile_table_is_refused(tool, fake, two, text, words):
     (None, "sha256:" + "0" * 64, "not sha256:000"),
     (None, "md5:1", "no position or no digest"),
 ])
-def test_a_table_that_is_not_where_it_should_be_is_refused(tool, fake, two, position, checksum, words):
-    f = fake(two.put_table(two.table()[1], position=position, checksum=checksum))
-    line = tool.fails("pull", f"{f.host}/x:1", "-t", "app:2")
-    assert words in line, line
-    assert "app:2" not in tool.ok("ls")
+def test_with_a_table_that_is_not_where_it_should_be_a_layer_is_pulled_whole(tool, fake, two, position, checksum, words):
+    pulled_whole(tool, fake, two.put_table(two.table()[1], position=position, checksum=checksum), words)
 
 
-def test_a_table_that_unpacks_to_more_than_it_says_is_refused(tool, fake, two):
+def test_with_a_table_that_unpacks_to_more_than_it_says_a_layer_is_pulled_whole(tool, fake, two):
     start, _ = two.table()
     packed = len(zstd(bytes(200 << 20)))
-    f = fake(two.put_table(text=bytes(200 << 20), position=f"{start}:{packed}:1000:1"))
-    assert "is damaged or has another size" in tool.fails("pull", f"{f.host}/x:1", "-t", "app:2")
+    pulled_whole(tool, fake, two.put_table(text=bytes(200 << 20), position=f"{start}:{packed}:1000:1"),
+                 "is damaged or has another size")
 
 
 # -- other programs --

@@ -55,11 +55,12 @@ static void read_table(const uint8_t *data, size_t size, uint64_t end)
 	struct toc_place p = {.from = end + TOC_SKIP_LEN, .unpacked = size};
 	struct image_error e = {""};
 	struct toc_piece *list;
+	size_t entries = data[0];
 	int r;
 
 	check(packed);
 	p.packed = ZSTD_compress(packed, room, data, size, 1);
-	r = toc_read(packed, &p, &list, &n, &e);
+	r = toc_read(packed, &p, &entries, &list, &n, &e);
 	check(r <= 0 && (!r || *e.text));
 	for (size_t i = 0; !r && i < n; i++) {
 		check(list[i].from == (i ? list[i - 1].to : 0) && list[i].to > list[i].from);

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unit tests of images/layer: archives of strangers and of our own, under the sanitizers.
 UNIT_LAYERS_SRCS := images/error.c images/digest.c images/hasher.c $(IMAGE_PARSE_SRCS) $(IMAGE_STORE_SRCS) $(IMAGE_LAYER_SRCS) \
-	$(addprefix tests/unit/layers/, test_main.c tar.c test_read.c test_sorted.c test_tree.c test_write.c)
+	images/transfer/stock.c \
+	$(addprefix tests/unit/layers/, test_main.c tar.c test_read.c test_sorted.c test_stock.c test_tree.c test_write.c)
 UNIT_LAYERS_DIR  := $(B)/tests/unit/layers
 UNIT_LAYERS_BIN  := $(UNIT_LAYERS_DIR)/unit-layers
 UNIT_LAYERS_OBJS := $(patsubst %.c,$(UNIT_LAYERS_DIR)/%.o,$(UNIT_LAYERS_SRCS))

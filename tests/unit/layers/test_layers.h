@@ -11,8 +11,9 @@
 
 #include "images/layer/layer_internal.h"
 
-extern const struct CMUnitTest read_tests[], sorted_tests[], tree_tests[], write_tests[];
-extern const size_t read_ntests, sorted_ntests, tree_ntests, write_ntests;
+extern const struct CMUnitTest read_tests[], sorted_tests[], stock_tests[], tree_tests[],
+	write_tests[];
+extern const size_t read_ntests, sorted_ntests, stock_ntests, tree_ntests, write_ntests;
 
 int scratch_enter(void **state); /* into an empty directory of the test's own */
 int scratch_leave(void **state);

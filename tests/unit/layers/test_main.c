@@ -41,5 +41,6 @@ int main(void)
 	failed += _cmocka_run_group_tests("write", write_tests, write_ntests, NULL, NULL);
 	failed += _cmocka_run_group_tests("tree", tree_tests, tree_ntests, NULL, NULL);
 	failed += _cmocka_run_group_tests("sorted", sorted_tests, sorted_ntests, NULL, NULL);
+	failed += _cmocka_run_group_tests("stock", stock_tests, stock_ntests, NULL, NULL);
 	return failed != 0;
 }

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "images/layer/toc_write.h"
 #include "tests/unit/layers/test_layers.h"
 
 static struct layer_writer *begin(struct store *s, const struct layer_options *o)
@@ -280,6 +281,77 @@ static void sparse_files_are_short_in_the_archive_whoever_filled_them(void **sta
 	store_close(s);
 }
 
+/* A layer of two files that are holes but for some bytes: whether it has a table. */
+static bool has_table(struct store *s, uint64_t one, uint64_t other)
+{
+	struct layer_options o = {.compression = COMPRESS_ZSTD};
+	struct layer_writer *w = begin(s, &o);
+	const uint64_t sizes[] = {one, other};
+	struct image_error e = {""};
+	struct descriptor d;
+	struct digest diff;
+	bool has;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct layer_entry m = {
+			.path = i ? "b" : "a", .mode = S_IFREG | 0644, .size = sizes[i]};
+		int fd = memfd_create("holes", MFD_CLOEXEC);
+
+		assert_int_equal(ftruncate(fd, (off_t)sizes[i]), 0);
+		put(fd, 0, "begin");
+		add(w, &m, fd);
+		close(fd);
+	}
+	expect_ok(layer_end(w, &d, &diff, &e), &e);
+	has = d.annotations;
+	descriptor_clear(&d);
+	return has;
+}
+
+static void with_too_much_of_holes_a_layer_has_no_table(void **state)
+{
+	struct store *s = store_here();
+
+	assert_true(has_table(s, 2 * MIB, 3 * MIB));
+	assert_false(has_table(s, 2 * MIB, TOC_HOLES_MAX - MIB));
+	store_close(s);
+}
+
+/* Each part of a file has its name again. */
+static void table_that_would_be_too_long_is_none(void **state)
+{
+	enum { PARTS = TOC_MAX / 4000 };
+	struct frame *frames = calloc(PARTS, sizeof *frames);
+	char name[4001];
+	struct layer_entry m = {
+		.path = name, .mode = S_IFREG | 0644, .size = (uint64_t)PARTS * FRAME_SIZE};
+	struct store *s = store_here();
+	struct toc *t = toc_new();
+	struct blob_writer *blob;
+	struct image_error e = {""};
+	json_t *annotations;
+	uint64_t size;
+
+	memset(name, 'n', sizeof name - 1);
+	name[sizeof name - 1] = 0;
+	for (size_t i = 0; i < PARTS; i++)
+		frames[i] = (struct frame){.from = i + 1,
+			.to = i + 2,
+			.at = i * FRAME_SIZE,
+			.size = FRAME_SIZE,
+			.last = i + 1 == PARTS};
+	expect_ok(blob_begin(s, &blob, &e), &e);
+	expect_ok(toc_add(t, &m, name, m.size, &e), &e);
+	assert_false(toc_is_none(t)); /* nobody knows yet */
+	expect_ok(toc_end(t, frames, PARTS, PARTS + 1, 0, blob, &annotations, &e), &e);
+	assert_null(annotations);
+	expect_ok(blob_end(blob, NULL, UINT64_MAX, NULL, &size, &e), &e);
+	assert_int_equal(size, 0);
+	toc_free(t);
+	free(frames);
+	store_close(s);
+}
+
 /* The content of a sparse member, as it arrives. */
 static int compare_data(
 	void *arg, const void *data, size_t n, uint64_t offset, struct image_error *e)
@@ -356,6 +428,8 @@ const struct CMUnitTest write_tests[] = {
 	cmocka_unit_test(holes_are_found_in_content),
 	IN_SCRATCH(sparse_files_are_short_in_the_archive_whoever_filled_them),
 	IN_SCRATCH(sparse_content_arrives_where_it_was),
+	IN_SCRATCH(with_too_much_of_holes_a_layer_has_no_table),
+	IN_SCRATCH(table_that_would_be_too_long_is_none),
 	IN_SCRATCH(file_that_shrank_is_an_error),
 	IN_SCRATCH(levels_that_a_format_has_not_are_refused),
 };
