@@ -41,8 +41,8 @@ def measure(judge, seconds):
 
 def load(seconds):
     """What wrk said, the counts of answers, and a list of what was wrong."""
-    # limits low enough that a turn of all kinds is short; compiling takes most of it
-    with Judge(BUILD, "--workers", "4", "--cpu", "1", "--wall", "3", "--memory", "64") as judge:
+    # CPU time so low that a turn of all kinds is short; time enough that good programs end on a machine that others have too
+    with Judge(BUILD, "--workers", "4", "--cpu", "1", "--wall", "12", "--memory", "64") as judge:
         wrk(judge, max(seconds // 4, 4))  # pools of threads and of malloc have their size then
         judge.wait_idle()
         held = Held(judge.pid)

@@ -2,12 +2,14 @@
 """The example of a judge: what it answers, what it refuses, how it ends."""
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,26 @@ from judge import Judge
 
 HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }'
 LOOP = "int main(void) { for (;;); }"
+
+
+def state(pid):
+    """As in proc(5); Z where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "Z"
+
+
+def children(pid):
+    """Numbers and command lines."""
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
+                found.append((int(child), Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")))
+        except OSError:
+            continue
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -127,39 +149,60 @@ def test_full_line_is_503_with_retry_after(build):
         assert status == 503 or json.loads(body)["run"]["stdout"] == "hello\n"
 
 
-def test_terminated_when_what_runs_is_done(build):
-    got = []
-    judge = Judge(build, "--workers", "1", "--cpu", "1")
-    threads = [threading.Thread(target=lambda: got.append(judge.post({"source": LOOP}))) for _ in range(3)]
-    for t in threads:
-        t.start()
-    while judge.status() != {"running": 1, "waiting": 2}:
+def until(condition, what, seconds=120):
+    """What is true of the condition, once it is."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, f"never came: {what}"
         time.sleep(0.02)
-    judge.process.terminate()
-    for t in threads:
-        t.join()
-    assert judge.process.wait(60) == 0
-    judge.stop()
+    return found
+
+
+def stopped_sandbox(judge):
+    """Stops one that is at work; None if there is none that could be."""
+    for pid, _ in children(judge.pid):
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: state(pid) in "TZ", f"process {pid} is stopped")
+        if state(pid) == "T":
+            return pid
+    return None
+
+
+def test_terminated_when_what_runs_is_done(build):
+    """The first one is held by its sandbox until the others are in line."""
+    got = []
+    with Judge(build, "--workers", "1", "--cpu", "1", "--wall", "120") as judge:
+        threads = [threading.Thread(target=lambda: got.append(judge.post({"source": LOOP}))) for _ in range(3)]
+        for t in threads:
+            t.start()
+        pid = until(lambda: stopped_sandbox(judge), "a sandbox at work")
+        until(lambda: judge.status() == {"running": 1, "waiting": 2}, "one runs, two wait")
+        judge.process.terminate()
+        os.kill(pid, signal.SIGCONT)
+        for t in threads:
+            t.join()
+        assert judge.process.wait(120) == 0
     assert sorted(status for status, _, _ in got) == [200, 503, 503]
 
 
-def test_second_signal_ends_it_at_once_with_its_sandboxes(build, held):
+def in_run_stage(judge):
+    return [pid for pid, words in children(judge.pid) if b"/work/program" in words and b"/usr/bin/gcc" not in words]
+
+
+def test_second_signal_ends_it_at_once_with_its_sandboxes(build):
     judge = Judge(build, "--workers", "1", "--cpu", "3600", "--wall", "3600")
     client = threading.Thread(target=lambda: pytest.raises(OSError, judge.post, {"source": "#include <unistd.h>\nint main(void) { pause(); }"}))
     client.start()
-    while judge.status()["running"] != 1 or not held(judge.pid).descendants():
-        time.sleep(0.02)
-    children = subprocess.run(["pgrep", "-P", str(judge.pid)], capture_output=True, text=True, check=True).stdout.split()
+    sandboxes = until(lambda: in_run_stage(judge), "the program runs")
     judge.process.terminate()
+    # taken when it is pending no more
+    until(lambda: not int(re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{judge.pid}/status").read_text()).group(1), 16), "the signal is taken")
     time.sleep(0.3)
     assert judge.process.poll() is None
     judge.process.terminate()
     assert judge.stop() == -signal.SIGTERM
     client.join()
-    end = time.monotonic() + 30
-    while any(os.path.exists(f"/proc/{pid}/exe") for pid in children) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not any(os.path.exists(f"/proc/{pid}/exe") for pid in children)
+    until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in sandboxes), "the sandboxes' end", 30)
 
 
 def test_help_and_mistakes(build):
