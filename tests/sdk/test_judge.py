@@ -60,6 +60,18 @@ def test_output_is_compared(judge, given, accepted):
     assert judge.run(source, stdin=given, expected="42")["accepted"] is accepted
 
 
+def test_output_longer_than_what_is_shown_is_compared(judge):
+    source = '#include <stdio.h>\nint main(void) { for (int i = 0; i < 100000; i++) putchar(120); puts("%s"); }'
+    for end, accepted in (("y", True), ("z", False)):
+        answer = judge.run(source % "y", expected="x" * 100000 + end)
+        assert answer["accepted"] is accepted
+        assert answer["run"]["truncated"] and answer["run"]["stdout"] == "x" * (64 << 10)
+
+
+def test_zero_at_the_end_is_no_blank(judge):
+    assert judge.run('#include <stdio.h>\nint main(void) { fwrite("a\\0", 1, 2, stdout); }', expected="a")["accepted"] is False
+
+
 def test_compile_errors(judge):
     answer = judge.run("int main(void) { return x; }")
     assert answer["run"] is None and answer["compile"]["exit_code"] == 1 and "‘x’ undeclared" in answer["compile"]["stderr"]
@@ -104,6 +116,11 @@ def test_compiler_cannot_read_what_is_the_hosts(judge, path):
         (b'{"source": 1}', "application/json", 400),
         (b'{"source": "x", "stdin": []}', "application/json", 400),
         (b"[" * 100000, "application/json", 400),
+        (b'{"source": "x", "stdin": {}}', "application/json", 400),
+        (b'{"source": "x", "other": "y"}', "application/json", 400),
+        (b'{"source": "x", "source": "y"}', "application/json", 400),
+        (b'{"source": "x", "stdin": "", "expected": "", "other": 1}', "application/json", 400),
+        (b'{"source": "x\\', "application/json", 400),
         (b'{"source": "\xff"}', "application/json", 400),
         (b"", "application/json", 400),
         (b'{"source": "x"}', "text/plain", 415),
@@ -132,6 +149,34 @@ def test_body_without_an_end_is_cut(judge):
             s.sendall(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
         s.sendall(b"0\r\n\r\n")
         assert b" 413 " in s.recv(100)
+
+
+def test_body_that_goes_on_for_long_is_closed(judge):
+    with socket.create_connection(("127.0.0.1", judge.port), timeout=60) as s:
+        s.sendall(b"POST /run HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with pytest.raises(OSError):
+            for _ in range(10000):
+                s.sendall(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
+    assert not any(judge.status().values())
+
+
+def test_quotes_and_brackets_in_texts_are_texts(judge):
+    source = '#include <stdio.h>\nint main(void) { int a[] = {1, 2, 3}, b[] = {4}; printf("\\"%d,{[\\\\\\"\\n", a[2] + b[0]); }'
+    assert judge.run(source, expected='"7,{[\\"')["accepted"] is True
+
+
+def test_too_few_descriptors_are_said_at_the_start(build):
+    done = subprocess.run(["prlimit", "--nofile=130", build / "sandbox-judge", "--listen", "127.0.0.1:0", "--workers", "1", "--queue", "64"],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and "--queue" in done.stderr, done.stderr
+
+
+def test_low_limit_of_descriptors_is_raised(build):
+    low = ["prlimit", "--nofile=130:4096", build / "sandbox-judge", "--listen", "127.0.0.1:0", "--workers", "1", "--queue", "64"]
+    with subprocess.Popen(low, stdout=subprocess.PIPE, text=True) as p:
+        assert p.stdout.readline().startswith("http://")
+        p.terminate()
+        assert p.wait(60) == 0
 
 
 def test_full_line_is_503_with_retry_after(build):
