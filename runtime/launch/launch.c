@@ -476,34 +476,34 @@ static void take_stats(struct launch *l)
 		l->home->stats(l);
 }
 
-static void add_times(struct launch *l, const struct rusage *ru)
+static uint64_t timeval_ns(const struct timeval *t)
 {
-	l->res->user_ns += (uint64_t)ru->ru_utime.tv_sec * 1000000000u +
-			   (uint64_t)ru->ru_utime.tv_usec * 1000u;
-	l->res->system_ns += (uint64_t)ru->ru_stime.tv_sec * 1000000000u +
-			     (uint64_t)ru->ru_stime.tv_usec * 1000u;
+	return (uint64_t)t->tv_sec * 1000000000u + (uint64_t)t->tv_usec * 1000u;
 }
 
-/* When the trapped processes have ended: then theirs are known too. */
-static void take_times(struct launch *l)
+/* When the trapped processes have ended: then theirs are known too. What was waited for before the
+ * launch, as the process that prepared an image, is not the program's. */
+static void take_times(struct launch *l, const struct rusage *before)
 {
 	struct rusage self, children;
 
 	getrusage(RUSAGE_SELF, &self);
 	getrusage(RUSAGE_CHILDREN, &children);
-	add_times(l, &self);
-	add_times(l, &children);
+	l->res->user_ns += timeval_ns(&self.ru_utime) + timeval_ns(&children.ru_utime) -
+			   timeval_ns(&before->ru_utime);
+	l->res->system_ns += timeval_ns(&self.ru_stime) + timeval_ns(&children.ru_stime) -
+			     timeval_ns(&before->ru_stime);
 	l->res->host_rss_peak_kib = (uint64_t)self.ru_maxrss;
 }
 
-static void take_down(struct launch *l)
+static void take_down(struct launch *l, const struct rusage *before)
 {
 	stop_threads(l);
 	if (l->service)
 		service_restore_tty(l->service);
 	take_stats(l);
 	l->home->destroy(l);
-	take_times(l);
+	take_times(l, before);
 	for (uint32_t i = 0; i < l->c->cpus && l->vcpu[i]; i++)
 		l->c->backend->vcpu_destroy(l->vcpu[i]);
 	if (l->vm)
@@ -525,9 +525,11 @@ int launch_run(const struct launch_config *c, struct launch_result *out)
 	struct launch l = {.c = c, .res = out, .ram_fd = -1};
 	uint64_t t0 = launch_now_ns();
 	pthread_condattr_t attr;
+	struct rusage before;
 	bool ended;
 	int r;
 
+	getrusage(RUSAGE_CHILDREN, &before);
 	memset(out, 0, sizeof(*out));
 	out->start_ns = t0;
 	pthread_mutex_init(&l.lock, NULL);
@@ -539,7 +541,7 @@ int launch_run(const struct launch_config *c, struct launch_result *out)
 
 	r = run(&l);
 	ended = l.ended;
-	take_down(&l);
+	take_down(&l, &before);
 	pthread_cond_destroy(&l.ended_cond);
 	pthread_mutex_destroy(&l.lock);
 

@@ -14,9 +14,11 @@
  *  - No descriptor of the caller's reaches a sandbox but those that a configuration names.
  *  - It needs nobody's SIGCHLD: the caller may ignore it, or reap every child with waitpid(-1). It
  *    does not prevent the signal: a handler sees one for each sandbox that ended.
- *  - The sandboxes of a caller that dies end at once, however it dies. (The kernel continues one
- *    that is paused, as every stopped process group that has lost its parent, and it ends.) A
- *    caller that is process 1 or a subreaper gets orphans of killed sandboxes to reap.
+ *  - The sandboxes of a caller that dies end at once, however it dies. Two go on: where an image
+ *    is still being prepared, that is done to its end; and one that is paused ends when it is
+ *    continued, which the kernel does for a stopped process group that has lost its parent, but
+ *    not where the process that takes the dead caller's children is in the same session. A caller
+ *    that is process 1 or a subreaper gets orphans of killed sandboxes to reap.
  *  - Memory of a sandbox's making (output, files, the report) stays below the limits given here.
  *
  * Threads: calls on different sandboxes need no lock, sb_start among them. What one sandbox allows

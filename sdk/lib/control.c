@@ -48,8 +48,11 @@ static int signal_group(struct sb *s, int signo)
 	if (r || !g.leader)
 		return r;
 	fd = (int)syscall(SYS_pidfd_open, g.leader, 0);
-	if (fd < 0 && errno == ENOSYS)
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM)) { /* as in spawn.c */
+		if (sandbox_process_ended(s))
+			return 0;
 		return kill(-g.leader, signo) && errno != ESRCH ? -errno : 0;
+	}
 	if (fd < 0)
 		return errno == ESRCH ? 0 : -errno;
 	r = (int)syscall(SYS_pidfd_send_signal, fd, signo, NULL, PIDFD_SIGNAL_PROCESS_GROUP);

@@ -165,7 +165,7 @@ int spawn_signal(pid_t pid, int pidfd, int signo)
 
 	/* valgrind does not have it (3.19), nor do some containers' filters. A number may be
 	 * another's once the process has ended, which is looked at as late as can be. */
-	if (!r || errno != ENOSYS)
+	if (!r || (errno != ENOSYS && errno != EPERM))
 		return r;
 	if (!poll(&p, 1, 0))
 		return kill(pid, signo);

@@ -51,10 +51,9 @@ class Judge:
             time.sleep(0.1)
 
     def files(self):
+        """In its own temporary directories; in those of everybody nobody knows whose they are."""
         root = f"/proc/{self.pid}/root"
-        mine = os.geteuid()
-        return sorted(os.path.join(at, n) for top in TEMPORARY for at, d, f in os.walk(root + top) for n in d + f
-                      if os.lstat(os.path.join(at, n)).st_uid == mine)
+        return sorted(os.path.join(at, n) for top in TEMPORARY for at, d, f in os.walk(root + top) for n in d + f) if os.geteuid() == 0 else []
 
     def memory(self):
         """Bytes in RAM, its own."""

@@ -28,13 +28,16 @@ if "pause" in sys.argv:
     sys.stdin.readline()
     kept[0].pause()
     print("paused", flush=True)
-if "fork" in sys.argv and not os.fork():
+child = os.fork() if "fork" in sys.argv else None
+if child == 0:
     os.closerange(0, 3)
     sys.argv.append("child")
+elif child:
+    print(child, flush=True)
 while "child" not in sys.argv or os.getppid() == int(sys.argv[1]):
     threading.Event().wait(0.2)
 if "child" in sys.argv:
-    threading.Event().wait(8)
+    threading.Event().wait(300)
 """
 
 
@@ -70,9 +73,13 @@ def launchers(pid):
     return found
 
 
+def stat(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+
+
 def lives(pid, began):
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        fields = stat(pid)
     except OSError:
         return False
     return fields[19] == began and fields[0] not in "ZX"
@@ -85,20 +92,37 @@ def expect_gone(found):
     assert not any(lives(*f) for f in found), "the sandbox outlives the process that started it"
 
 
-@pytest.mark.parametrize("words", [[], ["pause"], ["fork"]], ids=["running", "paused", "with a forked child"])
+def kill_and_expect_gone(p):
+    found = launchers(p.pid)
+    assert len(found) == 1 and all(lives(*f) for f in found)
+    p.send_signal(signal.SIGKILL)
+    p.wait()
+    expect_gone(found)
+
+
+@pytest.mark.parametrize("words", [[], ["pause"]], ids=["running", "paused"])
 def test_sandbox_ends_with_a_caller_that_is_killed(caller, words):
-    """It was started by a thread that is gone: that alone ends nothing. Nor does a child of the caller's hold it."""
+    """It was started by a thread that is gone: that alone ends nothing."""
     p = caller(*words)
     assert p.stdout.readline() == "on\n"
     if "pause" in words:
         p.stdin.write("\n")
         p.stdin.flush()
         assert p.stdout.readline() == "paused\n"
-    found = launchers(p.pid)
-    assert len(found) == 1 and all(lives(*f) for f in found)
-    p.send_signal(signal.SIGKILL)
-    p.wait()
-    expect_gone(found)
+    kill_and_expect_gone(p)
+
+
+def test_forked_child_of_a_caller_that_is_killed_does_not_hold_the_sandbox(caller):
+    p = caller("fork")
+    lines = {p.stdout.readline(), p.stdout.readline()} - {"on\n"}
+    child = int(lines.pop())
+    began = stat(child)[19]
+    try:
+        kill_and_expect_gone(p)
+        assert lives(child, began), "the child has ended, so this shows nothing"
+    finally:
+        if lives(child, began):
+            os.kill(child, signal.SIGKILL)
 
 
 def test_sandbox_outlives_the_thread_that_started_it(caller):

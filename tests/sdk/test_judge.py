@@ -2,12 +2,14 @@
 """The example of a judge: what it answers, what it refuses, how it ends."""
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,26 @@ from judge import Judge
 
 HELLO = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }'
 LOOP = "int main(void) { for (;;); }"
+
+
+def state(pid):
+    """As in proc(5); Z where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "Z"
+
+
+def children(pid):
+    """Numbers and command lines."""
+    found = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            for child in Path(f"/proc/{pid}/task/{task}/children").read_text().split():
+                found.append((int(child), Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")))
+        except OSError:
+            continue
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +58,18 @@ def test_program_runs(judge):
 def test_output_is_compared(judge, given, accepted):
     source = '#include <stdio.h>\nint main(void) { int a, b; scanf("%d %d", &a, &b); printf("%d\\n", a + b); }'
     assert judge.run(source, stdin=given, expected="42")["accepted"] is accepted
+
+
+def test_output_longer_than_what_is_shown_is_compared(judge):
+    source = '#include <stdio.h>\nint main(void) { for (int i = 0; i < 100000; i++) putchar(120); puts("%s"); }'
+    for end, accepted in (("y", True), ("z", False)):
+        answer = judge.run(source % "y", expected="x" * 100000 + end)
+        assert answer["accepted"] is accepted
+        assert answer["run"]["truncated"] and answer["run"]["stdout"] == "x" * (64 << 10)
+
+
+def test_zero_at_the_end_is_no_blank(judge):
+    assert judge.run('#include <stdio.h>\nint main(void) { fwrite("a\\0", 1, 2, stdout); }', expected="a")["accepted"] is False
 
 
 def test_compile_errors(judge):
@@ -82,6 +116,11 @@ def test_compiler_cannot_read_what_is_the_hosts(judge, path):
         (b'{"source": 1}', "application/json", 400),
         (b'{"source": "x", "stdin": []}', "application/json", 400),
         (b"[" * 100000, "application/json", 400),
+        (b'{"source": "x", "stdin": {}}', "application/json", 400),
+        (b'{"source": "x", "other": "y"}', "application/json", 400),
+        (b'{"source": "x", "source": "y"}', "application/json", 400),
+        (b'{"source": "x", "stdin": "", "expected": "", "other": 1}', "application/json", 400),
+        (b'{"source": "x\\', "application/json", 400),
         (b'{"source": "\xff"}', "application/json", 400),
         (b"", "application/json", 400),
         (b'{"source": "x"}', "text/plain", 415),
@@ -112,6 +151,34 @@ def test_body_without_an_end_is_cut(judge):
         assert b" 413 " in s.recv(100)
 
 
+def test_body_that_goes_on_for_long_is_closed(judge):
+    with socket.create_connection(("127.0.0.1", judge.port), timeout=60) as s:
+        s.sendall(b"POST /run HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with pytest.raises(OSError):
+            for _ in range(10000):
+                s.sendall(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
+    assert not any(judge.status().values())
+
+
+def test_quotes_and_brackets_in_texts_are_texts(judge):
+    source = '#include <stdio.h>\nint main(void) { int a[] = {1, 2, 3}, b[] = {4}; printf("\\"%d,{[\\\\\\"\\n", a[2] + b[0]); }'
+    assert judge.run(source, expected='"7,{[\\"')["accepted"] is True
+
+
+def test_too_few_descriptors_are_said_at_the_start(build):
+    done = subprocess.run(["prlimit", "--nofile=130", build / "sandbox-judge", "--listen", "127.0.0.1:0", "--workers", "1", "--queue", "64"],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and "--queue" in done.stderr, done.stderr
+
+
+def test_low_limit_of_descriptors_is_raised(build):
+    low = ["prlimit", "--nofile=130:4096", build / "sandbox-judge", "--listen", "127.0.0.1:0", "--workers", "1", "--queue", "64"]
+    with subprocess.Popen(low, stdout=subprocess.PIPE, text=True) as p:
+        assert p.stdout.readline().startswith("http://")
+        p.terminate()
+        assert p.wait(60) == 0
+
+
 def test_full_line_is_503_with_retry_after(build):
     got = []
     with Judge(build, "--workers", "1", "--queue", "1", "--cpu", "1") as judge:
@@ -127,39 +194,60 @@ def test_full_line_is_503_with_retry_after(build):
         assert status == 503 or json.loads(body)["run"]["stdout"] == "hello\n"
 
 
-def test_terminated_when_what_runs_is_done(build):
-    got = []
-    judge = Judge(build, "--workers", "1", "--cpu", "1")
-    threads = [threading.Thread(target=lambda: got.append(judge.post({"source": LOOP}))) for _ in range(3)]
-    for t in threads:
-        t.start()
-    while judge.status() != {"running": 1, "waiting": 2}:
+def until(condition, what, seconds=120):
+    """What is true of the condition, once it is."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, f"never came: {what}"
         time.sleep(0.02)
-    judge.process.terminate()
-    for t in threads:
-        t.join()
-    assert judge.process.wait(60) == 0
-    judge.stop()
+    return found
+
+
+def stopped_sandbox(judge):
+    """Stops one that is at work; None if there is none that could be."""
+    for pid, _ in children(judge.pid):
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: state(pid) in "TZ", f"process {pid} is stopped")
+        if state(pid) == "T":
+            return pid
+    return None
+
+
+def test_terminated_when_what_runs_is_done(build):
+    """The first one is held by its sandbox until the others are in line."""
+    got = []
+    with Judge(build, "--workers", "1", "--cpu", "1", "--wall", "120") as judge:
+        threads = [threading.Thread(target=lambda: got.append(judge.post({"source": LOOP}))) for _ in range(3)]
+        for t in threads:
+            t.start()
+        pid = until(lambda: stopped_sandbox(judge), "a sandbox at work")
+        until(lambda: judge.status() == {"running": 1, "waiting": 2}, "one runs, two wait")
+        judge.process.terminate()
+        os.kill(pid, signal.SIGCONT)
+        for t in threads:
+            t.join()
+        assert judge.process.wait(120) == 0
     assert sorted(status for status, _, _ in got) == [200, 503, 503]
 
 
-def test_second_signal_ends_it_at_once_with_its_sandboxes(build, held):
+def in_run_stage(judge):
+    return [pid for pid, words in children(judge.pid) if b"/work/program" in words and b"/usr/bin/gcc" not in words]
+
+
+def test_second_signal_ends_it_at_once_with_its_sandboxes(build):
     judge = Judge(build, "--workers", "1", "--cpu", "3600", "--wall", "3600")
     client = threading.Thread(target=lambda: pytest.raises(OSError, judge.post, {"source": "#include <unistd.h>\nint main(void) { pause(); }"}))
     client.start()
-    while judge.status()["running"] != 1 or not held(judge.pid).descendants():
-        time.sleep(0.02)
-    children = subprocess.run(["pgrep", "-P", str(judge.pid)], capture_output=True, text=True, check=True).stdout.split()
+    sandboxes = until(lambda: in_run_stage(judge), "the program runs")
     judge.process.terminate()
+    # taken when it is pending no more
+    until(lambda: not int(re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{judge.pid}/status").read_text()).group(1), 16), "the signal is taken")
     time.sleep(0.3)
     assert judge.process.poll() is None
     judge.process.terminate()
     assert judge.stop() == -signal.SIGTERM
     client.join()
-    end = time.monotonic() + 30
-    while any(os.path.exists(f"/proc/{pid}/exe") for pid in children) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not any(os.path.exists(f"/proc/{pid}/exe") for pid in children)
+    until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in sandboxes), "the sandboxes' end", 30)
 
 
 def test_help_and_mistakes(build):

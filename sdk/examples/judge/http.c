@@ -5,17 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sdk/examples/judge/assets.h"
 #include "sdk/examples/judge/http.h"
 #include "sdk/examples/judge/queue.h"
+#include "sdk/examples/judge/submission.h"
 
-#define BODY_MAX	(256u << 10)
-#define CONNECTIONS_MAX 512u
-#define IDLE_SECONDS	10u /* of a client that sends or reads nothing */
-#define FLUSH_TRIES	500 /* of 10 ms: at the end, for answers on their way */
+#define BODY_MAX     (256u << 10)
+#define DROPPED_MAX  (1u << 20) /* of a body that is too large: to be answered, not cut off */
+#define BODY_SECONDS 60		/* all of a body */
+#define IDLE_SECONDS 10u	/* of a client that sends or reads nothing */
+#define FLUSH_TRIES  500	/* of 10 ms: at the end, for answers on their way */
 
 struct http {
 	struct MHD_Daemon *daemon;
@@ -29,10 +32,10 @@ struct http {
 struct request {
 	struct http *http;
 	struct MHD_Connection *connection;
-	char *body;
-	size_t size;
+	char *body; /* until it is parsed */
+	size_t size, dropped;
+	time_t began; /* CLOCK_MONOTONIC */
 	bool is_get, too_large;
-	json_t *root; /* of the body; sub's text is in it */
 	struct submission sub;
 	unsigned status; /* 0: no answer yet */
 	char *answer;
@@ -128,25 +131,14 @@ static void work(void *job, bool stopping)
 	MHD_resume_connection(r->connection);
 }
 
-static bool take_text(const json_t *root, const char *name, struct text *out)
-{
-	const json_t *s = json_object_get(root, name);
-
-	if (!s)
-		return true;
-	out->data = (char *)json_string_value(s);
-	out->size = json_string_length(s);
-	return out->data;
-}
-
+/* Its texts are all that is kept while it waits. */
 static bool parse(struct request *r)
 {
-	json_error_t why;
+	bool ok = submission_parse(&r->sub, r->body, r->size);
 
-	r->root = json_loadb(r->body ? r->body : "", r->size, 0, &why);
-	return take_text(r->root, "source", &r->sub.source) && r->sub.source.data &&
-	       take_text(r->root, "stdin", &r->sub.input) &&
-	       take_text(r->root, "expected", &r->sub.expected);
+	free(r->body);
+	r->body = NULL;
+	return ok;
 }
 
 /* A form of another site cannot send this type without asking first. */
@@ -187,22 +179,39 @@ static enum MHD_Result answer(struct request *r)
 			: "out of memory");
 }
 
-static void take_body(struct request *r, const char *data, size_t n)
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static bool grow_body(struct request *r, const char *data, size_t n)
 {
 	char *body;
 
-	if (r->too_large || n > BODY_MAX - r->size) {
-		r->too_large = true;
-		return;
-	}
-	body = realloc(r->body, r->size + n + 1);
-	if (!body) {
-		r->too_large = true;
-		return;
-	}
+	if (r->too_large || n > BODY_MAX - r->size)
+		return false;
+	body = realloc(r->body, r->size + n);
+	if (!body)
+		return false;
 	memcpy(body + r->size, data, n);
 	r->body = body;
 	r->size += n;
+	return true;
+}
+
+/* MHD_NO, which closes the connection: its client only keeps it busy. */
+static enum MHD_Result take_body(struct request *r, const char *data, size_t n)
+{
+	if (seconds() - r->began > BODY_SECONDS)
+		return MHD_NO;
+	if (grow_body(r, data, n))
+		return MHD_YES;
+	r->too_large = true;
+	r->dropped += n;
+	return r->dropped > DROPPED_MAX ? MHD_NO : MHD_YES;
 }
 
 /* What its headers say is enough to refuse it: no body is read. */
@@ -240,6 +249,7 @@ static enum MHD_Result begin(
 	r->http = h;
 	r->connection = c;
 	r->is_get = is_get;
+	r->began = seconds();
 	*state = r;
 	atomic_fetch_add(&h->requests, 1);
 	return MHD_YES;
@@ -255,9 +265,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 	if (!r)
 		return begin(arg, c, url, method, state);
 	if (*size) {
-		take_body(r, data, *size);
+		const size_t n = *size;
+
 		*size = 0;
-		return MHD_YES;
+		return take_body(r, data, n);
 	}
 	if (r->is_get)
 		return get(arg, c, url);
@@ -272,7 +283,7 @@ static void on_end(
 
 	if (!r)
 		return;
-	json_decref(r->root);
+	submission_free(&r->sub);
 	free(r->body);
 	free(r->answer);
 	free(r);
@@ -281,17 +292,6 @@ static void on_end(
 }
 
 /* -- life -- */
-
-/* Each worker's sandbox has some descriptors too. */
-static unsigned connections(unsigned workers)
-{
-	struct rlimit limit;
-	rlim_t own = 64 + (rlim_t)workers * 32;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= own + CONNECTIONS_MAX)
-		return CONNECTIONS_MAX;
-	return limit.rlim_cur > own + 8 ? (unsigned)(limit.rlim_cur - own) : 8;
-}
 
 struct http *http_start(const struct http_options *o, int socket)
 {
@@ -302,12 +302,14 @@ struct http *http_start(const struct http_options *o, int socket)
 	h->settings = o->settings;
 	h->queue = queue_start(o->workers, o->queue, work);
 	if (h->queue)
-		h->daemon =
-			MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0,
-				NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, socket,
-				MHD_OPTION_CONNECTION_LIMIT, connections(o->workers),
-				MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-				MHD_OPTION_NOTIFY_COMPLETED, on_end, h, MHD_OPTION_END);
+		h->daemon = MHD_start_daemon(
+			MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+			on_request, h, MHD_OPTION_LISTEN_SOCKET, socket,
+			MHD_OPTION_CONNECTION_LIMIT, o->connections,
+			/* the rest is for others */
+			MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->connections - o->connections / 4,
+			MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED,
+			on_end, h, MHD_OPTION_END);
 	if (h->daemon)
 		return h;
 	if (h->queue)
@@ -321,12 +323,14 @@ void http_stop(struct http *h)
 {
 	int socket = MHD_quiesce_daemon(h->daemon);
 
-	if (socket >= 0)
-		close(socket);
+	if (socket >= 0) /* who connects now is refused; the daemon may still look at it */
+		shutdown(socket, SHUT_RD);
 	queue_stop(h->queue);
 	for (int i = 0; i < FLUSH_TRIES && atomic_load(&h->requests); i++)
 		usleep(10000);
 	MHD_stop_daemon(h->daemon);
+	if (socket >= 0)
+		close(socket);
 	queue_free(h->queue);
 	free(h);
 }

@@ -10,6 +10,7 @@
 struct http_options {
 	struct settings settings;
 	unsigned workers, queue;
+	unsigned connections; /* of clients, at most */
 };
 
 struct http;

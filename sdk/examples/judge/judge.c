@@ -22,8 +22,9 @@ static struct sb_config base(const struct settings *settings, const struct limit
 		.env = env,
 		.env_clear = 1,
 		.user = "65534:65534",
-		.out = {.kind = SB_STREAM_MEMORY, .limit = SHOWN_MAX},
-		.err = {.kind = SB_STREAM_MEMORY, .limit = SHOWN_MAX},
+		/* all there can be of it: what is expected may be longer than what is shown */
+		.out = {.kind = SB_STREAM_MEMORY, .limit = l->output},
+		.err = {.kind = SB_STREAM_MEMORY, .limit = l->output},
 		.cpu_ns = l->cpu_ns,
 		.wall_ns = l->wall_ns,
 		.memory = l->memory,
@@ -77,8 +78,8 @@ static void add_stream(json_t *o, const char *name, struct sb *s, int stream)
 	size_t n;
 	const char *data = sb_output(s, stream, &n, &truncated);
 
-	json_object_set_new(o, name, text_json(data, n));
-	if (truncated)
+	json_object_set_new(o, name, text_json(data, n < SHOWN_MAX ? n : SHOWN_MAX));
+	if (truncated || n > SHOWN_MAX)
 		json_object_set_new(o, "truncated", json_true());
 }
 
@@ -168,7 +169,7 @@ static struct sb *run(const struct settings *settings, const void *program, size
 
 static size_t without_blanks_at_end(const char *data, size_t n)
 {
-	while (n && strchr(" \t\r\n", data[n - 1]))
+	while (n && memchr(" \t\r\n", data[n - 1], 4))
 		n--;
 	return n;
 }

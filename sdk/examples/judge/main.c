@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sdk/examples/judge/connections.h"
 #include "sdk/examples/judge/http.h"
 
 #define SECOND	1000000000ull
@@ -178,6 +180,19 @@ static void say_where(int fd)
 	fflush(stdout);
 }
 
+/* Says so if there are too few. */
+static bool make_room(struct http_options *o)
+{
+	o->connections = connections_room(o->workers, o->queue);
+	if (o->connections >= o->workers + o->queue)
+		return true;
+	fprintf(stderr,
+		"sandbox-judge: the limit of open files leaves %u connections, and %u workers "
+		"and a line of %u need %u: raise it (ulimit -Hn), or lower --workers or --queue\n",
+		o->connections, o->workers, o->queue, o->workers + o->queue);
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments a;
@@ -193,6 +208,8 @@ int main(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &end, NULL); /* in all threads: main takes it */
 	signal(SIGPIPE, SIG_IGN);		/* clients that go away */
 	json_object_seed(0);
+	if (!make_room(&a.http))
+		return 1;
 	fd = listen_at(&a);
 	if (fd < 0)
 		return 1;

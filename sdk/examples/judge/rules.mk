@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-JUDGE_OBJS := $(patsubst %,$(B)/sdk/pic/sdk/examples/judge/%.o,main.c http.c queue.c judge.c text.c assets.c assets.S)
+JUDGE_OBJS := $(patsubst %,$(B)/sdk/pic/sdk/examples/judge/%.o,main.c http.c queue.c submission.c connections.c judge.c text.c assets.c assets.S)
 
 sdk-examples: $(B)/sandbox-judge
 
