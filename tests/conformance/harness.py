@@ -31,8 +31,13 @@ ENVIRONMENT = {
 # What the sandbox program itself may read from ours.
 PASSED = ("PATH", "HOME", "SANDBOX_BACKEND", "SANDBOX_OPTS", "XDG_RUNTIME_DIR")
 
-# A script's shell starts what it puts in the background with these ignored, and programs would inherit that.
-for number, action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+# A script's shell starts what it puts in the background with these ignored, nohup the last of them, and programs would
+# inherit that.
+for number, action in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, action)
 
