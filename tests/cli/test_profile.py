@@ -194,7 +194,14 @@ def test_one_profile_at_a_time(me, compiled):
 def test_a_profile_that_was_killed_is_not_in_the_way(me, compiled):
     with running(me, compiled) as (name, process):
         first = me.start("profile", "-d", "600", name)
-        assert launcher.until(lambda: "somebody else" in me.call("profile", "-d", "0.1", "-o", "x.svg", name).err)
+
+        def is_held():
+            nonlocal first
+            if first.poll() is not None:  # the short one below was there before it
+                first = me.start("profile", "-d", "600", name)
+            return "somebody else" in me.call("profile", "-d", "0.1", "-o", "x.svg", name).err
+
+        assert launcher.until(is_held)
         first.kill()
         first.communicate()
         assert me.call("profile", "-d", "1", name).code == 0 and process.poll() is None
