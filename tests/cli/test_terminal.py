@@ -174,7 +174,19 @@ def test_background_read_stops(who):
         t = jobs.terminal
         jobs.type(f"{jobs.run} {PYTHON} -c \"print('got', input())\" &")
         assert launcher.until(lambda: _state_of_child(t.pid) == "T", 20)
+        assert launcher.until(lambda: _shell_says_stopped(jobs), 20)
         _answer_in_the_foreground(jobs)
+
+
+def _shell_says_stopped(jobs):
+    """What the shell takes for running gets no SIGCONT from `fg`."""
+    jobs.type("jobs")
+    try:
+        jobs.terminal.expect(b"Stopped", 1)
+    except AssertionError:
+        return False
+    jobs.terminal.expect(b"input())")
+    return True
 
 
 def _state_of_child(pid):
