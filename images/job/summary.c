@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "images/job/job_internal.h"
+#include "runtime/cli/xml.h"
 
 static double seconds(uint64_t ns)
 {
@@ -54,7 +55,7 @@ int job_json(const struct job *j, int code, FILE *out)
 	return r || fputc('\n', out) == EOF || fflush(out) ? -EIO : 0;
 }
 
-/* XML 1.0 has no way to write control characters: colours and the like go. */
+/* Of a program: colours go. */
 static void xml(FILE *out, const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -63,27 +64,7 @@ static void xml(FILE *out, const char *s, size_t n)
 				i++;
 			continue;
 		}
-		switch (s[i]) {
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		case '\n':
-		case '\t':
-			fprintf(out, s[i] == '\n' ? "&#10;" : "&#9;");
-			break;
-		default:
-			if ((unsigned char)s[i] >= 0x20 && s[i] != 0x7f)
-				fputc(s[i], out);
-		}
+		xml_put(out, s + i, 1);
 	}
 }
 

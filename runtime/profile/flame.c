@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "runtime/cli/xml.h"
 #include "runtime/profile/profile.h"
 
 #define WIDTH	  1200.0
@@ -27,31 +28,6 @@ struct drawing {
 	double height;
 	uint64_t least; /* samples of a frame that is drawn */
 };
-
-static void put_escaped(FILE *out, const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		switch (s[i]) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		case '\'':
-			fputs("&apos;", out);
-			break;
-		default:
-			fputc(s[i], out);
-		}
-	}
-}
 
 /* Bytes of the first n characters; *whole: that is all of them. */
 static size_t characters(const char *s, size_t n, bool *whole)
@@ -77,7 +53,7 @@ static void put_label(const struct drawing *d, const char *name, double width)
 	len = characters(name, room, &whole);
 	if (!whole)
 		len = characters(name, room - 2, &whole);
-	put_escaped(d->out, name, len);
+	xml_put(d->out, name, len);
 	if (!whole)
 		fputs("..", d->out);
 }
@@ -108,7 +84,7 @@ static void put_frame(const struct drawing *d, uint32_t node, uint64_t start)
 		"<g class=\"f\" data-x=\"%" PRIu64 "\" data-w=\"%" PRIu64 "\" data-d=\"%" PRIu32
 		"\"><title>",
 		start, s->total, d->t->depth[node]);
-	put_escaped(d->out, name, strlen(name));
+	xml_put(d->out, name, strlen(name));
 	fprintf(d->out, " (%" PRIu64 " sample%s, %.2f%%)</title>", s->total,
 		s->total == 1 ? "" : "s", 100 * (double)s->total / (double)d->all);
 	fprintf(d->out, "<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" fill=\"", x, y,
@@ -171,7 +147,7 @@ static void put_head(const struct drawing *d, const struct profile_about *about)
 	      "<rect id=\"background\" width=\"100%\" height=\"100%\"/>\n"
 	      "<text id=\"title\" x=\"50%\" y=\"22\" text-anchor=\"middle\" font-size=\"16\">",
 		d->out);
-	put_escaped(d->out, about->title, strlen(about->title));
+	xml_put(d->out, about->title, strlen(about->title));
 	fprintf(d->out,
 		"</text>\n<text x=\"50%%\" y=\"38\" text-anchor=\"middle\" fill=\"#555\">%" PRIu64
 		" samples at %" PRIu32 " Hz",

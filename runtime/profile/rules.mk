@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/sandbox-profile: what `sandbox profile` starts, with libelf. It reads files that a program may have made.
-PROFILE_LIB_SRCS := $(addprefix runtime/profile/, names.c stacks.c elf_file.c symbols.c tree.c flame.c folded.c)
+PROFILE_LIB_SRCS := $(addprefix runtime/profile/, names.c stacks.c elf_file.c symbols.c tree.c flame.c folded.c) runtime/cli/xml.c
 PROFILE_SRCS := $(addprefix runtime/profile/, main.c session.c output.c limits.c) $(PROFILE_LIB_SRCS) $(OBSERVE_STATE_SRCS) $(OBSERVE_LOOK_SRCS) \
 	$(OBSERVE_SAMPLES_SRCS) vmm/vm.c vmm/process/names.c $(addprefix runtime/,cli/cli.c cli/text.c policy/parse.c policy/path.c)
 PROFILE_SCRIPT := $(B)/runtime/profile/flame_script.o

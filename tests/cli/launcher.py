@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs `sandbox` as strangers do: from a shell's point of view, as root and as an ordinary user."""
 
+import contextlib
 import copy
 import functools
 import os
@@ -126,6 +127,19 @@ class Who:
 
     def belongings(self):
         return harness.describe_tree(self.home), harness.describe_tree(self.work)
+
+
+@contextlib.contextmanager
+def running(who, *arguments):
+    """A sandbox whose program has begun. It is killed with its launcher's last process."""
+    process = who.start("run", *arguments)
+    try:
+        assert process.stdout.readline() == b"ready\n", process.stderr.read()
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def result(process, out, err):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What running sandboxes show of themselves: ps, top, metrics, trace; and that nothing of it stays or is the guest's."""
 
-import contextlib
 import json
 import os
 import re
@@ -35,19 +34,6 @@ def mine(who, monkeypatch):
     return who
 
 
-@contextlib.contextmanager
-def running(who, *arguments):
-    """A sandbox whose program has begun. It is killed with its launcher's last process."""
-    process = who.start("run", *arguments)
-    try:
-        assert process.stdout.readline() == b"ready\n", process.stderr.read()
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
 def listed(who, *ours):
     """Those of `ours`: other sandboxes of this user may run on the machine."""
     found = json.loads(who.call("ps", "--json").out)
@@ -55,7 +41,7 @@ def listed(who, *ours):
 
 
 def test_ps_lists_sandboxes_with_names_until_they_end(mine):
-    with running(mine, "--name", "first", *WORK), running(mine, "--name", "second", "--mem", "256M", *IDLE) as second:
+    with launcher.running(mine, "--name", "first", *WORK), launcher.running(mine, "--name", "second", "--mem", "256M", *IDLE) as second:
         first, other = listed(mine, "first", "second")
         assert (first["name"], other["name"]) == ("first", "second")
         assert first["program"] == "/bin/sh" and first["id"] != other["id"]
@@ -71,7 +57,7 @@ def test_ps_lists_sandboxes_with_names_until_they_end(mine):
 
 
 def test_counts_grow(mine):
-    with running(mine, "--name", "busy", *WORK):
+    with launcher.running(mine, "--name", "busy", *WORK):
         before = listed(mine, "busy")[0]
         assert launcher.until(lambda: listed(mine, "busy")[0]["channel"]["open"]["count"] > before["channel"]["open"]["count"])
         after = listed(mine, "busy")[0]
@@ -79,18 +65,18 @@ def test_counts_grow(mine):
 
 
 def test_denials_are_counted(mine):
-    with running(mine, "--name", "denied", "/bin/sh", "-c", "echo x >/usr/forbidden; echo ready; exec sleep 60"):
+    with launcher.running(mine, "--name", "denied", "/bin/sh", "-c", "echo x >/usr/forbidden; echo ready; exec sleep 60"):
         assert listed(mine, "denied")[0]["denials"] == 1
 
 
 def test_the_state_is_its_users_alone(mine):
-    with running(mine, *IDLE):
+    with launcher.running(mine, *IDLE):
         assert stat.S_IMODE(mine.state.stat().st_mode) == 0o700 and mine.state.stat().st_uid == mine.uid
         assert [stat.S_IMODE(f.stat().st_mode) for f in mine.state.iterdir()] == [0o600]
 
 
 def test_kill_9_leaves_nothing_behind_the_next_ps(mine):
-    with running(mine, "--name", "killed", *IDLE) as process:
+    with launcher.running(mine, "--name", "killed", *IDLE) as process:
         pid = listed(mine, "killed")[0]["pid"]
         os.kill(pid, signal.SIGKILL)
         process.wait()
@@ -194,7 +180,7 @@ def screen(shown):
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_top_fits_its_window_and_obeys_keys(columns, mine):
-    with running(mine, "--name", "worker", *WORK), running(mine, "--name", "idler", *IDLE):
+    with launcher.running(mine, "--name", "worker", *WORK), launcher.running(mine, "--name", "idler", *IDLE):
         with on_terminal(mine, "top", "-d", "0.3", size=(24, columns)) as t:
             t.expect(b"by CPU")
             t.expect(b"worker")
@@ -219,7 +205,7 @@ def test_top_fits_its_window_and_obeys_keys(columns, mine):
 
 
 def test_top_follows_a_change_of_size(mine):
-    with running(mine, "--name", "worker", *WORK):
+    with launcher.running(mine, "--name", "worker", *WORK):
         with on_terminal(mine, "top", "-d", "5", size=(24, 80)) as t:
             t.expect(b"worker")
             t.resize(24, 200)
@@ -229,7 +215,7 @@ def test_top_follows_a_change_of_size(mine):
 
 
 def test_top_prints_plain_lines_where_there_is_no_terminal(mine):
-    with running(mine, "--name", "worker", *WORK):
+    with launcher.running(mine, "--name", "worker", *WORK):
         got = mine.call("top", "-n", "2", "-d", "0.2")
         assert got.code == 0 and "\x1b" not in got.out
         assert len(re.findall(r"^worker ", got.out, re.M)) == 2
@@ -254,7 +240,7 @@ def check_metrics(text):
 
 
 def test_metrics_are_what_prometheus_wants(mine):
-    with running(mine, "--name", "measured", *WORK):
+    with launcher.running(mine, "--name", "measured", *WORK):
         got = mine.call("metrics")
         assert got.code == 0 and got.err == ""
         assert re.search(r'^sandbox_channel_operations_total\{id="\w{12}",name="measured",operation="open"\} [1-9]', got.out, re.M)
@@ -277,7 +263,7 @@ def test_metrics_are_served_while_sandboxes_come_and_go(mine):
             return answer.read().decode()
 
     assert 'name="served"' not in get()
-    with running(mine, "--name", "served", *IDLE):
+    with launcher.running(mine, "--name", "served", *IDLE):
         assert 'name="served"' in get()
     assert 'name="served"' not in get()
     with pytest.raises(urllib.error.HTTPError) as e:
@@ -290,7 +276,7 @@ def test_metrics_are_served_while_sandboxes_come_and_go(mine):
 def test_trace_without_rights_says_what_is_missing_and_shows_counts(mine):
     if mine.uid == 0:
         pytest.skip("root may use BPF")
-    with running(mine, "--name", "traced", *WORK):
+    with launcher.running(mine, "--name", "traced", *WORK):
         begin = time.monotonic()
         got = mine.call("trace", "--host", "traced", "-n", "1")
         assert got.code == 0 and time.monotonic() - begin < 10

@@ -87,18 +87,6 @@ def test_without_its_program_a_joined_trace_is_refused(me):
     assert (done.returncode, done.stdout, done.stderr) == (125, "", "sandbox: run: sandbox-trace is not installed beside sandbox\n")
 
 
-@contextlib.contextmanager
-def running(who, *arguments):
-    process = who.start("run", *arguments)
-    try:
-        assert process.stdout.readline() == b"ready\n", process.stderr.read()
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
 def children(pid):
     with contextlib.suppress(FileNotFoundError):
         return [int(n) for task in os.listdir(f"/proc/{pid}/task") for n in open(f"/proc/{pid}/task/{task}/children").read().split()]
@@ -106,7 +94,7 @@ def children(pid):
 
 
 def test_a_launcher_that_is_killed_takes_the_tracing_process_with_it(me):
-    with running(me, "--trace", "--host", "--trace-file", "/dev/null", "--name", "join-killed", *WORK):
+    with launcher.running(me, "--trace", "--host", "--trace-file", "/dev/null", "--name", "join-killed", *WORK):
         pid = next(s["pid"] for s in json.loads(me.call("ps", "--json").out) if s["name"] == "join-killed")
         own = [n for n in children(pid) if launcher.status_of(n, "Name") == ["sandbox-trace"]]
         assert len(own) == 1
@@ -131,7 +119,7 @@ def check_one(h):
 
 
 def test_histograms_tell_exits_and_operations_with_their_source(who):
-    with running(who, "--name", "timed", *WORK):
+    with launcher.running(who, "--name", "timed", *WORK):
         page, _ = histograms(who, "timed", "1.5")
         for h in page["histograms"]:
             check_one(h)
@@ -143,7 +131,7 @@ def test_histograms_tell_exits_and_operations_with_their_source(who):
 
 
 def test_root_sees_waiting_for_a_processor_where_the_kernel_tells(root):
-    with running(root, "--name", "waits", *WORK):
+    with launcher.running(root, "--name", "waits", *WORK):
         page, said = histograms(root, "waits", "1")
         if said:
             pytest.skip(said.strip())
@@ -154,7 +142,7 @@ def test_without_the_kernels_help_the_launchers_own_counts_serve(who):
     """In a container without BTF everybody, and an ordinary user everywhere: one sentence."""
     other = who.elsewhere(*NO_BTF) if os.getuid() == 0 else who
     want = "a kernel with BTF" if other is not who else "the right to use BPF"
-    with running(who, "--name", "alone", *WORK):
+    with launcher.running(who, "--name", "alone", *WORK):
         got = other.call("trace", "--histogram", "alone", "--json", "-d", "0.5")
         assert got.code == 0 and want in got.line() and got.line().endswith("shown instead: the launcher's own counts")
         page = json.loads(got.out)
@@ -171,19 +159,19 @@ def test_without_the_kernels_help_the_launchers_own_counts_serve(who):
 def test_an_ordinary_user_is_told_of_the_right_that_lacks(who):
     if who.uid == 0:
         pytest.skip("root may use BPF")
-    with running(who, "--name", "ordinary", *WORK):
+    with launcher.running(who, "--name", "ordinary", *WORK):
         page, said = histograms(who, "ordinary")
         assert "this needs the right to use BPF" in said and said.count("\n") == 1
         assert {h["source"] for h in page["histograms"]} == {"launcher"}
 
 
 def test_a_histogram_ends_with_the_sandbox(me):
-    with running(me, "--name", "ends", "/bin/sh", "-c", "echo ready; sleep 1"):
+    with launcher.running(me, "--name", "ends", "/bin/sh", "-c", "echo ready; sleep 1"):
         got = me.call("trace", "--histogram", "ends")
         assert got.code == 0 and got.out.startswith("ends, ")
 
 
 def test_count_is_not_for_histograms(me):
-    with running(me, "--name", "counted", *WORK):
+    with launcher.running(me, "--name", "counted", *WORK):
         got = me.call("trace", "--histogram", "counted", "-n", "3")
         assert (got.code, got.line()) == (125, "sandbox: trace: --count is not for --histogram, --duration is")

@@ -231,7 +231,7 @@ def test_terminated_when_what_runs_is_done(build):
 
 
 def in_run_stage(judge):
-    return [pid for pid, words in children(judge.pid) if b"/work/program" in words and b"/usr/bin/gcc" not in words]
+    return [pid for pid, words in children(judge.pid) if b"/submission/program" in words and b"/usr/bin/gcc" not in words]
 
 
 def test_second_signal_ends_it_at_once_with_its_sandboxes(build):

@@ -134,17 +134,17 @@ static struct sb *compile(const struct settings *settings, const struct text *so
 	struct sb_result *r, json_t *answer)
 {
 	static const char *const args[] = {"-std=gnu11", "-O2", "-Wall",
-		"-fdiagnostics-color=never", "-fmax-errors=50", "-o", "/work/program", "main.c",
+		"-fdiagnostics-color=never", "-fmax-errors=50", "-o", "/submission/program", "main.c",
 		"-lm", NULL};
 	const struct sb_file files[] = {
-		{.path = "/work/main.c", .data = source->data, .size = source->size},
-		{.kind = SB_FILE_OUT, .mode = 0666, .path = "/work/program", .limit = PROGRAM_MAX},
+		{.path = "/submission/main.c", .data = source->data, .size = source->size},
+		{.kind = SB_FILE_OUT, .mode = 0666, .path = "/submission/program", .limit = PROGRAM_MAX},
 	};
 	struct sb_config c = base(settings, &settings->compile);
 
 	c.program = "/usr/bin/gcc";
 	c.args = args;
-	c.cwd = "/work";
+	c.cwd = "/submission";
 	c.files = files;
 	c.nfiles = 2;
 	return run_to_end(&c, r, answer);
@@ -154,10 +154,10 @@ static struct sb *run(const struct settings *settings, const void *program, size
 	const struct text *input, struct sb_result *r, json_t *answer)
 {
 	const struct sb_file file = {
-		.path = "/work/program", .mode = 0755, .data = program, .size = size};
+		.path = "/submission/program", .mode = 0755, .data = program, .size = size};
 	struct sb_config c = base(settings, &settings->run);
 
-	c.program = "/work/program";
+	c.program = "/submission/program";
 	c.cwd = "/tmp";
 	c.files = &file;
 	c.nfiles = 1;
