@@ -134,11 +134,14 @@ static struct sb *compile(const struct settings *settings, const struct text *so
 	struct sb_result *r, json_t *answer)
 {
 	static const char *const args[] = {"-std=gnu11", "-O2", "-Wall",
-		"-fdiagnostics-color=never", "-fmax-errors=50", "-o", "/submission/program", "main.c",
-		"-lm", NULL};
+		"-fdiagnostics-color=never", "-fmax-errors=50", "-o", "/submission/program",
+		"main.c", "-lm", NULL};
 	const struct sb_file files[] = {
 		{.path = "/submission/main.c", .data = source->data, .size = source->size},
-		{.kind = SB_FILE_OUT, .mode = 0666, .path = "/submission/program", .limit = PROGRAM_MAX},
+		{.kind = SB_FILE_OUT,
+			.mode = 0666,
+			.path = "/submission/program",
+			.limit = PROGRAM_MAX},
 	};
 	struct sb_config c = base(settings, &settings->compile);
 
