@@ -25,15 +25,37 @@ static bool is_dot(const char *name)
 	return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
+/* By the descriptor: the name may be another thing's by now. */
+static int allow_ourselves(int path_fd)
+{
+	char link[32];
+	struct stat st;
+
+	if (fstat(path_fd, &st))
+		return -1;
+	if (st.st_uid != geteuid()) {
+		errno = EACCES;
+		return -1;
+	}
+	snprintf(link, sizeof link, "/proc/self/fd/%d", path_fd);
+	return chmod(link, 0700);
+}
+
+/* One of ours is opened although a program took our right to it away. */
 static int open_dir(int at, const char *name)
 {
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const int flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(at, name, O_RDONLY | flags), path_fd;
 
 	if (fd >= 0 || errno != EACCES)
 		return fd;
-	if (fchmodat(at, name, 0700, 0)) /* a directory just now, and nobody is left to swap it */
+	path_fd = openat(at, name, O_PATH | flags);
+	if (path_fd < 0)
 		return -1;
-	return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (!allow_ourselves(path_fd))
+		fd = openat(at, name, O_RDONLY | flags);
+	close(path_fd);
+	return fd;
 }
 
 /* One entry of `dir`: a file goes, a directory is moved up into `top` under a new name. */
@@ -142,12 +164,20 @@ static bool is_left(int fd)
 	       !flock(fd, LOCK_EX | LOCK_NB);
 }
 
-/* As far as it goes: whatever stays is somebody else's trouble no more than before. */
-static void sweep(const char *place, const char *prefix)
+static const char *where(const char *place)
 {
-	DIR *d = opendir(place);
+	const char *tmp = getenv("TMPDIR");
+
+	return tmp && *tmp == '/' ? tmp : place;
+}
+
+void scratch_sweep(const char *kind, const char *place)
+{
+	char prefix[64];
+	DIR *d = opendir(where(place));
 	struct dirent *n;
 
+	snprintf(prefix, sizeof prefix, "sandbox-%s-", kind);
 	while (d && (n = readdir(d))) {
 		int fd = is_of_kind(n->d_name, prefix) ? open_dir(dirfd(d), n->d_name) : -1;
 
@@ -163,41 +193,47 @@ static void sweep(const char *place, const char *prefix)
 
 /* -- making -- */
 
-/* Locked, and still there: a sweep may have come between. 0, or -EAGAIN. */
-static int hold(struct scratch *s)
+/* Locked, and still what the name leads to. -EAGAIN: a sweep came between. */
+static int lock_named(int fd, const char *path)
 {
-	struct stat st;
+	struct stat held, named;
 
-	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (s->fd < 0)
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	if (fstat(fd, &held))
+		return -errno;
+	if (lstat(path, &named))
 		return errno == ENOENT ? -EAGAIN : -errno;
-	if (!flock(s->fd, LOCK_EX | LOCK_NB) && !fstat(s->fd, &st) && st.st_nlink)
-		return 0;
-	close(s->fd);
-	return -EAGAIN;
+	return held.st_ino == named.st_ino && held.st_dev == named.st_dev ? 0 : -EAGAIN;
 }
 
-static int make(struct scratch *s, const char *place, const char *prefix)
+static int make(struct scratch *s, const char *place, const char *kind)
 {
-	int n = snprintf(s->path, sizeof s->path, "%s/%s" SUFFIX, place, prefix);
+	int n = snprintf(s->path, sizeof s->path, "%s/sandbox-%s-" SUFFIX, place, kind), r;
 
 	if (n < 0 || (size_t)n >= sizeof s->path)
 		return -ENAMETOOLONG;
-	return mkdtemp(s->path) ? hold(s) : -errno;
+	if (!mkdtemp(s->path))
+		return -errno;
+	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (s->fd < 0)
+		return errno == ENOENT ? -EAGAIN : -errno;
+	r = lock_named(s->fd, s->path);
+	if (!r)
+		return 0;
+	close(s->fd);
+	if (r != -EAGAIN)
+		rmdir(s->path);
+	return r;
 }
 
 int scratch_make(struct scratch *s, const char *kind, const char *place, struct image_error *e)
 {
-	const char *tmp = getenv("TMPDIR");
-	char prefix[64];
 	int r;
 
-	if (tmp && *tmp == '/')
-		place = tmp;
-	snprintf(prefix, sizeof prefix, "sandbox-%s-", kind);
-	sweep(place, prefix);
+	place = where(place);
 	do
-		r = make(s, place, prefix);
+		r = make(s, place, kind);
 	while (r == -EAGAIN);
 	if (!r)
 		return 0;

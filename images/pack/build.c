@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "images/pack/build_internal.h"
+#include "images/scratch.h"
 #include "images/store/document.h"
 
 static const char *get_var(void *arg, const char *name)
@@ -206,6 +207,7 @@ int build_image(
 	*out = (struct draft){0};
 	if (r)
 		return r;
+	scratch_sweep(BUILD_SCRATCH, BUILD_PLACE);
 	b.context = open(o->context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = b.context < 0 ? image_fail(e, -errno, "%s: %s", o->context, strerror(errno))
 			  : check_context(&b);

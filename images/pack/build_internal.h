@@ -9,6 +9,10 @@
 #include "images/pack/buildfile.h"
 #include "images/pack/present.h"
 
+/* What a RUN keeps: it may be large, so rather on a disk than in memory. */
+#define BUILD_SCRATCH "build"
+#define BUILD_PLACE   "/var/tmp"
+
 struct build {
 	struct store *store;
 	const struct build_options *o;

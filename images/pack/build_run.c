@@ -119,8 +119,7 @@ static int run_sandbox(struct build *b, const struct words *w, const char *dir)
 static int run_and_keep(struct build *b, const struct build_step *step, const struct words *w)
 {
 	struct scratch kept;
-	/* What it is to hold may be large: rather on a disk than in memory. */
-	int r = scratch_make(&kept, "build", "/var/tmp", b->e);
+	int r = scratch_make(&kept, BUILD_SCRATCH, BUILD_PLACE, b->e);
 
 	if (r)
 		return r;

@@ -32,6 +32,7 @@ struct parts {
 	uint64_t tail_at;
 	struct span *spans;
 	size_t n;
+	int written; /* 0, or why what came could not be written */
 };
 
 static int on_tail(void *arg, const void *data, size_t n)
@@ -76,7 +77,7 @@ static int fetch_table(struct parts *p)
 		return image_fail(d->e, -ENOMEM, "out of memory");
 	r = download_range(d, &p->tail_at, d->want->size, on_tail, p);
 	if (r)
-		return r == -EOPNOTSUPP ? 1 : r;
+		return r == -EOPNOTSUPP ? 1 : r == -ENOMEM ? r : unusable(p);
 	digest_of(p->tail + TOC_SKIP_LEN, p->place.packed, &got);
 	if (digest_equal(&got, &checksum))
 		return 0;
@@ -183,7 +184,18 @@ static int copy_held(struct parts *p, const struct span *s)
 
 static int on_data(void *arg, const void *data, size_t n)
 {
-	return download_add(arg, data, n);
+	struct parts *p = arg;
+
+	p->written = download_add(p->d, data, n);
+	return p->written;
+}
+
+/* 1: a server that does not give what is asked for so may give it otherwise. */
+static int fetch(struct parts *p, uint64_t to)
+{
+	int r = download_range(p->d, &p->d->have, to, on_data, p);
+
+	return !r || p->written || r == -ENOMEM ? r : 1;
 }
 
 static int assemble(struct parts *p)
@@ -197,10 +209,8 @@ static int assemble(struct parts *p)
 
 		if (s->to <= d->have)
 			continue; /* of an interrupted try */
-		r = s->held >= 0 ? copy_held(p, s) : download_range(d, &d->have, s->to, on_data, d);
+		r = s->held >= 0 ? copy_held(p, s) : fetch(p, s->to);
 	}
-	if (r == -EOPNOTSUPP)
-		return 1;
 	return r ? r : download_add(d, p->tail + (d->have - end), d->want->size - d->have);
 }
 

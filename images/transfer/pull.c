@@ -243,7 +243,8 @@ static int take(struct origin *src, struct store *s, struct want *w, size_t n, s
 
 	m->what = "pulling";
 	for (size_t i = 0; !err && i < n; i++) {
-		if (w[i].layer && toc_is_annotated(w[i].layer) && !o->stock)
+		if (w[i].layer && w[i].size >= LAYER_MIN && toc_is_annotated(w[i].layer) &&
+			!o->stock)
 			err = stock_open(s, &o->stock, e);
 		if (!err)
 			err = w[i].manifest ? take_want_manifest(o->r, s, &w[i], e)
