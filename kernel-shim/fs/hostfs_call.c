@@ -3,9 +3,20 @@
  */
 #include "fs/hostfs_internal.h"
 
+#define GIVE_UP 64u /* names of the cache */
+
+bool host_made_room(s64 r)
+{
+	return r == -ENFILE && dcache_shrink(GIVE_UP);
+}
+
+/* What was refused for want of a descriptor has written nothing, nor does what giving some up asks
+ * for: the data of the request is still there. */
 s64 host_call(struct chan_msg *m)
 {
-	plat_channel(m);
+	do
+		plat_channel(m);
+	while (host_made_room(m->result));
 	return m->result;
 }
 

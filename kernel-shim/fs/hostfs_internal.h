@@ -96,6 +96,8 @@ s64 host_call_name(struct chan_msg *m, const char *name, u32 len); /* with a nam
 s64 host_call_ref(struct chan_msg *m, const struct host_ref *r);   /* fills a[0] too */
 s64 host_call_names(struct chan_msg *m, const char *a, u32 alen, const char *b, u32 blen);
 void host_forget(u32 handle);
+/* The host has no descriptor left, and some that only the cache of names held were given up. */
+bool host_made_room(s64 r);
 u64 host_deadline(void); /* now + HOST_BELIEVE_NS */
 
 /* hostfs_inode.c */

@@ -145,7 +145,7 @@ static void forget_unused(struct walk *w, u32 from, u32 have)
 	}
 }
 
-int host_walk(struct dentry *dir, const char *rest, struct dentry **out)
+static int walk(struct dentry *dir, const char *rest, struct dentry **out)
 {
 	struct chan_msg m = {.op = CHAN_OP_WALK, .a = {host_inode(dir->inode)->handle}};
 	struct walk *w = kzalloc(sizeof(*w));
@@ -170,6 +170,17 @@ int host_walk(struct dentry *dir, const char *rest, struct dentry **out)
 	dentry_put(w->at);
 	kfree(w);
 	return (int)r;
+}
+
+/* Of the first name's own error: what came of those behind it is told when they are asked for. */
+int host_walk(struct dentry *dir, const char *rest, struct dentry **out)
+{
+	int r;
+
+	do
+		r = walk(dir, rest, out);
+	while (host_made_room(r));
+	return r;
 }
 
 bool host_revalidate(struct dentry *d)

@@ -5,7 +5,6 @@
 #include <asm/unistd.h>
 
 #include "core/ptrace.h"
-#include "fs/vfs.h"
 #include "sys/sys.h"
 
 const struct sys_row sys_rows[SYS_MAX] = {
@@ -38,9 +37,6 @@ static void call(struct task *t)
 	if (traced)
 		trace_enter(t, nr, a);
 	result = row ? row->fn(t, a) : absent(k, nr);
-	/* directories that the cache alone holds take descriptors of the host's */
-	if (result == -ENFILE && dcache_shrink(~0u))
-		result = row->fn(t, a);
 	/* rt_sigreturn has put whole new registers in place */
 	if (t->regs_replaced)
 		t->regs_replaced = false;

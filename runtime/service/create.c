@@ -89,6 +89,8 @@ int64_t mkdir_op(struct request *rq)
 	if (mkdirat(rq->h->fd, name, (mode_t)rq->msg->a[1]))
 		return -errno;
 	r = walk_one(rq, rq->h, name, &ent);
+	if (r == -ENFILE) /* the limit of descriptors, not of handles: nothing was done */
+		unlinkat(rq->h->fd, name, AT_REMOVEDIR);
 	memcpy(rq->out, &ent, sizeof(ent));
 	rq->msg->out_len = sizeof(ent);
 	return r;
