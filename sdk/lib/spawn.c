@@ -167,9 +167,13 @@ int spawn_signal(pid_t pid, int pidfd, int signo)
 	 * another's once the process has ended, which is looked at as late as can be. */
 	if (!r || (errno != ENOSYS && errno != EPERM))
 		return r;
-	if (!poll(&p, 1, 0))
+	do
+		r = poll(&p, 1, 0);
+	while (r < 0 && errno == EINTR);
+	if (!r)
 		return kill(pid, signo);
-	errno = ESRCH;
+	if (r > 0)
+		errno = ESRCH;
 	return -1;
 }
 

@@ -128,8 +128,10 @@ def test_forked_child_of_a_caller_that_is_killed_does_not_hold_the_sandbox(calle
 def test_sandbox_outlives_the_thread_that_started_it(caller):
     p = caller()
     assert p.stdout.readline() == "on\n"
+    found = launchers(p.pid)
+    assert len(found) == 1, found
     time.sleep(0.3)
-    assert all(lives(*f) for f in launchers(p.pid))
+    assert all(lives(*f) for f in found)
 
 
 def interrupt_after(seconds):
@@ -138,9 +140,9 @@ def interrupt_after(seconds):
 
 def test_wait_is_interrupted_by_ctrl_c():
     with Sandbox("/bin/sleep", "60") as s:
-        killer = interrupt_after(0.3)
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
+            killer = interrupt_after(0.3)
             s.wait()
         assert time.monotonic() - began < 50
         killer.wait()

@@ -179,13 +179,18 @@ def test_low_limit_of_descriptors_is_raised(build):
         assert p.wait(60) == 0
 
 
+def post_at_once(judge, source, n, got):
+    """The threads that do; answers go to got."""
+    threads = [threading.Thread(target=lambda: got.append(judge.post({"source": source}))) for _ in range(n)]
+    for t in threads:
+        t.start()
+    return threads
+
+
 def test_full_line_is_503_with_retry_after(build):
     got = []
     with Judge(build, "--workers", "1", "--queue", "1", "--cpu", "1") as judge:
-        threads = [threading.Thread(target=lambda: got.append(judge.post({"source": HELLO}))) for _ in range(12)]
-        for t in threads:
-            t.start()
-        for t in threads:
+        for t in post_at_once(judge, HELLO, 12, got):
             t.join()
     statuses = [status for status, _, _ in got]
     assert set(statuses) == {200, 503} and len(got) == 12
@@ -217,9 +222,7 @@ def test_terminated_when_what_runs_is_done(build):
     """The first one is held by its sandbox until the others are in line."""
     got = []
     with Judge(build, "--workers", "1", "--cpu", "1", "--wall", "120") as judge:
-        threads = [threading.Thread(target=lambda: got.append(judge.post({"source": LOOP}))) for _ in range(3)]
-        for t in threads:
-            t.start()
+        threads = post_at_once(judge, LOOP, 3, got)
         pid = until(lambda: stopped_sandbox(judge), "a sandbox at work")
         until(lambda: judge.status() == {"running": 1, "waiting": 2}, "one runs, two wait")
         judge.process.terminate()
@@ -235,18 +238,18 @@ def in_run_stage(judge):
 
 
 def test_second_signal_ends_it_at_once_with_its_sandboxes(build):
-    judge = Judge(build, "--workers", "1", "--cpu", "3600", "--wall", "3600")
-    client = threading.Thread(target=lambda: pytest.raises(OSError, judge.post, {"source": "#include <unistd.h>\nint main(void) { pause(); }"}))
-    client.start()
-    sandboxes = until(lambda: in_run_stage(judge), "the program runs")
-    judge.process.terminate()
-    # taken when it is pending no more
-    until(lambda: not int(re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{judge.pid}/status").read_text()).group(1), 16), "the signal is taken")
-    time.sleep(0.3)
-    assert judge.process.poll() is None
-    judge.process.terminate()
-    assert judge.stop() == -signal.SIGTERM
-    client.join()
+    with Judge(build, "--workers", "1", "--cpu", "3600", "--wall", "3600") as judge:
+        client = threading.Thread(target=lambda: pytest.raises(OSError, judge.post, {"source": "#include <unistd.h>\nint main(void) { pause(); }"}))
+        client.start()
+        sandboxes = until(lambda: in_run_stage(judge), "the program runs")
+        judge.process.terminate()
+        # taken when it is pending no more
+        until(lambda: not int(re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{judge.pid}/status").read_text()).group(1), 16), "the signal is taken")
+        time.sleep(0.3)
+        assert judge.process.poll() is None
+        judge.process.terminate()
+        assert judge.stop() == -signal.SIGTERM
+        client.join()
     until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in sandboxes), "the sandboxes' end", 30)
 
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -51,6 +52,7 @@ static void *worker(void *arg)
 struct queue *queue_start(unsigned workers, unsigned room, queue_fn work)
 {
 	struct queue *q = calloc(1, sizeof *q + workers * sizeof *q->thread);
+	int r = 0;
 
 	if (!q)
 		return NULL;
@@ -59,13 +61,15 @@ struct queue *queue_start(unsigned workers, unsigned room, queue_fn work)
 	q->work = work;
 	q->room = room;
 	q->ring = calloc(room, sizeof *q->ring);
-	while (q->ring && q->workers < workers &&
-		!pthread_create(&q->thread[q->workers], NULL, worker, q))
-		q->workers++;
+	while (q->ring && q->workers < workers && !r) {
+		r = pthread_create(&q->thread[q->workers], NULL, worker, q);
+		q->workers += !r;
+	}
 	if (q->workers == workers)
 		return q;
 	queue_stop(q);
 	queue_free(q);
+	errno = r ? r : ENOMEM;
 	return NULL;
 }
 
