@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the library, the executable and the examples of this build are."""
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -11,10 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("SANDBOX_BIN", ROOT / "build" / "sandbox")).resolve().parent
 os.environ.setdefault("LIBSANDBOX", str(BUILD / "libsandbox.so"))
 sys.path.insert(0, str(ROOT / "sdk" / "python"))
+# A script's shell starts what it puts in the background with it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Held:
-    """What a process holds: descriptors, descendants, and what is in /tmp."""
+    """What a process holds: descriptors and descendants."""
 
     def __init__(self, pid):
         self.pid = pid

@@ -8,14 +8,18 @@ import time
 from pathlib import Path
 
 TEMPORARY = ["/tmp", "/var/tmp", "/dev/shm"]
-# What it might leave lies in directories of its own, where nobody else does; only root can have such.
-PRIVATE = ["unshare", "-m", "sh", "-c", "".join(f"mount -t tmpfs private {d} && " for d in TEMPORARY) + 'exec "$@"', "judge"]
+# What it might leave lies in directories of its own, where nobody else does; only root can have such. The build is found at
+# another place then: it may be in one of them.
+PRIVATE = 'mount --bind "$1" /mnt && shift && ' + "".join(f"mount -t tmpfs private {d} && " for d in TEMPORARY) + 'exec /mnt/sandbox-judge "$@"'
+
+
+def command(build):
+    return ["unshare", "-m", "sh", "-c", PRIVATE, "judge", build] if os.geteuid() == 0 else [build / "sandbox-judge"]
 
 
 class Judge:
     def __init__(self, build, *words):
-        private = PRIVATE if os.geteuid() == 0 else []
-        self.process = subprocess.Popen([*private, build / "sandbox-judge", "--listen", "127.0.0.1:0", *words], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*command(build), "--listen", "127.0.0.1:0", *words], stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().strip()
         assert self.url.startswith("http://127.0.0.1:"), self.url
         self.port = int(self.url.rstrip("/").rsplit(":", 1)[1])
