@@ -153,6 +153,39 @@ static void test_a_file_whose_lengths_do_not_fit_is_refused(void **state)
 	assert_int_equal(n, 1);
 }
 
+static void put_in_ring(struct observe_samples *s, size_t offset, const void *bytes, size_t n)
+{
+	assert_int_equal(pwrite(s->fd, bytes, n, (off_t)offset), n);
+}
+
+static void test_samples_that_an_earlier_session_lost_are_not_ones_own(void **state)
+{
+	struct samples_begin begin = {{sizeof begin, SAMPLES_BEGIN}, 0};
+	struct samples_control writer = {.head = sizeof begin};
+	const size_t writers = offsetof(struct samples_control, head);
+	const size_t bytes = sizeof writer - writers;
+	struct observe_samples s;
+	unsigned n = 0;
+
+	assert_int_equal(observe_samples_make(&s, 99), 0);
+	writer.lost = 7;
+	put_in_ring(&s, SAMPLES_CONTROL, &begin, sizeof begin);
+	put_in_ring(&s, writers, &writer.head, bytes);
+	assert_int_equal(observe_samples_read(&s, count_record, &n), 0);
+	assert_false(s.begun);
+	assert_int_equal(s.lost, 0);
+	begin.session = s.session;
+	writer.head += sizeof begin;
+	writer.lost = 3;
+	put_in_ring(&s, SAMPLES_CONTROL + sizeof begin, &begin, sizeof begin);
+	put_in_ring(&s, writers, &writer.head, bytes);
+	assert_int_equal(observe_samples_read(&s, count_record, &n), 0);
+	assert_true(s.begun);
+	assert_int_equal(s.lost, 3);
+	assert_int_equal(n, 0);
+	observe_samples_end(&s);
+}
+
 static void use_record(void *arg, const struct samples_head *record)
 {
 	struct stacks *s = ((void **)arg)[0];
@@ -172,7 +205,6 @@ static void test_any_bytes_are_records_or_refused(void **state)
 	struct profile_about about = {.title = "any", .hz = 1, .backend = ""};
 	union record r[4];
 	struct tree t;
-	uint64_t *work;
 	FILE *out = tmpfile();
 
 	assert_int_equal(stacks_init(&s), 0);
@@ -186,12 +218,10 @@ static void test_any_bytes_are_records_or_refused(void **state)
 		observe_samples_parse((const uint8_t *)r, sizeof r, use_record, all);
 	}
 	assert_int_equal(tree_make(&t, &s, all[2], all[1]), 0);
-	work = calloc(t.by_name.count, sizeof *work);
-	flame_write(out, &t, all[1], &about, work);
+	assert_int_equal(flame_write(out, &t, all[1], &about), 0);
 	folded_write(out, &t, all[1]);
 	assert_int_equal(json_write(out, &t, all[1], &about), 0);
 	assert_int_not_equal(t.by_name.node[0].total, 0);
-	free(work);
 	fclose(out);
 	tree_free(&t);
 	stacks_free(&s);
@@ -336,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_more_names_than_there_is_room_for_are_one),
 		cmocka_unit_test(test_a_sample_whose_counts_do_not_fit_is_refused),
 		cmocka_unit_test(test_a_file_whose_lengths_do_not_fit_is_refused),
+		cmocka_unit_test(test_samples_that_an_earlier_session_lost_are_not_ones_own),
 		cmocka_unit_test(test_any_bytes_are_records_or_refused),
 		cmocka_unit_test(test_a_function_is_found_where_it_lies),
 		cmocka_unit_test(test_damaged_elf_files_give_names_or_none),
