@@ -16,8 +16,8 @@
 struct names;
 struct names *names_new(void);
 void names_free(struct names *n);
-/* The number of `text`, at most `len` bytes of it. Never fails: where there are too many it is that
- * of "[other]". */
+/* The number of `text`, at most `len` bytes of it. Never fails: where there are too many, or there
+ * is no memory for more, it is that of "[other]". */
 uint32_t names_add(struct names *n, const char *text, size_t len);
 const char *names_text(const struct names *n, uint32_t name);
 
