@@ -161,25 +161,28 @@ static bool take_input(struct join *j)
 	return n && !j->ended;
 }
 
+/* What is shown is older than the last look at which the launcher had nothing to read: on a busy
+ * machine there can be more than is read at a time. */
 static void follow(struct join *j)
 {
-	uint64_t shown_ns = 0;
+	uint64_t shown_ns = 0, all_ns = trace_now_ns();
 	bool open = true;
 
 	while (open) {
 		struct pollfd p[] = {{.fd = STDIN_FILENO, .events = POLLIN},
 			{.fd = j->calls ? calls_fd(j->calls) : -1, .events = POLLIN}};
-		uint64_t now;
+		uint64_t now = trace_now_ns();
 
 		poll(p, 2, SHOW_MS);
-		now = trace_now_ns();
 		if (p[0].revents)
 			open = take_input(j);
+		else
+			all_ns = now;
 		if (j->calls)
 			calls_poll(j->calls, 0);
 		if (open && now - shown_ns < SHOW_MS * 1000000u)
 			continue;
-		show_until(j, open ? now - HELD_NS : UINT64_MAX);
+		show_until(j, open ? all_ns - HELD_NS : UINT64_MAX);
 		shown_ns = now;
 	}
 }
