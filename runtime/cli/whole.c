@@ -24,8 +24,8 @@ int nameless_open(int dirfd, const char *dir, mode_t mode)
 	int fd = openat(dirfd, dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 	char link[PROC_FD_SIZE];
 
-	if (fd <
-		0) /* kernels and file systems that do not know O_TMPFILE take it for other flags */
+	/* kernels and file systems that do not know O_TMPFILE take it for other flags */
+	if (fd < 0)
 		return errno == EISDIR || errno == ENOENT ? -EOPNOTSUPP : -errno;
 	proc_fd(fd, link);
 	if (!access(link, F_OK))
