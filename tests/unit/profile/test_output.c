@@ -89,9 +89,8 @@ static int put_page(void)
 
 static void test_a_page_is_made_and_replaced_by_the_next(void **state)
 {
-	struct stat st;
-
 	mode_t mask = umask(027);
+	struct stat st;
 
 	assert_int_equal(put_page(), 0);
 	umask(mask);
