@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "images/store/store_internal.h"
-#include "images/whole.h"
+#include "runtime/cli/whole.h"
 
 #define PUBLISHED 0444
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "images/transfer/sink.h"
-#include "images/whole.h"
+#include "runtime/cli/whole.h"
 
 struct tarball {
 	struct sink k;

@@ -14,7 +14,7 @@
 
 #include "images/store/document.h"
 #include "images/transfer/sink.h"
-#include "images/whole.h"
+#include "runtime/cli/whole.h"
 
 struct directory {
 	struct sink k;

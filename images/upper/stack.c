@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "images/upper/stack.h"
-#include "images/whole.h"
+#include "runtime/cli/whole.h"
 
 #define NAME "flat.erofs"
 

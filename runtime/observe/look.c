@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -256,4 +257,42 @@ const struct observe_seen *observe_find(
 	for (size_t i = 0; i < sizeof fits / sizeof *fits && *word && !found && !*several; i++)
 		found = find_one(l, word, fits[i], several);
 	return found;
+}
+
+int observe_see(const char *id, struct observe_seen *out)
+{
+	const struct observe_seen *s;
+	struct observe_list l;
+	bool several;
+
+	if (observe_look(&l))
+		return -ENOMEM;
+	s = find_one(&l, id, has_id, &several); /* not one that is called so */
+	if (s)
+		*out = *s;
+	observe_list_clear(&l);
+	return s ? 0 : -ESRCH;
+}
+
+/* The process that it is now, and not one that got its number: asked again when it is held. */
+int observe_hold(const char *id, struct observe_seen *out, int *pidfd)
+{
+	struct observe_head before;
+	int r = observe_see(id, out);
+
+	*pidfd = -1;
+	if (r)
+		return r;
+	before = out->head;
+	*pidfd = (int)syscall(SYS_pidfd_open, before.pid, 0);
+	if (*pidfd < 0)
+		return -errno;
+	r = observe_see(id, out);
+	if (!r && (out->head.pid != before.pid || out->head.pid_start != before.pid_start))
+		r = -ESRCH;
+	if (!r)
+		return 0;
+	close(*pidfd);
+	*pidfd = -1;
+	return r;
 }

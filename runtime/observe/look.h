@@ -39,6 +39,11 @@ void observe_list_clear(struct observe_list *l);
 const struct observe_seen *observe_find(
 	const struct observe_list *l, const char *word, bool *several);
 
+/* The one with this id as it is now. 0, -ESRCH or -ENOMEM. */
+int observe_see(const char *id, struct observe_seen *out);
+/* The same, and its process held: a PID file descriptor. 0 or -errno, then *pidfd is -1. */
+int observe_hold(const char *id, struct observe_seen *out, int *pidfd);
+
 /* A copy of a state file, checked. 0, or -EBADMSG. Pure: process and time are not filled. */
 int observe_check(const void *bytes, size_t size, struct observe_seen *out);
 

@@ -98,7 +98,7 @@ static bool is_same(const struct observe_samples *s)
 
 #define WORD(name) offsetof(struct samples_control, name)
 
-static uint64_t now_ns(void)
+uint64_t observe_now_ns(void)
 {
 	struct timespec ts;
 
@@ -172,7 +172,7 @@ int observe_samples_open(struct observe_samples *s, const struct observe_seen *o
 	if (!r)
 		r = lock(s->fd);
 	if (!r)
-		r = ask(s, now_ns() + LEASE_NS);
+		r = ask(s, observe_now_ns() + LEASE_NS);
 	if (r)
 		observe_samples_end(s);
 	return r;
@@ -209,6 +209,22 @@ static void hand_on(void *arg, const struct samples_head *record)
 		h->fn(h->arg, record);
 }
 
+static int take_records(struct observe_samples *s, struct handing *h, uint64_t head)
+{
+	int r;
+
+	if (head == s->tail)
+		return 0;
+	if (head - s->tail > SAMPLES_RING)
+		return -EBADMSG;
+	r = copy_out(s, head);
+	if (!r && observe_samples_parse(s->bytes, (size_t)(head - s->tail), hand_on, h) < 0)
+		r = -EBADMSG;
+	s->tail = head;
+	return r ? r : put_word(s, WORD(tail), s->tail);
+}
+
+/* `lost` comes last: until the writer has seen this session it is an earlier one's. */
 int observe_samples_read(struct observe_samples *s, observe_sample_fn *fn, void *arg)
 {
 	struct handing h = {s, fn, arg};
@@ -216,18 +232,10 @@ int observe_samples_read(struct observe_samples *s, observe_sample_fn *fn, void 
 	int r = is_same(s) ? get_word(s, WORD(head), &head) : -ESRCH;
 
 	if (!r && s->base)
-		r = put_word(s, WORD(until_ns), now_ns() + LEASE_NS);
+		r = put_word(s, WORD(until_ns), observe_now_ns() + LEASE_NS);
 	if (!r)
-		r = get_word(s, WORD(lost), &s->lost);
-	if (r || head == s->tail)
-		return r;
-	if (head - s->tail > SAMPLES_RING)
-		return -EBADMSG;
-	r = copy_out(s, head);
-	if (!r && observe_samples_parse(s->bytes, (size_t)(head - s->tail), hand_on, &h) < 0)
-		r = -EBADMSG;
-	s->tail = head;
-	return r ? r : put_word(s, WORD(tail), s->tail);
+		r = take_records(s, &h, head);
+	return r || !s->begun ? r : get_word(s, WORD(lost), &s->lost);
 }
 
 void observe_samples_stop(struct observe_samples *s)

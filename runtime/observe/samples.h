@@ -16,10 +16,12 @@ struct observe_samples {
 	uint64_t base; /* of the control page in the file; 0: a file of our own */
 	char id[16];   /* of the sandbox */
 	uint32_t session, hz;
-	uint64_t tail, lost;
-	bool begun;	/* the writer has seen the session */
-	uint8_t *bytes; /* SAMPLES_RING of them: a copy of what is there */
+	uint64_t tail, lost; /* lost: of this session */
+	bool begun;	     /* the writer has seen the session */
+	uint8_t *bytes;	     /* SAMPLES_RING of them: a copy of what is there */
 };
+
+uint64_t observe_now_ns(void); /* CLOCK_MONOTONIC */
 
 /* One record that is well-formed. A sample's or file's counts and lengths fit its size. */
 typedef void observe_sample_fn(void *arg, const struct samples_head *record);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/policy/policy_internal.h"
+#include "runtime/policy/utf8.h"
 
 /* Appends the components of s to out, whose length is *len (1 for "/"). */
 static int append(char out[POLICY_PATH_MAX], size_t *len, const char *s)
@@ -66,27 +67,12 @@ const char *path_below(const char *path, const char *dir)
  * characters, U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows. */
 static size_t shown_len(const unsigned char *s)
 {
-	size_t len;
 	uint32_t c;
+	size_t len = utf8_decode(s, UTF8_MAX, &c); /* it ends at the NUL */
 
-	if (s[0] < 0x80)
-		return s[0] >= 0x20 && s[0] != 0x7f;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
+	if (c < 0x20 || (c >= 0x7f && c < 0xa0))
 		return 0;
-	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	c = s[0] & (0xffu >> (len + 1));
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0; /* the NUL as well */
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (c < 0xa0 || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
-		return 0;
-	if ((c >= 0xd800 && c <= 0xdfff) || c > 0x10ffff)
-		return 0;
-	if ((len == 3 && c < 0x800) || (len == 4 && c < 0x10000))
-		return 0;
-	return len;
+	return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ? 0 : len;
 }
 
 void policy_clean_text(char *out, size_t size, const char *text)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flame graph: one SVG file that needs nothing else. Names went through names.c; what XML still
- * means by some of their characters is escaped here.
+ * The flame graph: one SVG file that needs nothing else. Names went through names.c;
+ * runtime/cli/xml.c escapes what XML still means by some of their characters.
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/cli/xml.h"
@@ -166,11 +168,14 @@ static void put_head(const struct drawing *d, const struct profile_about *about)
 		PAD, PAD, WIDTH - PAD, WIDTH - PAD);
 }
 
-void flame_write(FILE *out, const struct tree *t, const struct names *n,
-	const struct profile_about *about, uint64_t *work)
+int flame_write(
+	FILE *out, const struct tree *t, const struct names *n, const struct profile_about *about)
 {
 	struct drawing d = {.out = out, .t = t, .n = n, .all = t->by_name.node[0].total};
+	uint64_t *next = calloc(t->by_name.count, sizeof *next);
 
+	if (!next)
+		return -ENOMEM;
 	d.least = (uint64_t)((double)d.all * NARROWEST / (WIDTH - 2 * PAD));
 	d.least += !d.least;
 	while (drawn(&t->by_name, d.least) > DRAWN_MAX)
@@ -178,7 +183,7 @@ void flame_write(FILE *out, const struct tree *t, const struct names *n,
 	d.height = TOP + PAD + ROW * (deepest(t, d.least) + 1);
 	put_head(&d, about);
 	if (d.all)
-		put_frames(&d, work);
+		put_frames(&d, next);
 	else
 		fprintf(out,
 			"<text x=\"50%%\" y=\"%.0f\" text-anchor=\"middle\">no samples</text>\n",
@@ -189,4 +194,6 @@ void flame_write(FILE *out, const struct tree *t, const struct names *n,
 		fputs("]]></script>\n", out);
 	}
 	fputs("</svg>\n", out);
+	free(next);
+	return 0;
 }

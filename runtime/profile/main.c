@@ -28,7 +28,6 @@ static int write_page(FILE *out, const char *format, struct session *s, const st
 		.cut = s->stacks.cut,
 		.backend = s->backend,
 	};
-	uint64_t *work;
 
 	if (!strcmp(format, "folded")) {
 		folded_write(out, t, s->names);
@@ -36,12 +35,7 @@ static int write_page(FILE *out, const char *format, struct session *s, const st
 	}
 	if (!strcmp(format, "json"))
 		return json_write(out, t, s->names, &about);
-	work = calloc(t->by_name.count, sizeof *work);
-	if (!work)
-		return -ENOMEM;
-	flame_write(out, t, s->names, &about, work);
-	free(work);
-	return 0;
+	return flame_write(out, t, s->names, &about);
 }
 
 /* In memory: what is where it goes stays until the page is whole. */
@@ -89,12 +83,14 @@ static int finish(const struct output *out, char **argv, struct session *s)
 	r = limits_set();
 	if (!r)
 		r = tree_make(&t, &s->stacks, s->symbols, s->names);
-	if (!r) {
-		r = put_page(out, argv[ARG_FORMAT], s, &t);
-		if (!r)
-			say_what_is_in_it(argv[ARG_FILE], s, t.by_name.node[0].total);
-		tree_free(&t);
+	if (r) {
+		cli_say("profile: %s", strerror(-r));
+		return POLICY_FAILED;
 	}
+	r = put_page(out, argv[ARG_FORMAT], s, &t);
+	if (!r)
+		say_what_is_in_it(argv[ARG_FILE], s, t.by_name.node[0].total);
+	tree_free(&t);
 	if (!r)
 		return 0;
 	cli_say("profile: --output %s: could not be written: %s", argv[ARG_FILE], strerror(-r));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/policy/utf8.h"
 #include "runtime/profile/hash.h"
 #include "runtime/profile/profile.h"
 
@@ -21,36 +22,12 @@ struct names {
 
 /* -- cleaning -- */
 
-/* A character of UTF-8 at s (RFC 3629, 4) and its bytes; 0: it is none. */
-static uint32_t decode(const uint8_t *s, size_t n, size_t *len)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	uint32_t c = s[0];
-
-	*len = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-	if (c < 0x80)
-		return c;
-	if (c < 0xc2 || c > 0xf4 || *len > n) {
-		*len = 1;
-		return 0;
-	}
-	c &= 0x7fu >> *len;
-	for (size_t i = 1; i < *len; i++) {
-		if ((s[i] & 0xc0) != 0x80) {
-			*len = 1;
-			return 0;
-		}
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	return c >= least[*len] && c <= 0x10ffff ? c : 0;
-}
-
 /* No control characters, nothing that XML 1.0 has not (2.2), nothing that turns text around. */
 static bool is_plain(uint32_t c)
 {
 	if (c < 0x20 || (c >= 0x7f && c < 0xa0))
 		return false;
-	if ((c >= 0xd800 && c < 0xe000) || (c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef))
+	if ((c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef))
 		return false;
 	return !(c >= 0x200b && c <= 0x200f) && !(c >= 0x2028 && c <= 0x202e) &&
 	       !(c >= 0x2060 && c <= 0x206f) && c != 0xfeff;
@@ -58,11 +35,16 @@ static bool is_plain(uint32_t c)
 
 static size_t clean(char out[NAME_SIZE], const char *text, size_t len)
 {
-	size_t at = 0, n = 0, part;
+	size_t at = 0, n = 0;
 
 	while (at < len && text[at]) {
-		uint32_t c = decode((const uint8_t *)text + at, len - at, &part);
+		uint32_t c;
+		size_t part = utf8_decode((const uint8_t *)text + at, len - at, &c);
 
+		if (!part) { /* one byte that is shown as what is not plain */
+			part = 1;
+			c = 0;
+		}
 		if (n + part + 4 > NAME_SIZE) { /* room for "..." and the NUL */
 			memcpy(out + n, "...", 3);
 			n += 3;

@@ -2,13 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/cli/whole.h"
 #include "runtime/profile/output.h"
 
 /* The directory is held from now on: a path may lead elsewhere once the program has run. */
@@ -39,22 +37,25 @@ static int open_as_it_is(struct output *o)
 	return flags < 0 || fcntl(o->fd, F_SETFL, flags & ~O_NONBLOCK) ? -errno : 0;
 }
 
+/* What whole_open needs. */
+static int may_make(const struct output *o)
+{
+	return faccessat(o->dir, ".", R_OK | W_OK | X_OK, AT_EACCESS) ? -errno : 0;
+}
+
 static int look(struct output *o)
 {
 	struct stat st;
 
 	if (fstatat(o->dir, o->name, &st, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT && *o->name &&
-				       !faccessat(o->dir, ".", W_OK | X_OK, AT_EACCESS)
-			       ? 0
-			       : -errno;
+		return errno == ENOENT && *o->name ? may_make(o) : -errno;
 	if (S_ISLNK(st.st_mode))
 		return -ELOOP;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return open_as_it_is(o);
-	return faccessat(o->dir, ".", W_OK | X_OK, AT_EACCESS) ? -errno : 0;
+	return may_make(o);
 }
 
 int output_begin(struct output *o, const char *path)
@@ -98,25 +99,17 @@ static int write_all(int fd, const char *bytes, size_t n)
 	return 0;
 }
 
-static int make_and_rename(const struct output *o, const char *bytes, size_t n)
+static int put_file(const struct output *o, const char *bytes, size_t n)
 {
-	char temp[48];
-	uint64_t number;
-	int fd, r;
+	struct whole w;
+	int r = whole_open(&w, o->dir, o->name, 0666);
 
-	if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
-		return -EIO;
-	snprintf(temp, sizeof temp, ".sandbox-profile-%016llx", (unsigned long long)number);
-	fd = openat(o->dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return -errno;
-	r = write_all(fd, bytes, n);
-	if (close(fd) && !r)
-		r = -errno;
-	if (!r && renameat(o->dir, temp, o->dir, o->name))
-		r = -errno;
 	if (r)
-		unlinkat(o->dir, temp, 0);
+		return r;
+	r = write_all(w.fd, bytes, n);
+	if (!r)
+		return whole_end(&w);
+	whole_abort(&w);
 	return r;
 }
 
@@ -130,7 +123,7 @@ int output_put(const struct output *o, const char *bytes, size_t n)
 	/* an interrupt comes before or after, so that nothing unfinished is left behind */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
-	r = make_and_rename(o, bytes, n);
+	r = put_file(o, bytes, n);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
 }

@@ -16,8 +16,8 @@
 struct names;
 struct names *names_new(void);
 void names_free(struct names *n);
-/* The number of `text`, at most `len` bytes of it. Never fails: where there are too many it is that
- * of "[other]". */
+/* The number of `text`, at most `len` bytes of it. Never fails: where there are too many, or there
+ * is no memory for more, it is that of "[other]". */
 uint32_t names_add(struct names *n, const char *text, size_t len);
 const char *names_text(const struct names *n, uint32_t name);
 
@@ -72,7 +72,7 @@ struct tree {
 int tree_make(struct tree *t, const struct stacks *raw, struct symbols *s, struct names *n);
 void tree_free(struct tree *t);
 
-/* -- what is written -- */
+/* -- what is written: 0 or -ENOMEM -- */
 struct profile_about {
 	const char *title; /* cleaned */
 	uint32_t hz;
@@ -82,8 +82,7 @@ struct profile_about {
 void folded_write(FILE *out, const struct tree *t, const struct names *n);
 int json_write(
 	FILE *out, const struct tree *t, const struct names *n, const struct profile_about *about);
-/* work: a number for each node. */
-void flame_write(FILE *out, const struct tree *t, const struct names *n,
-	const struct profile_about *about, uint64_t *work);
+int flame_write(
+	FILE *out, const struct tree *t, const struct names *n, const struct profile_about *about);
 
 #endif

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/profile/session.h"
 
-#define LOOK_MS 25 /* the ring holds what a second makes at the highest frequency, and more */
+/* The ring holds half a second of the deepest stacks of one CPU at the highest frequency. */
+#define LOOK_MS 25
 
 static volatile sig_atomic_t stopped;
 
@@ -21,18 +21,12 @@ static void on_signal(int sig)
 	stopped = sig;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 int session_init(struct session *s, const char *dir)
 {
 	s->ring.fd = -1;
-	s->until_ns = s->duration_ns ? now_ns() + s->duration_ns : UINT64_MAX;
+	if (!s->duration_ns ||
+		__builtin_add_overflow(observe_now_ns(), s->duration_ns, &s->until_ns))
+		s->until_ns = UINT64_MAX;
 	s->names = names_new();
 	s->symbols = symbols_new(dir);
 	return s->names && s->symbols ? stacks_init(&s->stacks) : -ENOMEM;
@@ -74,7 +68,7 @@ static int take(struct session *s, int pidfd)
 	int r = 0;
 
 	while (!over && !r) {
-		over = wait_a_little(pidfd) || stopped || now_ns() >= s->until_ns;
+		over = wait_a_little(pidfd) || stopped || observe_now_ns() >= s->until_ns;
 		/* once more when it is over, for what came meanwhile; of a sandbox that was not
 		 * started for this, its end has emptied the ring */
 		r = observe_samples_read(&s->ring, on_record, s);
@@ -89,31 +83,6 @@ static int say_bad(int r)
 }
 
 /* -- one that runs -- */
-
-/* The process that it is now, and not one that got its number: asked again when it is held. */
-static int find(const char *id, struct observe_seen *out, int *pidfd)
-{
-	*pidfd = -1;
-	for (int tries = 0; tries < 2; tries++) {
-		struct observe_list l;
-		const struct observe_seen *seen;
-		bool several;
-
-		if (observe_look(&l))
-			return -ENOMEM;
-		seen = observe_find(&l, id, &several);
-		if (seen)
-			*out = *seen;
-		observe_list_clear(&l);
-		if (!seen)
-			return -ESRCH;
-		if (!tries)
-			*pidfd = (int)syscall(SYS_pidfd_open, out->head.pid, 0);
-		if (*pidfd < 0)
-			return -errno;
-	}
-	return 0;
-}
 
 static int open_ring(struct session *s, const struct observe_seen *seen)
 {
@@ -166,7 +135,7 @@ static int attach(struct session *s, const struct observe_seen *seen, int pidfd)
 int session_attach(struct session *s, const char *id)
 {
 	struct observe_seen seen;
-	int pidfd, r = find(id, &seen, &pidfd);
+	int pidfd, r = observe_hold(id, &seen, &pidfd);
 
 	if (r)
 		cli_say("profile: sandbox %s: %s", id, r == -ESRCH ? "it has ended" : strerror(-r));
@@ -235,7 +204,7 @@ static int follow(struct session *s, pid_t child, int pidfd)
 			continue;
 		}
 		r = take(s, pidfd);
-		sampling = !r && now_ns() < s->until_ns;
+		sampling = !r && observe_now_ns() < s->until_ns;
 		if (!sampling)
 			observe_samples_stop(&s->ring);
 	} while (!waitpid(child, &status, WNOHANG));

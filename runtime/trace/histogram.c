@@ -15,7 +15,8 @@
 #include "runtime/trace/trace.h"
 #include "vmm/vmx/abi.h"
 
-#define LOOK_MS 200 /* the launcher's counts go with it: they are at most so old when it ends */
+/* The launcher's counts go with it: what it counted since the last is not shown. */
+#define LOOK_MS 200
 
 struct session {
 	struct trace *t;

@@ -68,18 +68,31 @@ static void show(const struct join *j, const struct entry *e)
 	print_call_done(&e->call, &j->head);
 }
 
-static void show_until(struct join *j, uint64_t until_ns)
+static void sort(struct join *j)
 {
-	size_t n = 0;
-
 	qsort(j->held, j->nheld, sizeof *j->held, by_time);
-	for (; n < j->nheld && j->held[n].at_ns <= until_ns; n++) {
-		show(j, &j->held[n]);
-		free(j->held[n].line);
+}
+
+/* Of those that are sorted. */
+static void show_first(struct join *j, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		show(j, &j->held[i]);
+		free(j->held[i].line);
 	}
 	j->nheld -= n;
 	memmove(j->held, j->held + n, j->nheld * sizeof *j->held);
 	fflush(stdout);
+}
+
+static void show_until(struct join *j, uint64_t until_ns)
+{
+	size_t n = 0;
+
+	sort(j);
+	while (n < j->nheld && j->held[n].at_ns <= until_ns)
+		n++;
+	show_first(j, n);
 }
 
 /* Room for one more. When there is none the older half is shown early; what then comes late is
@@ -89,8 +102,8 @@ static struct entry *hold(struct join *j, uint64_t at_ns)
 	struct entry *e;
 
 	if (j->nheld == HELD_MAX) {
-		qsort(j->held, j->nheld, sizeof *j->held, by_time);
-		show_until(j, j->held[HELD_MAX / 2].at_ns);
+		sort(j);
+		show_first(j, HELD_MAX / 2);
 	}
 	e = &j->held[j->nheld++];
 	*e = (struct entry){.at_ns = at_ns, .order = j->order++};
@@ -148,25 +161,28 @@ static bool take_input(struct join *j)
 	return n && !j->ended;
 }
 
+/* What is shown is older than the last look at which the launcher had nothing to read: on a busy
+ * machine there can be more than is read at a time. */
 static void follow(struct join *j)
 {
-	uint64_t shown_ns = 0;
+	uint64_t shown_ns = 0, all_ns = trace_now_ns();
 	bool open = true;
 
 	while (open) {
 		struct pollfd p[] = {{.fd = STDIN_FILENO, .events = POLLIN},
 			{.fd = j->calls ? calls_fd(j->calls) : -1, .events = POLLIN}};
-		uint64_t now;
+		uint64_t now = trace_now_ns();
 
 		poll(p, 2, SHOW_MS);
-		now = trace_now_ns();
 		if (p[0].revents)
 			open = take_input(j);
+		else
+			all_ns = now;
 		if (j->calls)
 			calls_poll(j->calls, 0);
 		if (open && now - shown_ns < SHOW_MS * 1000000u)
 			continue;
-		show_until(j, open ? now - HELD_NS : UINT64_MAX);
+		show_until(j, open ? all_ns - HELD_NS : UINT64_MAX);
 		shown_ns = now;
 	}
 }

@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,42 +50,9 @@ void trace_flush(struct trace *t)
 		t->failed = true;
 }
 
-static int look_for(const char *id, struct observe_seen *out)
-{
-	const struct observe_seen *s;
-	struct observe_list l;
-	bool several;
-
-	if (observe_look(&l))
-		return -ENOMEM;
-	s = observe_find(&l, id, &several);
-	if (s)
-		*out = *s;
-	observe_list_clear(&l);
-	return s ? 0 : -ESRCH;
-}
-
 int trace_look(const struct trace *t, struct observe_seen *now)
 {
-	return look_for(t->seen.head.id, now);
-}
-
-/* The process that it is now, and not one that got its number: asked again when it is held. */
-static int find(struct trace *t, const char *id)
-{
-	struct observe_head before;
-	int r = look_for(id, &t->seen);
-
-	if (r)
-		return r;
-	before = t->seen.head;
-	t->pidfd = (int)syscall(SYS_pidfd_open, before.pid, 0);
-	if (t->pidfd < 0)
-		return -errno;
-	r = look_for(id, &t->seen);
-	if (!r && (t->seen.head.pid != before.pid || t->seen.head.pid_start != before.pid_start))
-		r = -ESRCH;
-	return r;
+	return observe_see(t->seen.head.id, now);
 }
 
 static void take_signals(void)
@@ -114,7 +80,7 @@ static int trace_main(char **argv, int (*run)(struct trace *t))
 		return POLICY_FAILED;
 	if (duration && __builtin_add_overflow(trace_now_ns(), duration, &t.until_ns))
 		t.until_ns = 0;
-	r = find(&t, argv[2]);
+	r = observe_hold(argv[2], &t.seen, &t.pidfd);
 	if (r) {
 		cli_say("trace: sandbox %s: %s", argv[2],
 			r == -ESRCH ? "it has ended" : strerror(-r));

@@ -130,9 +130,9 @@ class Who:
 
 
 @contextlib.contextmanager
-def running(who, *arguments):
+def running(who, *arguments, **popen):
     """A sandbox whose program has begun. It is killed with its launcher's last process."""
-    process = who.start("run", *arguments)
+    process = who.start("run", *arguments, **popen)
     try:
         assert process.stdout.readline() == b"ready\n", process.stderr.read()
         yield process
@@ -178,6 +178,11 @@ def status_of(pid, name):
     except (FileNotFoundError, ProcessLookupError):
         return []
     return next((line.split()[1:] for line in lines if line.startswith(f"{name}:")), [])
+
+
+def catches(pid, which):
+    """Whether it has a handler for this signal."""
+    return any(int(word, 16) >> (which - 1) & 1 for word in status_of(pid, "SigCgt"))
 
 
 def ended(pid):

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -132,6 +131,12 @@ def test_a_launch_has_the_calls_of_its_kind(backend, me, page, tmp_path):
 # --- what is made
 
 
+def made(lines):
+    """(role, call) of each."""
+    found = ((call["role"].split()[0], call["call"]) for call in map(json.loads, lines))
+    return {(ROLES.get(role, role), call) for role, call in found}
+
+
 class Traced:
     """A sandbox whose launcher is looked at from when its program waits for a line until both end."""
 
@@ -147,8 +152,16 @@ class Traced:
             pytest.skip(said.strip())
         assert f"process {self.run.pid}" in said
         self.lines = []
-        self.reader = threading.Thread(target=lambda: self.lines.extend(self.trace.stdout))
+        self.reader = threading.Thread(target=self.read)
         self.reader.start()
+
+    def read(self):
+        for line in self.trace.stdout:
+            self.lines.append(line)
+
+    def tell(self, line):
+        self.run.stdin.write(line)
+        self.run.stdin.flush()
 
     def expect(self, word):
         """Reads what the program says until there is the word."""
@@ -160,14 +173,21 @@ class Traced:
     def stopped(self):
         assert launcher.until(lambda: launcher.status_of(self.run.pid, "State")[:1] == ["T"])
 
+    def is_resumed_waiting(self, role):
+        """Stops it and lets it go on; whether such a thread was found in a wait with an end."""
+        self.run.send_signal(signal.SIGSTOP)
+        self.stopped()
+        self.run.send_signal(signal.SIGCONT)
+        return (role, "restart_syscall") in made(line for line in self.lines if b"restart_syscall" in line)
+
     def calls(self):
-        """(role, call) of all that was made; the launch went well."""
+        """What was made, all of it; the launch went well."""
         said = self.run.stderr.read()
         assert self.run.wait(launcher.TIMEOUT) == 0, said
         assert self.trace.wait(launcher.TIMEOUT) == 0
+        assert self.trace.stderr.read() == b"", "calls were lost: what is missing here says nothing"
         self.reader.join()
-        made = ((call["role"].split()[0], call["call"]) for call in map(json.loads, self.lines))
-        return {(ROLES.get(role, role), call) for role, call in made}
+        return made(self.lines)
 
     def end(self):
         for process in (self.trace, self.run):
@@ -198,17 +218,16 @@ def of_programs(programs, who, backend):
 def of_stops(who, backend):
     """Read-only grants: a program that stops itself, one that the user stops while it sleeps, one that wants more random bytes than a
     seed gives."""
-    script = "kill -STOP $$; echo asleep >&2; sleep 2; head -c 9000000 /dev/urandom >/dev/null; exit 0"
+    script = "kill -STOP $$; sleep 600 & echo asleep >&2; read go; kill $!; head -c 9000000 /dev/urandom >/dev/null; exit 0"
     sandbox = Traced(who, backend, needs_of(backend), script)
-    sandbox.run.stdin.write(b"go\n")
-    sandbox.run.stdin.close()
+    sandbox.tell(b"go\n")
     sandbox.stopped()
     sandbox.run.send_signal(signal.SIGCONT)
     sandbox.expect(b"asleep")
-    time.sleep(0.3)  # else it is stopped on its way to sleep
-    sandbox.run.send_signal(signal.SIGSTOP)
-    sandbox.stopped()
-    sandbox.run.send_signal(signal.SIGCONT)
+    sleeper = "watcher" if launch_kind(backend) == "guest" else "core"  # in the guest the program's sleep is no call of the host's
+    assert launcher.until(lambda: sandbox.is_resumed_waiting(sleeper))
+    sandbox.tell(b"go\n")
+    sandbox.run.stdin.close()
     return sandbox
 
 

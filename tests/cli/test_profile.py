@@ -28,8 +28,7 @@ int main(int argc, char **argv) {
 }
 """
 BUILD = ["gcc", "-O0", "-g0", "-fno-omit-frame-pointer", "-static", "-x", "c", "-"]
-
-
+BUSY = "somebody else takes a profile of it"
 
 
 @pytest.fixture(scope="module")
@@ -156,64 +155,72 @@ def test_a_function_without_a_frame_does_not_hide_its_caller(me, shared):
 
 
 @contextlib.contextmanager
-def running(who, compiled):
+def computing(who, compiled):
     """A program that computes and asks for nothing, in a sandbox that was not started for a profile."""
     shutil.copy(compiled["computes"], who.work / "computes")
     name = f"profiled-{who.work.parent.name}"[-60:].replace("_", "-")
-    process = who.start("run", *of_home_host(who), "--name", name, "/bin/sh", "-c", "echo ready; exec ./computes for-ever")
-    try:
-        assert process.stdout.readline() == b"ready\n", process.stderr.read()
+    program = ["/bin/sh", "-c", "echo ready; exec ./computes for-ever"]
+    with launcher.running(who, *of_home_host(who), "--name", name, *program) as process:
         yield name, process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+
+
+def lasting(who, name, *options):
+    """A profile that has begun, and nobody else may take one."""
+    first = None
+
+    def is_held():
+        nonlocal first
+        if first is None or first.poll() is not None:  # the short one was there before it
+            first = who.start("profile", "-d", "600", *options, name)
+        return BUSY in who.call("profile", "-d", "0.1", "-o", "short.svg", name).err
+
+    assert launcher.until(is_held)
+    return first
+
+
+def said_samples(said):
+    """What the command says that it took."""
+    return int(re.match(r"sandbox: profile: (\d+) samples", said).group(1))
 
 
 def test_a_running_sandbox_is_sampled_and_goes_on(who, compiled):
-    with running(who, compiled) as (name, process):
+    def is_sampled():
+        got = who.call("profile", "-F", "499", "-d", "1", "--folded", "-o", "-", name)
+        stacks = folded(got.out)
+        assert got.code == 0 and said_samples(got.err) == sum(stacks.values()), got
+        return below(stacks, "main", "hot", "spin") > 0
+
+    with computing(who, compiled) as (name, process):
         for _ in range(2):
-            got = who.call("profile", "-F", "499", "-d", "2", "--folded", "-o", "-", name)
-            assert got.code == 0 and below(folded(got.out), "main", "hot", "spin") > 0, got
+            assert launcher.until(is_sampled)
         assert process.poll() is None
 
 
 def test_one_profile_at_a_time(me, compiled):
-    with running(me, compiled) as (name, _):
-        first = me.start("profile", "-d", "600", "-o", "first.svg", name)
-        try:
-            busy = lambda: me.call("profile", "-d", "0.1", "-o", "second.svg", name)  # noqa: E731
-            assert launcher.until(lambda: "somebody else takes a profile of it" in busy().err)
-        finally:
-            first.send_signal(signal.SIGINT)
-            said = first.communicate()[1].decode()
+    with computing(me, compiled) as (name, _):
+        first = lasting(me, name, "-o", "first.svg")
+        first.send_signal(signal.SIGINT)
+        said = first.communicate()[1].decode()
         assert first.returncode == 0 and re.fullmatch(r"sandbox: profile: \d+ samples in first\.svg\n", said), said
-        assert busy().code == 0, "the next one may"
+        drawn = next(frames_of((me.work / "first.svg").read_bytes()), ("none", 0, 0, 0))
+        assert drawn[3] == said_samples(said)
+        assert me.call("profile", "-d", "0.1", "-o", "second.svg", name).code == 0, "the next one may"
 
 
 def test_a_profile_that_was_killed_is_not_in_the_way(me, compiled):
-    with running(me, compiled) as (name, process):
-        first = me.start("profile", "-d", "600", name)
-
-        def is_held():
-            nonlocal first
-            if first.poll() is not None:  # the short one below was there before it
-                first = me.start("profile", "-d", "600", name)
-            return "somebody else" in me.call("profile", "-d", "0.1", "-o", "x.svg", name).err
-
-        assert launcher.until(is_held)
+    with computing(me, compiled) as (name, process):
+        first = lasting(me, name)
         first.kill()
         first.communicate()
         assert me.call("profile", "-d", "1", name).code == 0 and process.poll() is None
 
 
 def test_the_profile_ends_with_its_sandbox(me, compiled):
-    with running(me, compiled) as (name, process):
-        taking = me.start("profile", "-d", "600", "--folded", "-o", "-", name)
-        assert launcher.until(lambda: "somebody else" in me.call("profile", "-d", "0.1", "-o", "x.svg", name).err)
+    with computing(me, compiled) as (name, process):
+        taking = lasting(me, name, "--folded", "-o", "-")
         os.killpg(process.pid, signal.SIGKILL)
-        out, said = taking.communicate(timeout=launcher.TIMEOUT)
-        assert taking.returncode == 0 and "samples" in said.decode() and out is not None
+        out, said = (text.decode() for text in taking.communicate(timeout=launcher.TIMEOUT))
+        assert taking.returncode == 0 and said_samples(said) == sum(folded(out).values()), said
 
 
 # --- programs that do not want it

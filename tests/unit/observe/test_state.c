@@ -126,6 +126,29 @@ static void test_a_running_sandbox_is_found_with_its_counts(void **unused)
 	end(&w);
 }
 
+static void test_one_is_held_by_its_id_and_no_other_that_is_called_so(void **unused)
+{
+	struct observe_about other = about;
+	struct observe_writer w;
+	struct observe_seen seen;
+	char id[16];
+	int pidfd;
+
+	begin(&w);
+	strcpy(id, w.state->head.id);
+	assert_int_equal(observe_hold(id, &seen, &pidfd), 0);
+	assert_int_equal(seen.head.pid, getpid());
+	assert_int_equal(close(pidfd), 0);
+	assert_int_equal(observe_hold("one", &seen, &pidfd), -ESRCH);
+	end(&w);
+	other.name = id;
+	assert_int_equal(observe_create(&w, &other, (char[256]){""}, 256), 0);
+	assert_int_equal(observe_see(id, &seen), -ESRCH);
+	assert_int_equal(observe_hold(id, &seen, &pidfd), -ESRCH);
+	assert_int_equal(pidfd, -1);
+	end(&w);
+}
+
 static void test_one_that_ended_is_not_found_and_its_file_goes(void **unused)
 {
 	struct observe_writer w;
@@ -375,6 +398,7 @@ int run_state_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_running_sandbox_is_found_with_its_counts),
+		TEST(test_one_is_held_by_its_id_and_no_other_that_is_called_so),
 		TEST(test_one_that_ended_is_not_found_and_its_file_goes),
 		TEST(test_one_that_was_killed_is_not_found_and_its_file_goes),
 		TEST(test_places_of_ended_sandboxes_are_used_again),

@@ -6,19 +6,21 @@
 #include <errno.h>
 #include <elf.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "runtime/profile/elf_file.h"
 #include "runtime/profile/profile.h"
+#include "tests/unit/profile/test_profile.h"
+
+/* What a file asks for may be more than there is; sandbox-profile itself is limited (limits.c). */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1:max_allocation_size_mb=256";
+}
 
 /* -- names -- */
 
@@ -41,7 +43,7 @@ static void test_names_are_fit_for_xml_json_and_folded_lines(void **state)
 	expect_name("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\xa5", 64,
 		"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x94\xa5");
 	expect_name("cut \xe2\x82", 6, "cut ??");	  /* in the middle of a character */
-	expect_name("\xc0\xaf\xed\xa0\x80", 5, "???");	  /* overlong; a surrogate */
+	expect_name("\xc0\xaf\xed\xa0\x80", 5, "?????");  /* overlong; a surrogate */
 	expect_name("\xef\xbf\xbe\xef\xbf\xbf", 6, "??"); /* what XML has not */
 	expect_name("a\xe2\x80\xae"
 		    "b",
@@ -61,6 +63,9 @@ static void test_a_long_name_is_cut_between_characters(void **state)
 	assert_in_range(strlen(got), 500, 511);
 	assert_string_equal(got + strlen(got) - 3, "...");
 	assert_int_equal((strlen(got) - 3) % 3, 0);
+	memset(given, 0xff, sizeof given);
+	got = names_text(n, names_add(n, given, sizeof given));
+	assert_in_range(strlen(got), 500, 511);
 	names_free(n);
 }
 
@@ -153,6 +158,39 @@ static void test_a_file_whose_lengths_do_not_fit_is_refused(void **state)
 	assert_int_equal(n, 1);
 }
 
+static void put_in_ring(struct observe_samples *s, size_t offset, const void *bytes, size_t n)
+{
+	assert_int_equal(pwrite(s->fd, bytes, n, (off_t)offset), n);
+}
+
+static void test_samples_that_an_earlier_session_lost_are_not_ones_own(void **state)
+{
+	struct samples_begin begin = {{sizeof begin, SAMPLES_BEGIN}, 0};
+	struct samples_control writer = {.head = sizeof begin};
+	const size_t writers = offsetof(struct samples_control, head);
+	const size_t bytes = sizeof writer - writers;
+	struct observe_samples s;
+	unsigned n = 0;
+
+	assert_int_equal(observe_samples_make(&s, 99), 0);
+	writer.lost = 7;
+	put_in_ring(&s, SAMPLES_CONTROL, &begin, sizeof begin);
+	put_in_ring(&s, writers, &writer.head, bytes);
+	assert_int_equal(observe_samples_read(&s, count_record, &n), 0);
+	assert_false(s.begun);
+	assert_int_equal(s.lost, 0);
+	begin.session = s.session;
+	writer.head += sizeof begin;
+	writer.lost = 3;
+	put_in_ring(&s, SAMPLES_CONTROL + sizeof begin, &begin, sizeof begin);
+	put_in_ring(&s, writers, &writer.head, bytes);
+	assert_int_equal(observe_samples_read(&s, count_record, &n), 0);
+	assert_true(s.begun);
+	assert_int_equal(s.lost, 3);
+	assert_int_equal(n, 0);
+	observe_samples_end(&s);
+}
+
 static void use_record(void *arg, const struct samples_head *record)
 {
 	struct stacks *s = ((void **)arg)[0];
@@ -172,7 +210,6 @@ static void test_any_bytes_are_records_or_refused(void **state)
 	struct profile_about about = {.title = "any", .hz = 1, .backend = ""};
 	union record r[4];
 	struct tree t;
-	uint64_t *work;
 	FILE *out = tmpfile();
 
 	assert_int_equal(stacks_init(&s), 0);
@@ -186,12 +223,10 @@ static void test_any_bytes_are_records_or_refused(void **state)
 		observe_samples_parse((const uint8_t *)r, sizeof r, use_record, all);
 	}
 	assert_int_equal(tree_make(&t, &s, all[2], all[1]), 0);
-	work = calloc(t.by_name.count, sizeof *work);
-	flame_write(out, &t, all[1], &about, work);
+	assert_int_equal(flame_write(out, &t, all[1], &about), 0);
 	folded_write(out, &t, all[1]);
 	assert_int_equal(json_write(out, &t, all[1], &about), 0);
 	assert_int_not_equal(t.by_name.node[0].total, 0);
-	free(work);
 	fclose(out);
 	tree_free(&t);
 	stacks_free(&s);
@@ -275,6 +310,22 @@ static void test_damaged_elf_files_give_names_or_none(void **state)
 	free(copy);
 }
 
+static void test_frames_of_any_bytes_tell_a_caller_or_none(void **state)
+{
+	srandom(3);
+	assert_int_equal(frames_caller(frames_file(NULL, 0, 0)), 0);
+	for (unsigned turn = 0; turn < 4000; turn++) {
+		uint8_t program[24];
+
+		for (size_t i = 0; i < sizeof program; i++) /* operations, and small numbers */
+			program[i] =
+				(uint8_t)(random() >> (turn % 3 ? 8 : 11) & (i % 2 ? 0xff : 0x1f));
+		assert_in_range(
+			frames_caller(frames_file(program, sizeof program, 1 + turn % 4)) + 1, 0,
+			64);
+	}
+}
+
 /* One byte of the header, or of the end of all string tables, is another. */
 static unsigned names_with(size_t at, uint8_t value)
 {
@@ -336,13 +387,17 @@ int main(void)
 		cmocka_unit_test(test_more_names_than_there_is_room_for_are_one),
 		cmocka_unit_test(test_a_sample_whose_counts_do_not_fit_is_refused),
 		cmocka_unit_test(test_a_file_whose_lengths_do_not_fit_is_refused),
+		cmocka_unit_test(test_samples_that_an_earlier_session_lost_are_not_ones_own),
 		cmocka_unit_test(test_any_bytes_are_records_or_refused),
 		cmocka_unit_test(test_a_function_is_found_where_it_lies),
 		cmocka_unit_test(test_damaged_elf_files_give_names_or_none),
+		cmocka_unit_test(test_frames_of_any_bytes_tell_a_caller_or_none),
 		cmocka_unit_test(test_files_of_other_machines_are_none),
 		cmocka_unit_test(test_a_string_table_without_an_end_gives_no_names),
 		cmocka_unit_test(test_symbols_of_all_files_have_one_budget),
 	};
 
-	return cmocka_run_group_tests_name("profile", tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("profile", tests, NULL, NULL);
+
+	return failed + run_output_tests() != 0;
 }

@@ -4,13 +4,13 @@
  * its process, however that ends; where the file system has none of those, it has a name that
  * nobody looks up.
  */
-#ifndef IMAGES_WHOLE_H
-#define IMAGES_WHOLE_H
+#ifndef CLI_WHOLE_H
+#define CLI_WHOLE_H
 
 #include <limits.h>
 #include <sys/types.h>
 
-/* -- the two steps alone, for who gives names in another way (store/) -- */
+/* -- the two steps alone, for who gives names in another way (images/store) -- */
 
 /* A file without a name in `dir` below dirfd, for reading and writing: a descriptor; -EOPNOTSUPP:
  * not here. */

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "images/whole.h"
+#include "runtime/cli/whole.h"
 
 #define PROC_FD_SIZE 32
 
@@ -24,8 +24,8 @@ int nameless_open(int dirfd, const char *dir, mode_t mode)
 	int fd = openat(dirfd, dir, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
 	char link[PROC_FD_SIZE];
 
-	if (fd <
-		0) /* kernels and file systems that do not know O_TMPFILE take it for other flags */
+	/* kernels and file systems that do not know O_TMPFILE take it for other flags */
+	if (fd < 0)
 		return errno == EISDIR || errno == ENOENT ? -EOPNOTSUPP : -errno;
 	proc_fd(fd, link);
 	if (!access(link, F_OK))
@@ -99,12 +99,10 @@ int whole_open(struct whole *w, int dirfd, const char *path, mode_t mode)
 }
 
 /* A file without a name cannot replace one that has it: it gets one of its own first. */
-static int give_name(struct whole *w)
+static int replace(struct whole *w)
 {
 	int r = 0;
 
-	if (fsync(w->fd))
-		return -errno;
 	if (!*w->temp) {
 		r = choose_temp(w);
 		if (!r)
@@ -117,6 +115,21 @@ static int give_name(struct whole *w)
 	if (renameat(w->dir, w->temp, w->dir, w->name))
 		return -errno;
 	*w->temp = 0;
+	return 0;
+}
+
+static int give_name(struct whole *w)
+{
+	int r = -EEXIST;
+
+	if (fsync(w->fd))
+		return -errno;
+	if (!*w->temp)
+		r = nameless_link(w->fd, w->dir, w->name);
+	if (r == -EEXIST)
+		r = replace(w);
+	if (r)
+		return r;
 	return fsync(w->dir) ? -errno : 0;
 }
 
