@@ -95,15 +95,14 @@ static int take_document(
 /* From an index in the store to the descriptor of the image in it. */
 static int step_down(struct store *s, struct descriptor *d, struct image_error *e)
 {
-	struct descriptor next = {0};
-	char *data;
-	size_t n;
-	int r = blob_load(s, &d->digest, &data, &n, e);
+	struct descriptor next;
+	json_t *root;
+	int r = document_load(s, &d->digest, &root, e);
 
 	if (r)
 		return r;
-	r = platform_choose(data, n, &next, e);
-	free(data);
+	r = platform_from(root, &next, e);
+	json_decref(root);
 	if (r)
 		return r;
 	descriptor_clear(d);
