@@ -26,6 +26,7 @@ bool digest_equal(const struct digest *a, const struct digest *b);
 struct hasher;
 struct hasher *hasher_new(void);
 void hasher_add(struct hasher *h, const void *data, size_t n);
+void hasher_add_zeros(struct hasher *h, uint64_t n);   /* of a hole */
 void hasher_end(struct hasher *h, struct digest *out); /* frees it; out may be NULL */
 void digest_of(const void *data, size_t n, struct digest *out);
 

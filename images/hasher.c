@@ -31,6 +31,18 @@ void hasher_add(struct hasher *h, const void *data, size_t n)
 	EVP_DigestUpdate(h->ctx, data, n);
 }
 
+void hasher_add_zeros(struct hasher *h, uint64_t n)
+{
+	static const unsigned char zeros[64u << 10];
+
+	while (n) {
+		size_t part = n < sizeof zeros ? (size_t)n : sizeof zeros;
+
+		hasher_add(h, zeros, part);
+		n -= part;
+	}
+}
+
 static void put_hex(const unsigned char *bytes, struct digest *out)
 {
 	static const char digits[] = "0123456789abcdef";

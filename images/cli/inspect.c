@@ -7,7 +7,6 @@
 
 #include "images/cli/brief.h"
 #include "images/cli/verb.h"
-#include "images/store/document.h"
 #include "runtime/cli/text.h"
 
 #define HEAD	 12
@@ -106,27 +105,12 @@ static int print_text(const char *name, const struct brief *b)
 	return cli_flush();
 }
 
-/* The whole document, of which struct manifest is a part. */
-static int load_manifest(
-	struct store *s, const struct digest *d, json_t **out, struct image_error *e)
-{
-	char *text;
-	size_t n;
-	int r = blob_load(s, d, &text, &n, e);
-
-	if (r)
-		return r;
-	r = document_parse(text, n, out, e);
-	free(text);
-	return r;
-}
-
 static int print_json(struct store *s, const char *name, const struct brief *b)
 {
 	struct image_error e;
-	json_t *manifest;
+	json_t *manifest; /* the whole document, of which struct manifest is a part */
 
-	if (load_manifest(s, &b->manifest.self.digest, &manifest, &e))
+	if (document_load(s, &b->manifest.self.digest, &manifest, &e))
 		return verb_failed(&e);
 	return verb_json(json_pack("{s:o, s:o, s:s, s:I, s:o, s:O}", "name", verb_text(name),
 		"digest", brief_digest_json(&b->manifest.self.digest), "media_type",

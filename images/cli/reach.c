@@ -4,7 +4,6 @@
 
 #include "images/cli/reach.h"
 #include "images/oci/parse.h"
-#include "images/store/document.h"
 
 #define LEVELS_MAX 16u
 
@@ -44,16 +43,10 @@ static int visit_json(struct reach *w, const json_t *j, struct image_error *e)
 static int visit_document(struct reach *w, const struct digest *d, struct image_error *e)
 {
 	json_t *root;
-	char *text;
-	size_t n;
-	int r = blob_load(w->store, d, &text, &n, e);
+	int r = document_load(w->store, d, &root, e);
 
 	if (r)
 		return r == -ENOENT ? 0 : r;
-	r = document_parse(text, n, &root, e);
-	free(text);
-	if (r)
-		return image_within(e, r, "sha256:%s", d->hex);
 	if (++w->level > LEVELS_MAX)
 		r = image_fail(
 			e, -EBADMSG, "documents refer to each other more than %u deep", LEVELS_MAX);

@@ -14,6 +14,7 @@
 
 #include "images/beneath.h"
 #include "images/job/job_internal.h"
+#include "runtime/cli/whole.h"
 
 #define DEPTH_MAX 64u
 
@@ -77,23 +78,19 @@ static int copy_content(int in, int out, off_t size)
 static int copy_file(
 	const struct copier *c, int in, const struct stat *st, int dir, const char *name)
 {
-	char temp[64];
-	int out, r;
+	struct whole out;
+	int r = whole_open(&out, dir, name, 0600);
 
-	snprintf(temp, sizeof temp, ".sandbox-job-%d", (int)getpid());
-	unlinkat(dir, temp, 0);
-	out = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (out < 0)
-		return fail(c, -errno, name, strerror(errno));
-	r = copy_content(in, out, st->st_size);
-	if (!r && fchmod(out, st->st_mode & 0777))
-		r = -errno;
-	if (close(out) && !r)
-		r = -errno;
-	if (!r && renameat(dir, temp, dir, name))
+	if (r)
+		return fail(c, r, name, strerror(-r));
+	out.unsynced = true;
+	r = copy_content(in, out.fd, st->st_size);
+	if (!r && fchmod(out.fd, st->st_mode & 0777))
 		r = -errno;
 	if (r)
-		unlinkat(dir, temp, 0);
+		whole_abort(&out);
+	else
+		r = whole_end(&out);
 	return r ? fail(c, r, name, strerror(-r)) : 0;
 }
 

@@ -2,6 +2,7 @@
  *
  * A ring of jobs: the caller fills one, any worker packs it, the writer takes them in order. A file
  * of several frames is hashed as a whole by the writer, so that no thread has all the hashing.
+ * Threads and buffers come with the jobs that need them: most layers are small.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -40,11 +41,11 @@ struct frames {
 	bool stop;
 	int failed; /* of the writer, with its sentence */
 	struct image_error error;
-	pthread_t writer, workers[WORKERS_MAX];
-	unsigned nworkers;
-	bool writes;
 	int level;
 	/* The caller's. */
+	pthread_t writer, workers[WORKERS_MAX];
+	unsigned nworkers, threads; /* of them there are, and may be */
+	bool writes;
 	struct job *open;
 	bool content, first, untold;
 	uint64_t at, size;
@@ -121,18 +122,6 @@ static struct frame *new_frame(struct frames *f)
 	return &f->list[f->n++];
 }
 
-static void hash_zeros(struct frames *f, uint64_t to)
-{
-	static const unsigned char zeros[64u << 10];
-
-	while (f->hashed < to) {
-		size_t n = to - f->hashed < sizeof zeros ? (size_t)(to - f->hashed) : sizeof zeros;
-
-		hasher_add(f->file, zeros, n);
-		f->hashed += n;
-	}
-}
-
 /* A file of one frame is hashed already. */
 static int hash_file(struct frames *f, const struct job *j, struct frame *out)
 {
@@ -146,11 +135,11 @@ static int hash_file(struct frames *f, const struct job *j, struct frame *out)
 	}
 	if (!f->file)
 		return -ENOMEM;
-	hash_zeros(f, j->at);
+	hasher_add_zeros(f->file, j->at - f->hashed);
 	hasher_add(f->file, j->in, j->n);
-	f->hashed += j->n;
+	f->hashed = j->at + j->n;
 	if (j->last) {
-		hash_zeros(f, j->size);
+		hasher_add_zeros(f->file, j->size - f->hashed);
 		hasher_end(f->file, &out->file);
 		f->file = NULL;
 	}
@@ -237,24 +226,6 @@ static unsigned workers(unsigned wanted)
 	return n < 1 ? 1 : n > (long)WORKERS_MAX ? WORKERS_MAX : (unsigned)n;
 }
 
-static int start(struct frames *f, unsigned threads)
-{
-	f->njobs = 3 * threads + 1;
-	f->jobs = calloc(f->njobs, sizeof *f->jobs);
-	for (size_t i = 0; f->jobs && i < f->njobs; i++) {
-		f->jobs[i].in = malloc(FRAME_SIZE);
-		f->jobs[i].out = malloc(ZSTD_compressBound(FRAME_SIZE));
-		if (!f->jobs[i].in || !f->jobs[i].out)
-			return -ENOMEM;
-	}
-	if (!f->jobs || pthread_create(&f->writer, NULL, write_all, f))
-		return -ENOMEM;
-	f->writes = true;
-	while (f->nworkers < threads && !pthread_create(&f->workers[f->nworkers], NULL, work, f))
-		f->nworkers++;
-	return f->nworkers ? 0 : -ENOMEM;
-}
-
 int frames_new(int level, unsigned threads, struct blob_writer *blob, struct frames **out,
 	struct image_error *e)
 {
@@ -266,16 +237,19 @@ int frames_new(int level, unsigned threads, struct blob_writer *blob, struct fra
 	f = calloc(1, sizeof *f);
 	if (!f)
 		return image_fail(e, -ENOMEM, "not enough memory to compress");
+	f->threads = workers(threads);
+	f->njobs = 3 * f->threads + 1;
+	f->jobs = calloc(f->njobs, sizeof *f->jobs);
+	if (!f->jobs) {
+		free(f);
+		return image_fail(e, -ENOMEM, "not enough memory to compress");
+	}
 	f->blob = blob;
 	f->level = level;
 	pthread_mutex_init(&f->mutex, NULL);
 	pthread_cond_init(&f->filled, NULL);
 	pthread_cond_init(&f->packed, NULL);
 	pthread_cond_init(&f->freed, NULL);
-	if (start(f, workers(threads))) {
-		frames_free(f);
-		return image_fail(e, -ENOMEM, "zstd: cannot start a compressor with threads");
-	}
 	*out = f;
 	return 0;
 }
@@ -283,6 +257,27 @@ int frames_new(int level, unsigned threads, struct blob_writer *blob, struct fra
 static int failure(struct frames *f, struct image_error *e)
 {
 	return f->failed ? image_fail(e, f->failed, "%s", f->error.text) : 0;
+}
+
+/* With each job one more worker, until there are enough; one does. */
+static int hire(struct frames *f, struct image_error *e)
+{
+	if (!f->writes)
+		f->writes = !pthread_create(&f->writer, NULL, write_all, f);
+	if (f->nworkers < f->threads && !pthread_create(&f->workers[f->nworkers], NULL, work, f))
+		f->nworkers++;
+	return f->writes && f->nworkers
+		       ? 0
+		       : image_fail(e, -ENOMEM, "zstd: cannot start a compressor with threads");
+}
+
+static int equip(struct job *j, struct image_error *e)
+{
+	if (!j->in)
+		j->in = malloc(FRAME_SIZE);
+	if (!j->out)
+		j->out = malloc(ZSTD_compressBound(FRAME_SIZE));
+	return j->in && j->out ? 0 : image_fail(e, -ENOMEM, "not enough memory to compress");
 }
 
 /* The next free job becomes the open one. */
@@ -296,6 +291,10 @@ static int open_job(struct frames *f, struct image_error *e)
 		pthread_cond_wait(&f->freed, &f->mutex);
 	r = failure(f, e);
 	pthread_mutex_unlock(&f->mutex);
+	if (!r)
+		r = equip(j, e);
+	if (!r)
+		r = hire(f, e);
 	if (r)
 		return r;
 	j->n = 0;

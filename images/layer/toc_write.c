@@ -290,13 +290,12 @@ static void next_part(struct out *o, const struct entry *entry, const struct par
 
 static void hash_zeros(uint64_t n, struct digest *out)
 {
-	static const unsigned char zeros[64u << 10];
 	struct hasher *h = hasher_new();
 
-	for (; h && n; n -= n < sizeof zeros ? n : sizeof zeros)
-		hasher_add(h, zeros, n < sizeof zeros ? (size_t)n : sizeof zeros);
-	if (h)
-		hasher_end(h, out);
+	if (!h)
+		return;
+	hasher_add_zeros(h, n);
+	hasher_end(h, out);
 }
 
 /* A file; n frames of it. */

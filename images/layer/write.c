@@ -146,12 +146,20 @@ static int take_name(struct layer_writer *w, const struct layer_entry *m, struct
 	return 0;
 }
 
-static void set_times(struct layer_writer *w, const struct layer_entry *m)
+/* The member as the options have it: what header and table say. */
+static struct layer_entry by_options(const struct layer_options *o, const struct layer_entry *m)
 {
-	if (w->options.keep_times)
-		archive_entry_set_mtime(w->entry, m->mtime, (long)m->mtime_ns);
-	else
-		archive_entry_set_mtime(w->entry, w->options.mtime, 0);
+	struct layer_entry as = *m;
+
+	if (!o->keep_owner) {
+		as.uid = o->uid;
+		as.gid = o->gid;
+	}
+	if (!o->keep_times) {
+		as.mtime = o->mtime;
+		as.mtime_ns = 0;
+	}
+	return as;
 }
 
 static void set_node(struct layer_writer *w, const struct layer_entry *m)
@@ -159,8 +167,8 @@ static void set_node(struct layer_writer *w, const struct layer_entry *m)
 	struct archive_entry *a = w->entry;
 
 	archive_entry_set_mode(a, m->mode);
-	archive_entry_set_uid(a, w->options.keep_owner ? m->uid : w->options.uid);
-	archive_entry_set_gid(a, w->options.keep_owner ? m->gid : w->options.gid);
+	archive_entry_set_uid(a, m->uid);
+	archive_entry_set_gid(a, m->gid);
 	archive_entry_set_size(a, S_ISREG(m->mode) ? (int64_t)m->size : 0);
 	if (S_ISLNK(m->mode))
 		archive_entry_set_symlink(a, m->target);
@@ -176,7 +184,7 @@ static void set_entry(struct layer_writer *w, const struct layer_entry *m)
 	struct archive_entry *a = archive_entry_clear(w->entry);
 
 	archive_entry_set_pathname(a, w->last);
-	set_times(w, m);
+	archive_entry_set_mtime(a, m->mtime, (long)m->mtime_ns);
 	if (m->kind == LAYER_NODE) {
 		set_node(w, m);
 		return;
@@ -277,19 +285,16 @@ static int put_content(struct layer_writer *w, int fd, uint64_t size, const stru
 	return r;
 }
 
-/* For the table: what the header says. */
-static int tell_member(
+/* To the table, then into the archive. data: how much content comes. */
+static int put_header(
 	struct layer_writer *w, const struct layer_entry *m, uint64_t data, struct image_error *e)
 {
-	struct layer_entry as = *m;
+	int r = w->encoder ? encoder_member(w->encoder, m, w->last, data, e) : 0;
 
-	if (!w->encoder)
-		return 0;
-	as.uid = w->options.keep_owner ? m->uid : w->options.uid;
-	as.gid = w->options.keep_owner ? m->gid : w->options.gid;
-	as.mtime = w->options.keep_times ? m->mtime : w->options.mtime;
-	as.mtime_ns = w->options.keep_times ? m->mtime_ns : 0;
-	return encoder_member(w->encoder, &as, w->last, data, e);
+	/* A warning is about a name in no encoding, which is written as it is. */
+	if (!r && archive_write_header(w->archive, w->entry) < ARCHIVE_WARN)
+		r = archive_failed(w, w->last, e);
+	return r;
 }
 
 static uint64_t data_of(const struct extents *x, uint64_t size)
@@ -325,10 +330,7 @@ static int put_file(
 	for (size_t i = 0; i < x.n; i++)
 		archive_entry_sparse_add_entry(w->entry, (int64_t)x.list[i].from,
 			(int64_t)(x.list[i].to - x.list[i].from));
-	r = tell_member(w, m, data_of(&x, m->size), e);
-	/* A warning is about a name in no encoding, which is written as it is. */
-	if (!r && archive_write_header(w->archive, w->entry) < ARCHIVE_WARN)
-		r = archive_failed(w, w->last, e);
+	r = put_header(w, m, data_of(&x, m->size), e);
 	if (!r)
 		r = put_content(w, fd, m->size, &x, e);
 	extents_free(&x);
@@ -339,19 +341,15 @@ static int put_file(
 
 static int add(struct layer_writer *w, const struct layer_entry *m, int fd, struct image_error *e)
 {
+	struct layer_entry as = by_options(&w->options, m);
 	int r = take_name(w, m, e);
 
 	if (r)
 		return r;
-	set_entry(w, m);
+	set_entry(w, &as);
 	if (m->kind == LAYER_NODE && S_ISREG(m->mode) && m->size)
-		return put_file(w, m, fd, e);
-	r = tell_member(w, m, 0, e);
-	if (r)
-		return r;
-	if (archive_write_header(w->archive, w->entry) < ARCHIVE_WARN)
-		return archive_failed(w, w->last, e);
-	return 0;
+		return put_file(w, &as, fd, e);
+	return put_header(w, &as, 0, e);
 }
 
 int layer_add(struct layer_writer *w, const struct layer_entry *m, int fd, struct image_error *e)

@@ -91,21 +91,6 @@ int manifest_from(const json_t *root, struct manifest *out, struct image_error *
 	return r;
 }
 
-int manifest_read(const char *data, size_t n, struct manifest *out, struct image_error *e)
-{
-	json_t *root;
-	int r = document_parse(data, n, &root, e);
-
-	memset(out, 0, sizeof *out);
-	if (r)
-		return r;
-	r = manifest_from(root, out, e);
-	if (!r)
-		out->self.size = n;
-	json_decref(root);
-	return r;
-}
-
 void manifest_clear(struct manifest *m)
 {
 	descriptor_clear(&m->self);

@@ -58,6 +58,8 @@ int descriptor_parse(const json_t *j, struct descriptor *out, struct image_error
 json_t *descriptor_json(const struct descriptor *d);
 void descriptor_clear(struct descriptor *d);
 
+/* The document of this digest, whatever it is, as document_parse reads it. */
+int document_load(struct store *s, const struct digest *d, json_t **out, struct image_error *e);
 /* What a name or "sha256:…" of the store stands for: a manifest or an index. */
 int reference_find(
 	struct store *s, const char *name, struct descriptor *out, struct image_error *e);

@@ -14,11 +14,9 @@ int document_kind(const char *media_type, enum document_kind *out, struct image_
 /* What a document says it is: its media type, or "" and then by what is in it. One that could be
  * read as both is refused. */
 int document_media_type(const json_t *root, const char **out, struct image_error *e);
-/* Of out->self only media type and size are set. */
-int manifest_read(const char *data, size_t n, struct manifest *out, struct image_error *e);
-int manifest_from(const json_t *root, struct manifest *out, struct image_error *e); /* no size */
+/* Of out->self only the media type is set: digest and size are known to who had the text. */
+int manifest_from(const json_t *root, struct manifest *out, struct image_error *e);
 /* The entry of an index for linux/amd64. -ENOEXEC: none; the sentence lists what there is. */
-int platform_choose(const char *data, size_t n, struct descriptor *out, struct image_error *e);
 int platform_from(const json_t *root, struct descriptor *out, struct image_error *e);
 /* Where documents come from: load gives a malloc'ed text that ends with a NUL beyond *n. */
 struct source {

@@ -118,16 +118,3 @@ int platform_from(const json_t *root, struct descriptor *out, struct image_error
 		r = choose(entries, &entry, e);
 	return r ? r : descriptor_parse(entry, out, e);
 }
-
-int platform_choose(const char *data, size_t n, struct descriptor *out, struct image_error *e)
-{
-	json_t *root;
-	int r = document_parse(data, n, &root, e);
-
-	memset(out, 0, sizeof *out);
-	if (r)
-		return r;
-	r = platform_from(root, out, e);
-	json_decref(root);
-	return r;
-}

@@ -13,14 +13,15 @@ struct download {
 	struct registry *r;
 	struct blob_writer *w;
 	const struct want *want;
-	uint64_t have;
-	bool guessed; /* some of it is not what the registry sent for it just now */
+	uint64_t have; /* bytes that w has */
+	bool guessed;  /* some of it is not what the registry sent for it just now */
 	struct meter *m;
 	struct image_error *e;
 };
 int download_add(struct download *d, const void *data, size_t n);
-/* Bytes up to `to`, or to the end of the blob, each to sink: *at is where it is. -EOPNOTSUPP: the
- * server has no ranges, and *at is not the beginning or `to` not the end. */
+/* Bytes from *at up to `to`, or with 0 to the end of the blob, each to sink, which moves *at on.
+ * -EOPNOTSUPP: the server has no ranges, and `to` is not 0; with 0 what is there already is sent
+ * again, and left out. */
 int download_range(struct download *d, const uint64_t *at, uint64_t to,
 	int (*sink)(void *arg, const void *data, size_t n), void *arg);
 

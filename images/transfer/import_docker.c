@@ -146,19 +146,6 @@ static int put_manifest(const struct docker_image *d, struct descriptor *out)
 	return r;
 }
 
-static int check_whole(const struct docker_image *d, const struct descriptor *self)
-{
-	char text[DIGEST_TEXT];
-	struct manifest m;
-	int r;
-
-	digest_text(&self->digest, text);
-	r = manifest_find(d->im->s, text, &m, d->im->e);
-	if (!r)
-		manifest_clear(&m);
-	return r;
-}
-
 /* Every name that it has there and that is wanted. */
 static int add_names(const struct docker_image *d, const struct descriptor *self)
 {
@@ -201,7 +188,7 @@ static int take_image(struct import *im, const json_t *json)
 		if (!r)
 			r = put_manifest(&d, &self);
 		if (!r)
-			r = check_whole(&d, &self);
+			r = image_check(im->s, &self.digest, im->p, im->e);
 		if (!r)
 			r = add_names(&d, &self);
 		config_clear(&d.c);

@@ -62,9 +62,13 @@ int taker_add(struct taker *t, const void *data, size_t n, struct image_error *e
 int taker_end(struct taker *t, struct image_error *e);
 
 /* All that the document of d stands on into the store, through an index to the manifest for this
- * machine; *out describes that manifest. Verified as `manifest_find` does. */
+ * machine; *out describes that manifest. Verified as `image_check` does. */
 int image_take(struct origin *src, struct store *s, const struct descriptor *d,
 	const struct progress *p, struct descriptor *out, struct image_error *e);
+/* An image whose parts are all in the store: documents, and each layer to its end, as layer_read
+ * has it, unless a name of the store leads to it already. */
+int image_check(
+	struct store *s, const struct digest *d, const struct progress *p, struct image_error *e);
 /* "docker.io/library/x" is called "x" here, as by everybody. */
 const char *name_familiar(const char *name);
 

@@ -95,15 +95,14 @@ static int take_document(
 /* From an index in the store to the descriptor of the image in it. */
 static int step_down(struct store *s, struct descriptor *d, struct image_error *e)
 {
-	struct descriptor next = {0};
-	char *data;
-	size_t n;
-	int r = blob_load(s, &d->digest, &data, &n, e);
+	struct descriptor next;
+	json_t *root;
+	int r = document_load(s, &d->digest, &root, e);
 
 	if (r)
 		return r;
-	r = platform_choose(data, n, &next, e);
-	free(data);
+	r = platform_from(root, &next, e);
+	json_decref(root);
 	if (r)
 		return r;
 	descriptor_clear(d);
@@ -133,25 +132,6 @@ static int take_content(struct origin *src, struct store *s, const struct manife
 	return r;
 }
 
-/* With all of it in the store, it is read as who runs it will. */
-static int check_whole(struct store *s, const struct digest *d, struct image_error *e)
-{
-	char text[DIGEST_TEXT];
-	struct image_config c;
-	struct manifest m;
-	int r;
-
-	digest_text(d, text);
-	r = manifest_find(s, text, &m, e);
-	if (r)
-		return r;
-	r = config_load(s, &m, &c, e);
-	if (!r)
-		config_clear(&c);
-	manifest_clear(&m);
-	return r;
-}
-
 static int take_manifest(struct origin *src, struct store *s, const struct descriptor *d,
 	const struct progress *p, struct image_error *e)
 {
@@ -162,7 +142,7 @@ static int take_manifest(struct origin *src, struct store *s, const struct descr
 		return r;
 	r = take_content(src, s, &m, p, e);
 	manifest_clear(&m);
-	return r ? r : check_whole(s, &d->digest, e);
+	return r ? r : image_check(s, &d->digest, p, e);
 }
 
 /* Down to the manifest: *d becomes its descriptor. */

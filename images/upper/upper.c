@@ -21,7 +21,8 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* 1: one with something in it; 0: of a sandbox that never began; -EBUSY: one that has not ended. */
+/* 1: one with something in it; 0: an empty one, of a sandbox that never began or was killed before
+ * its end; -EBUSY: one that has not ended. */
 static int look_at(DIR *dir, const char *name)
 {
 	int fd = openat(dirfd(dir), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), r = 0;

@@ -16,11 +16,12 @@ struct upper {
 	size_t n;
 };
 
-/* -ENOENT, -ENOTDIR, …; one without archives is no error. */
+/* -ENOENT, -ENOTDIR, …; one without archives is no error. Empty ones, of sandboxes that were killed
+ * before they wrote, are passed over. */
 int upper_open(const char *dir, struct upper *out, struct image_error *e);
 void upper_close(struct upper *u);
-/* Archive i as layer_read gives it. -EBADMSG: its end is missing, as after a kill of the sandbox
- * that wrote it. */
+/* Archive i as layer_read gives it. -EBADMSG: its end is missing, as when the sandbox that wrote
+ * it was killed while it did. */
 int upper_read(const struct upper *u, size_t i, struct layer_limits *limits,
 	const struct layer_sink *sink, const struct progress *p, struct image_error *e);
 

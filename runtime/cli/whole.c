@@ -98,6 +98,14 @@ int whole_open(struct whole *w, int dirfd, const char *path, mode_t mode)
 	return r;
 }
 
+/* File systems of a network say at a close(2) what they could not keep. */
+static int flush(int fd)
+{
+	int other = dup(fd);
+
+	return other < 0 || close(other) ? -1 : 0;
+}
+
 /* A file without a name cannot replace one that has it: it gets one of its own first. */
 static int replace(struct whole *w)
 {
@@ -122,7 +130,7 @@ static int give_name(struct whole *w)
 {
 	int r = -EEXIST;
 
-	if (fsync(w->fd))
+	if (w->unsynced ? flush(w->fd) : fsync(w->fd))
 		return -errno;
 	if (!*w->temp)
 		r = nameless_link(w->fd, w->dir, w->name);
@@ -130,7 +138,7 @@ static int give_name(struct whole *w)
 		r = replace(w);
 	if (r)
 		return r;
-	return fsync(w->dir) ? -errno : 0;
+	return !w->unsynced && fsync(w->dir) ? -errno : 0;
 }
 
 int whole_end(struct whole *w)

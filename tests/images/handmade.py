@@ -79,6 +79,15 @@ class Image:
         return out
 
 
+def names(store):
+    """{name: digest} of a layout; without an index there are none."""
+    try:
+        index = json.loads((store / "index.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return {m["annotations"][REF]: m["digest"] for m in index["manifests"]}
+
+
 def archive(path, files, links=None):
     """A tar of {name: bytes} and of symbolic links {name: target}."""
     with tarfile.open(path, "w") as tar:

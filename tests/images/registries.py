@@ -11,21 +11,13 @@ import time
 
 import pytest
 
-from handmade import MANIFEST, REF, digest
+from handmade import MANIFEST, digest
 
 
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
-
-
-def names(store):
-    try:
-        index = json.loads((store / "index.json").read_text())
-    except FileNotFoundError:
-        return {}
-    return {m["annotations"][REF]: m["digest"] for m in index["manifests"]}
 
 
 HASH = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW"  # bcrypt of "secret"

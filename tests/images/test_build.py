@@ -2,9 +2,12 @@
 """`sandbox image build`: a subset of Dockerfiles, RUN in sandboxes, a cache by content."""
 import json
 import os
+import subprocess
+import time
 
 import pytest
 
+from conftest import SANDBOX
 from test_pack import config, manifest
 
 BUSYBOX = "/bin/busybox"
@@ -156,6 +159,46 @@ def test_what_a_killed_build_left_goes_with_the_next_one(built, tmp_path):
     built.file.write_text("FROM box:1\nRUN : something\n")
     built.tool.ok("build", "-q", "-t", "app:1", built.dir, env={"TMPDIR": str(tmp_path / "tmp")})
     assert os.listdir(tmp_path / "tmp") == []
+
+
+@pytest.fixture
+def waiting(built, tmp_path):
+    """A build in the middle of a RUN, and the place where its work space is."""
+    tmp = tmp_path / "tmp"
+    tmp.mkdir()
+    (tmp_path / "waits").write_text("FROM box:1\nRUN while :; do :; done\n")
+    p = subprocess.Popen([SANDBOX, "image", "build", "-q", "-f", tmp_path / "waits", built.dir], stdin=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL, env=dict(os.environ, SANDBOX_STORE=built.store, TMPDIR=str(tmp)))
+    try:
+        deadline = time.monotonic() + 60
+        while not list(tmp.glob("sandbox-build-*/1.tar")):
+            assert p.poll() is None and time.monotonic() < deadline, "the build never came to its RUN"
+            time.sleep(0.05)
+        yield p, tmp
+    finally:
+        p.kill()
+        p.wait()
+
+
+def another(built, tmp):
+    built.file.write_text("FROM box:1\nRUN : something\n")
+    built.tool.ok("build", "-q", "-t", "app:1", built.dir, env={"TMPDIR": str(tmp)})
+
+
+def test_work_space_of_a_killed_build_goes_with_the_next_one(built, waiting):
+    p, tmp = waiting
+    p.kill()
+    p.wait()
+    assert len(os.listdir(tmp)) == 1
+    another(built, tmp)
+    assert os.listdir(tmp) == []
+
+
+def test_work_space_of_a_running_build_stays(built, waiting):
+    p, tmp = waiting
+    before = os.listdir(tmp)
+    another(built, tmp)
+    assert p.poll() is None and os.listdir(tmp) == before, "another build took its work space away"
 
 
 def test_failing_run_fails_the_build_and_leaves_nothing(built, tmp_path):

@@ -131,6 +131,18 @@ def test_a_cache_is_there_the_next_time(job):
     assert (job.top / "cache/sandbox/job/my%20job/c/x").exists()
 
 
+def test_links_in_a_cache_lead_to_nothing_of_this_machine(job, tmp_path_factory):
+    secret = tmp_path_factory.mktemp("elsewhere") / "secret"
+    secret.write_text("secret\n")
+    text = "name: j\nsteps:\n- {run: '%s', cache: [{name: c, path: /c}]}\n"
+    up = "../" * len((job.top / "cache/sandbox/job/j/c").parts)
+    job.run(text % f"ln -s {secret} /c/absolute; ln -s {up}{str(secret)[1:]} /c/relative")
+    assert (job.top / "cache/sandbox/job/j/c/absolute").read_text() == "secret\n"
+    assert (job.top / "cache/sandbox/job/j/c/relative").read_text() == "secret\n"
+    out = job.run(text % "ls /c; ! cat /c/absolute; ! cat /c/relative")
+    assert "   absolute\n   relative\n" in out and "   secret\n" not in out
+
+
 def test_the_host_stays_as_it_was(job):
     job.run("steps:\n- run: touch here || true; touch /etc/x || true; rm -rf / 2>/dev/null || true\n")
     assert sorted(os.listdir(job.top)) == ["job.yml", "tmp"]
@@ -443,10 +455,17 @@ def test_ctrl_c_ends_the_steps_and_says_so(job):
     assert not os.listdir(job.top / "tmp")
 
 
+def wait_for(p, word):
+    """Until a step printed this; a step without a name is called as its first line, so that the word alone would not do."""
+    for line in p.stdout:
+        if line == f"   {word}\n":
+            return
+    pytest.fail(f"the step never said {word!r}: {p.stderr.read()}")
+
+
 def test_a_step_that_ignores_the_end_is_ended(job):
     p = job.start("steps:\n- run: \"trap '' TERM INT; echo up; while :; do sleep 1; done\"\n")
-    while "up" not in p.stdout.readline():
-        pass
+    wait_for(p, "up")
     p.send_signal(signal.SIGTERM)
     time.sleep(0.3)
     p.send_signal(signal.SIGTERM)
@@ -454,6 +473,26 @@ def test_a_step_that_ignores_the_end_is_ended(job):
     assert p.wait(timeout=60) == 143
     assert time.monotonic() - second < 4.5, "the second signal did not end it: the time after the first did"
     assert "ended by SIGTERM: 1 step stopped" in p.stderr.read()
+    assert not os.listdir(job.top / "tmp")
+
+
+def test_a_step_has_time_to_end_itself(job):
+    p = job.start("steps:\n- run: \"trap 'sleep 1; echo cleaned up; exit 3' TERM; echo up; while :; do sleep 0.1; done\"\n")
+    wait_for(p, "up")
+    p.send_signal(signal.SIGTERM)
+    out, err = p.communicate(timeout=60)
+    assert p.returncode == 143 and "   cleaned up\n" in out, f"exit {p.returncode}: {out}{err}"
+
+
+def test_a_step_that_takes_too_long_to_end_is_ended(job):
+    p = job.start("steps:\n- run: \"trap 'echo asked' TERM; echo up; while :; do sleep 0.1; done\"\n")
+    wait_for(p, "up")
+    asked = time.monotonic()
+    p.send_signal(signal.SIGTERM)  # once
+    out, err = p.communicate(timeout=60)
+    assert p.returncode == 143 and "   asked\n" in out, f"exit {p.returncode}: {out}{err}"
+    assert time.monotonic() - asked >= 5, "it had less time than it should have"
+    assert "ended by SIGTERM: 1 step stopped" in err
     assert not os.listdir(job.top / "tmp")
 
 

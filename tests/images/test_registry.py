@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from handmade import Image, digest
-from registries import Registry, free_port, names
+from handmade import Image, digest, names
+from registries import Registry, free_port
 
 
 @pytest.fixture

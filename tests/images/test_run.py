@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -351,6 +352,22 @@ def test_upper_that_is_not_whole_is_refused(tool, image, tmp_path):
         f.truncate(512)
     r = run(tool, "--image", image, "--upper", upper, "/bin/sh")
     assert r.returncode == 125 and "1.tar" in r.stderr and "not whole" in r.stderr, r.stderr
+
+
+def test_upper_of_a_killed_run_counts_for_nothing(tool, image, tmp_path):
+    upper = tmp_path / "upper"
+    words = [SANDBOX, "run", "-q", "--image", image, "--upper", upper, "/bin/sh", "-c", "echo lost > /new; echo up; read line"]
+    p = subprocess.Popen([str(w) for w in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                         env=dict(os.environ, SANDBOX_STORE=tool.store))
+    assert p.stdout.readline() == "up\n"
+    p.kill()
+    p.communicate()
+    deadline = time.monotonic() + 30
+    while (r := run(tool, "--image", image, "--upper", upper, "/bin/sh", "-c", "ls /new; echo kept > /kept")).returncode == 125:
+        assert "a sandbox still writes" in r.stderr and time.monotonic() < deadline, r.stderr
+        time.sleep(0.1)  # until what it left has noticed
+    assert (upper / "1.tar").stat().st_size == 0 and r.stdout == "", r
+    assert shell(tool, image, "cat /kept", "--upper", upper) == "kept\n"
 
 
 # -- the same as on Linux --

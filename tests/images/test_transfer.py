@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import SANDBOX
-from handmade import Image, archive, digest, layer, REF
+from handmade import Image, archive, digest, layer, names, REF
 
 ROOT = os.geteuid() == 0
 
@@ -25,15 +25,6 @@ def client(*args, **kw):
 
 def skopeo(*args):
     return client("skopeo", "--insecure-policy", "--tmpdir", os.environ.get("TMPDIR", "/tmp"), *args)
-
-
-def names(store):
-    """{name: digest} of a layout."""
-    try:
-        index = json.loads((store / "index.json").read_text())
-    except FileNotFoundError:
-        return {}
-    return {m["annotations"][REF]: m["digest"] for m in index["manifests"]}
 
 
 @pytest.fixture

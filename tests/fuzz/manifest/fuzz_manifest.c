@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "images/oci/parse.h"
+#include "images/store/document.h"
 #include "images/store/index.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,12 +28,17 @@ static void read_manifest(const char *text, size_t n)
 {
 	struct image_error e = {""};
 	struct manifest m;
-	int r = manifest_read(text, n, &m, &e);
+	json_t *root;
+	int r = document_parse(text, n, &root, &e);
 
+	if (!r) {
+		r = manifest_from(root, &m, &e);
+		json_decref(root);
+	}
 	check_error(r, &e);
 	if (r)
 		return;
-	check(m.nlayers <= OCI_LAYERS_MAX && m.self.size == n);
+	check(m.nlayers <= OCI_LAYERS_MAX && *m.self.media_type);
 	for (size_t i = 0; i < m.nlayers; i++) {
 		enum compression c;
 
@@ -60,8 +66,13 @@ static void read_platforms(const char *text, size_t n)
 {
 	struct image_error e = {""};
 	struct descriptor d;
-	int r = platform_choose(text, n, &d, &e);
+	json_t *root;
+	int r = document_parse(text, n, &root, &e);
 
+	if (!r) {
+		r = platform_from(root, &d, &e);
+		json_decref(root);
+	}
 	check_error(r, &e);
 	if (!r)
 		descriptor_clear(&d);

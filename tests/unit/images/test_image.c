@@ -63,6 +63,7 @@ static void image_is_found_by_name_and_by_digest(void **state)
 	image_put(s, "app", "{\"Cmd\":[\"true\"]}", &d);
 	assert_int_equal(manifest_find(s, "app:latest", &m, NULL), 0);
 	assert_true(digest_equal(&m.self.digest, &d.digest));
+	assert_int_equal(m.self.size, d.size);
 	/* the same bytes, by OCI's name */
 	assert_string_equal(m.layers[0].media_type, OCI_LAYER);
 	assert_int_equal(config_load(s, &m, &c, NULL), 0);

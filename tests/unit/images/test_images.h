@@ -35,6 +35,7 @@ void blob_file(const struct digest *d, char out[160]);
 #define WITH_SCRATCH(f) cmocka_unit_test_setup_teardown(f, scratch_enter, scratch_leave)
 
 int group_name(void), group_open(void), group_blob(void), group_names(void), group_manifest(void),
-	group_config(void), group_image(void), group_image_open(void), group_kill(void);
+	group_config(void), group_image(void), group_image_open(void), group_kill(void),
+	group_scratch(void);
 
 #endif

@@ -91,7 +91,8 @@ void blob_file(const struct digest *d, char out[160])
 int main(void)
 {
 	int failed = group_name() + group_open() + group_blob() + group_names() + group_manifest() +
-		     group_config() + group_image() + group_image_open() + group_kill();
+		     group_config() + group_image() + group_image_open() + group_kill() +
+		     group_scratch();
 
 	no_tmpfile = true;
 	return failed + group_open() + group_blob() + group_names() + group_kill();
