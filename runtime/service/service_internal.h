@@ -41,12 +41,23 @@ enum arg_kind {
 	ARG_FLAGS,
 };
 
+enum data_kind {
+	DATA_NIL,
+	DATA_NAME,
+	DATA_NAMEZ,
+	DATA_NAME2,
+	DATA_NAMETGT,
+	DATA_PATH,
+	DATA_VAR,
+	DATA_EXACT, /* RAW(n): n in the upper bits */
+};
+#define DATA_RAW(n) (DATA_EXACT | ((uint32_t)(n) << 8))
+
 struct op_desc {
 	const char *name;
 	uint8_t arg[4]; /* enum arg_kind */
 	uint8_t seg;
-	uint32_t in;
-	uint32_t out;
+	uint32_t in, out; /* DATA_* */
 };
 extern const struct op_desc service_op_table[CHAN_OP_COUNT];
 
