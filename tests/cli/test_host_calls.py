@@ -175,26 +175,6 @@ class Traced:
     def stopped(self):
         assert launcher.until(lambda: launcher.status_of(self.run.pid, "State")[:1] == ["T"])
 
-    def stop_and_go_on(self):
-        self.stopped()
-        self.run.send_signal(signal.SIGCONT)
-
-    def kick_until(self, word):
-        """Signals, until the program says so."""
-        enough = threading.Event()
-
-        def send():
-            while not enough.wait(0.01):
-                self.run.send_signal(signal.SIGUSR1)
-
-        sender = threading.Thread(target=send)
-        sender.start()
-        try:
-            self.expect(word)
-        finally:
-            enough.set()
-            sender.join()
-
     def calls(self):
         """(role, call) of all that was made; the launch went well."""
         said = self.run.stderr.read()
@@ -231,19 +211,19 @@ def of_programs(programs, who, backend):
 
 
 def of_stops(who, backend):
-    """Read-only grants: a program that stops itself, one that gets signals while it computes, one that the user stops while it sleeps,
-    one that wants more random bytes than a seed gives."""
-    busy = "n=0; trap 'n=$((n + 1))' USR1; while [ $n -lt 9 ]; do :; done; echo kicked >&2"
-    script = f"kill -STOP $$; {busy}; echo asleep >&2; sleep 2; head -c 9000000 /dev/urandom >/dev/null; exit 0"
+    """Read-only grants: a program that stops itself, one that the user stops while it sleeps, one that wants more random bytes than a
+    seed gives."""
+    script = "kill -STOP $$; echo asleep >&2; sleep 2; head -c 9000000 /dev/urandom >/dev/null; exit 0"
     sandbox = Traced(who, backend, needs_of(backend), script)
     sandbox.run.stdin.write(b"go\n")
     sandbox.run.stdin.close()
-    sandbox.stop_and_go_on()
-    sandbox.kick_until(b"kicked")
+    sandbox.stopped()
+    sandbox.run.send_signal(signal.SIGCONT)
     sandbox.expect(b"asleep")
     time.sleep(0.3)  # else it is stopped on its way to sleep
     sandbox.run.send_signal(signal.SIGSTOP)
-    sandbox.stop_and_go_on()
+    sandbox.stopped()
+    sandbox.run.send_signal(signal.SIGCONT)
     return sandbox
 
 
@@ -265,6 +245,29 @@ def of_attributes(who, backend):
     return sandbox
 
 
+def of_kicks(who, backend):
+    """A program that computes, and gets signals until it has had some."""
+    script = "n=0; trap 'n=$((n + 1))' USR1; echo begun >&2; while [ $n -lt 9 ]; do :; done; echo enough >&2; exit 0"
+    sandbox = Traced(who, backend, needs_of(backend), script)
+    enough = threading.Event()
+
+    def send():
+        while not enough.wait(0.01):
+            sandbox.run.send_signal(signal.SIGUSR1)
+
+    sandbox.run.stdin.write(b"go\n")
+    sandbox.run.stdin.close()
+    sandbox.expect(b"begun")
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        sandbox.expect(b"enough")
+    finally:
+        enough.set()
+        sender.join()
+    return sandbox
+
+
 def of_a_terminal(who, backend):
     """A program that changes the terminal's mode and stops itself: when it goes on the mode is put back."""
     master, slave = pty.openpty()
@@ -272,7 +275,8 @@ def of_a_terminal(who, backend):
     sandbox = Traced(who, backend, needs_of(backend, "jail_terminal"), script, stdin=slave)
     os.close(slave)
     os.write(master, b"go\n")
-    sandbox.stop_and_go_on()
+    sandbox.stopped()
+    sandbox.run.send_signal(signal.SIGCONT)
     sandbox.run.wait(launcher.TIMEOUT)
     while select.select([master], [], [], 0)[0]:
         try:
@@ -304,7 +308,7 @@ def test_every_call_is_listed_and_every_row_is_used(backend, root, page):
     used, possible, programs = set(), needs_of(backend), suite()
     # some to a launch: each directory that was walked is a descriptor, of which there are 1024 at the worst
     launches = [functools.partial(of_programs, programs[n:n + 8]) for n in range(0, len(programs), 8)]
-    for launch in (*launches, of_stops, of_attributes, of_a_terminal, of_a_socket):
+    for launch in (*launches, of_stops, of_kicks, of_attributes, of_a_terminal, of_a_socket):
         sandbox = launch(root, backend)
         calls = sandbox.calls()
         strange = sorted(f"{role}: {call}" for role, call in calls if not page.allows(role, call, sandbox.needs))
