@@ -190,11 +190,13 @@ static void print_durations(FILE *out, const struct observe_list *l)
 		const char *operation;
 
 		for (unsigned n = 1; (operation = observe_op_name(n)); n++) {
+			const struct histogram *h = &s->op_time[n];
+
 			sample(out, sum, s, "operation", operation);
-			fprintf(out, "%" PRIu64 ".%09" PRIu64 "\n", s->op_ns[n] / 1000000000u,
-				s->op_ns[n] % 1000000000u);
+			fprintf(out, "%" PRIu64 ".%09" PRIu64 "\n", h->ns / 1000000000u,
+				h->ns % 1000000000u);
 			sample(out, count, s, "operation", operation);
-			fprintf(out, "%" PRIu64 "\n", s->timed[n]);
+			fprintf(out, "%" PRIu64 "\n", histogram_total(h));
 		}
 	}
 }

@@ -127,8 +127,8 @@ static json_t *channel_json(const struct observe_seen *s)
 			continue;
 		o = json_object();
 		json_object_set_new(o, "count", number(s->calls[i]));
-		json_object_set_new(o, "timed", number(s->timed[i]));
-		json_object_set_new(o, "timed_ns", number(s->op_ns[i]));
+		json_object_set_new(o, "timed", number(histogram_total(&s->op_time[i])));
+		json_object_set_new(o, "timed_ns", number(s->op_time[i].ns));
 		json_object_set_new(all, name, o);
 	}
 	return all;

@@ -46,22 +46,21 @@ static bool is_ready(int fd)
 
 static int start(struct run_join *j, const char *home, int out_fd, const int end[2])
 {
+	pid_t pid = fork();
 	int status;
 
-	j->pid = fork();
-	if (!j->pid)
+	if (!pid)
 		become(end[1], end[0], out_fd, home);
 	close(end[1]);
-	if (j->pid > 0 && is_ready(end[0]))
+	if (pid > 0 && is_ready(end[0]))
 		j->lines = fdopen(end[0], "w");
 	if (j->lines) {
 		setvbuf(j->lines, j->buffer, _IOLBF, sizeof j->buffer);
 		return 0;
 	}
 	close(end[0]);
-	if (j->pid < 0 || waitpid(j->pid, &status, 0) < 0 || !WIFEXITED(status))
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
 		cli_say("--host: sandbox-trace could not be started"); /* else it said why */
-	j->pid = 0;
 	return POLICY_FAILED;
 }
 

@@ -8,10 +8,8 @@
 
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 struct run_join {
-	pid_t pid;	     /* 0: not started */
 	FILE *lines;	     /* to it */
 	char buffer[BUFSIZ]; /* of lines: left to itself libc asks what it is, in the jail */
 };

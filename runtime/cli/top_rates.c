@@ -37,8 +37,9 @@ static void fill_latency(
 	for (unsigned i = 1; i < CHAN_OP_COUNT; i++) {
 		if (waits(i))
 			continue;
-		ns += since(now->op_ns[i], then->op_ns[i]);
-		timed += since(now->timed[i], then->timed[i]);
+		ns += since(now->op_time[i].ns, then->op_time[i].ns);
+		timed += since(
+			histogram_total(&now->op_time[i]), histogram_total(&then->op_time[i]));
 	}
 	row->latency_us = timed ? (double)ns / 1e3 / (double)timed : 0;
 }

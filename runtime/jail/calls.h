@@ -33,19 +33,26 @@ JAIL_CALL(LIBC, clock_gettime, "the clock, where the host's vDSO cannot tell it"
 JAIL_CALL(LIBC, gettid, "whose thread a kick or a stop is for; libc's abort")
 JAIL_CALL(LIBC, getpid, "raising a signal in this process; libc's abort")
 
-JAIL_LIST(SIGNALS, CORE | SERVICE | VCPU | WATCHER, ALWAYS, THIS_PROCESS, "signals: only to this process")
+JAIL_LIST(SIGNALS, CORE | SERVICE | VCPU, ALWAYS, THIS_PROCESS, "signals: only to this process")
 JAIL_CALL(SIGNALS, tgkill, "a kick for a vCPU's thread; STOP: this process stops as its program did")
 
-JAIL_LIST(MEMORY, CORE | SERVICE | WATCHER, ALWAYS, NOT_EXECUTABLE, "memory: mapped and protected, never made executable")
-JAIL_CALL(MEMORY, mmap, "MAP of a file into the window; malloc's large blocks; stacks of the shim's tasks")
-JAIL_CALL(MEMORY, mprotect, "guard pages of those stacks")
+JAIL_LIST(WATCHER_SIGNALS, WATCHER, JAIL_VM, THIS_PROCESS, "signals of the watcher: only to this process")
+JAIL_CALL(WATCHER_SIGNALS, tgkill, "a kick for a vCPU's thread")
+
+JAIL_LIST(MEMORY, CORE | SERVICE, ALWAYS, NOT_EXECUTABLE, "memory: mapped, never executable")
+JAIL_CALL(MEMORY, mmap, "MAP of a file into the window; stacks of the shim's tasks; malloc, where the heap cannot grow")
+
+JAIL_LIST(STACKS, CORE, ALWAYS, NOT_EXECUTABLE, "memory: protected, never made executable")
+JAIL_CALL(STACKS, mprotect, "guard pages of the stacks of the shim's tasks")
 
 JAIL_LIST(KICK, CORE | VCPU, ALWAYS, ANY, "kicks: user code shall come out")
 JAIL_CALL(KICK, timer_settime, "the next time at which user code must come out, or that there is none")
 
 JAIL_LIST(PROCESSES, CORE | WATCHER, JAIL_PROCESSES, ANY, "trapped processes")
-JAIL_CALL(PROCESSES, pidfd_send_signal, "a kick for one, by the descriptor that is held of it; its end")
-JAIL_CALL(PROCESSES, wait4, "the zygote's end; then the times of all of them are known")
+JAIL_CALL(PROCESSES, pidfd_send_signal, "a kick for one, by the descriptor that is held of it; that it shall end")
+
+JAIL_LIST(END, CORE, JAIL_PROCESSES, ANY, "trapped processes: their end")
+JAIL_CALL(END, wait4, "the zygote's end; then the times of all of them are known")
 
 JAIL_LIST(VM, CORE | VCPU, JAIL_VM, VCPUS, "a virtual machine: the numbers that the backend needs of its vCPUs")
 JAIL_CALL(VM, ioctl, "a vCPU runs, its registers")

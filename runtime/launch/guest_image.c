@@ -205,6 +205,14 @@ int guest_image_load(uint8_t *ram, uint64_t ram_size, uint32_t ncpus)
 	return 0;
 }
 
+void guest_image_fixups(struct guest_fixup out[GUEST_FIXUPS])
+{
+	out[0] = (struct guest_fixup){guest_image_symbol("guest_soft_copy_fault"),
+		guest_image_symbol("guest_soft_copy_fixup")};
+	out[1] = (struct guest_fixup){guest_image_symbol("guest_soft_cmpxchg_fault"),
+		guest_image_symbol("guest_soft_cmpxchg_fixup")};
+}
+
 void guest_image_start(
 	struct guest_start *out, uint32_t cpu, uint32_t ncpus, bool xsave, uint64_t boot_gpa)
 {

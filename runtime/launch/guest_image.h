@@ -30,5 +30,11 @@ void guest_image_start(
 void guest_image_constant(uint64_t *start, uint64_t *end);
 /* Address of a symbol of the image, or 0. */
 uint64_t guest_image_symbol(const char *name);
+/* Accesses of the shim's that may find no memory, and where they go on then: the values of RIP. */
+#define GUEST_FIXUPS 2u
+struct guest_fixup {
+	uint64_t fault, fixup;
+};
+void guest_image_fixups(struct guest_fixup out[GUEST_FIXUPS]);
 
 #endif

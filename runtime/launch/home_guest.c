@@ -118,10 +118,7 @@ static int guest_prepare(struct launch *l)
 	r = guest_image_load(l->mem.ram, l->mem.ram_size, l->c->cpus);
 	if (r)
 		return r;
-	h->soft[0].fault = guest_image_symbol("guest_soft_copy_fault");
-	h->soft[0].fixup = guest_image_symbol("guest_soft_copy_fixup");
-	h->soft[1].fault = guest_image_symbol("guest_soft_cmpxchg_fault");
-	h->soft[1].fixup = guest_image_symbol("guest_soft_cmpxchg_fixup");
+	guest_image_fixups(h->soft);
 	for (uint32_t i = 0; i < l->c->cpus && !r; i++)
 		r = guest_vcpu_set_registers(l, i);
 	return r;

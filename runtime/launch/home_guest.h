@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/launch/guest_image.h"
 #include "runtime/launch/launch_internal.h"
 
 struct guest_vcpu {
@@ -28,10 +29,7 @@ struct home_guest {
 	_Atomic uint32_t served, polling, stop;
 	uint64_t poll_ns; /* how long looking pays, learned */
 	bool may_poll;	  /* more than one processor */
-	/* Accesses of the shim's that may find no memory, and where they go on then. */
-	struct {
-		uint64_t fault, fixup;
-	} soft[2];
+	struct guest_fixup soft[GUEST_FIXUPS];
 	struct guest_vcpu vcpu[]; /* c->cpus of them */
 };
 

@@ -69,7 +69,7 @@ static void set_machine(struct box *b)
 
 	k->magic = BOOT_MAGIC;
 	k->version = BOOT_VERSION;
-	k->mem_size = b->ram_size;
+	k->mem_size = b->mem.ram_size;
 	k->window_gpa = BOOT_WINDOW_GPA;
 	k->window_size = BOOT_WINDOW_SIZE;
 	k->user_va_start = BOOT_USER_VA_START;
@@ -106,17 +106,17 @@ static void set_program(struct box *b, struct boot_builder *to, char **words)
 
 void box_block_build(struct box *b, char **words)
 {
-	uint64_t clock_gpa = guest_image_ram(b->ram_size), ring_gpa = clock_gpa + VMX_PAGE_SIZE;
+	uint64_t clock_gpa = guest_image_ram(b->mem.ram_size), ring_gpa = clock_gpa + VMX_PAGE_SIZE;
 	uint64_t boot_gpa = ring_gpa + sizeof(struct chan_ring);
-	struct boot_builder to = {.base = b->ram + boot_gpa, .used = sizeof(struct boot_block)};
+	struct boot_builder to = {.base = b->mem.ram + boot_gpa, .used = sizeof(struct boot_block)};
 
-	if (!clock_gpa || b->ram_size < boot_gpa + ROOM_FOR_SHIM ||
-		guest_image_load(b->ram, b->ram_size, 1))
-		metal_die("the shim does not fit into %lu MiB", b->ram_size >> 20);
-	to.limit = b->ram_size - boot_gpa;
-	b->clock = (void *)(b->ram + clock_gpa);
-	b->ring = (void *)(b->ram + ring_gpa);
-	b->boot = (void *)(b->ram + boot_gpa);
+	if (!clock_gpa || b->mem.ram_size < boot_gpa + ROOM_FOR_SHIM ||
+		guest_image_load(b->mem.ram, b->mem.ram_size, 1))
+		metal_die("the shim does not fit into %lu MiB", b->mem.ram_size >> 20);
+	to.limit = b->mem.ram_size - boot_gpa;
+	b->clock = (void *)(b->mem.ram + clock_gpa);
+	b->ring = (void *)(b->mem.ram + ring_gpa);
+	b->boot = (void *)(b->mem.ram + boot_gpa);
 	b->boot->clock_gpa = b->boot->vclock_gpa = clock_gpa;
 	b->boot->ring_gpa = ring_gpa;
 	box_clock_publish(b);
@@ -125,7 +125,7 @@ void box_block_build(struct box *b, char **words)
 	add_mounts(b, &to);
 	add_descriptors(b, &to);
 	if (to.full)
-		metal_die("the boot block does not fit into %lu MiB", b->ram_size >> 20);
+		metal_die("the boot block does not fit into %lu MiB", b->mem.ram_size >> 20);
 	b->boot->size = (uint32_t)to.used;
 	b->boot->free_start = (boot_gpa + to.used + VMX_PAGE_SIZE - 1) & VMX_PAGE_MASK;
 }

@@ -9,6 +9,7 @@
 
 #include "kernel-shim/abi/boot.h"
 #include "kernel-shim/abi/channel.h"
+#include "runtime/service/service.h"
 #include "vmm/vmx/metal/metal.h"
 
 /* Handles of the channel: there are two files. */
@@ -18,12 +19,10 @@
 #define BOX_ARGS_MAX 32u
 
 struct box {
-	uint8_t *ram; /* guest-physical 0, whole pages */
-	uint64_t ram_size;
-	uint64_t constant_end; /* up to here RAM is the shim's own: not to be discarded */
-	const uint8_t *image;  /* an EROFS image, from a page on */
-	uint64_t image_size;   /* bytes, of which the last page may have some */
-	bool input;	       /* the console is read; else its end is at once */
+	struct service_memory mem; /* whole pages, and no window: that is made of slots */
+	const uint8_t *image;	   /* an EROFS image, from a page on */
+	uint64_t image_size;	   /* bytes, of which the last page may have some */
+	bool input;		   /* the console is read; else its end is at once */
 
 	struct vmx_vm *vm;
 	struct vmx_vcpu *vcpu;
@@ -64,5 +63,7 @@ void box_block_build(struct box *b, char **words);
 void box_serve(struct box *b);
 /* Has something come that the guest waits for? Then WAIT would return it. */
 bool box_event(const struct box *b);
+/* Of the guest: any byte may be in it. */
+void box_print(const uint8_t *text, size_t n);
 
 #endif

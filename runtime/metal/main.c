@@ -19,6 +19,7 @@
 _Noreturn void metal_main(uint32_t magic, const struct multiboot *m);
 
 static struct box box;
+static struct guest_fixup fixups[GUEST_FIXUPS];
 
 /* -- the machine for it -- */
 
@@ -42,7 +43,7 @@ static void map(struct box *b, uint32_t slot, uint64_t from, uint64_t to, uint32
 		.slot = slot,
 		.flags = flags,
 		.gpa = from,
-		.hva = (uintptr_t)b->ram + from,
+		.hva = (uintptr_t)b->mem.ram + from,
 		.size = to - from,
 	};
 
@@ -58,10 +59,12 @@ static void make_vm(struct box *b)
 	if (vmx_vm_create(&metal_host, b, &b->vm))
 		metal_die("no virtual machine");
 	guest_image_constant(&lo, &hi);
-	b->constant_end = hi;
+	guest_image_fixups(fixups);
+	b->mem.constant_start = lo;
+	b->mem.constant_end = hi;
 	map(b, 0, 0, lo, 0);
 	map(b, 1, lo, hi, SBV_MEM_READONLY);
-	map(b, 2, hi, b->ram_size, 0);
+	map(b, 2, hi, b->mem.ram_size, 0);
 	if (vmx_vcpu_create(b->vm, 0, &b->vcpu))
 		metal_die("no vCPU");
 }
@@ -76,7 +79,7 @@ static void set_registers(struct box *b)
 	int r;
 
 	guest_image_start(
-		&start, 0, 1, vmx_caps.xcr0 != 0, (uint64_t)((uint8_t *)b->boot - b->ram));
+		&start, 0, 1, vmx_caps.xcr0 != 0, (uint64_t)((uint8_t *)b->boot - b->mem.ram));
 	sregs = (struct sbv_sregs){
 		.cr0 = s->cr0,
 		.cr3 = s->cr3,
@@ -106,16 +109,10 @@ static void set_registers(struct box *b)
 
 static _Noreturn void shim_failed(struct box *b, uint32_t n)
 {
-	char why[256];
-
-	n = n < sizeof(why) - 1 ? n : sizeof(why) - 1;
-	for (uint32_t i = 0; i < n; i++) {
-		uint8_t c = b->ring->data[i];
-
-		why[i] = c < ' ' || c > '~' ? '?' : (char)c;
-	}
-	why[n] = 0;
-	metal_die("the shim failed: %s", why);
+	metal_print("\nmetal: the shim failed: ");
+	box_print(b->ring->data, n < CHAN_DATA_SIZE ? n : CHAN_DATA_SIZE);
+	metal_print("\n");
+	metal_off();
 }
 
 static void on_port(struct box *b, uint16_t port, uint32_t value)
@@ -135,16 +132,12 @@ static void on_port(struct box *b, uint16_t port, uint32_t value)
  * program. */
 static void on_lost_page(struct box *b, uint64_t gpa)
 {
-	static const char *const names[][2] = {
-		{"guest_soft_copy_fault", "guest_soft_copy_fixup"},
-		{"guest_soft_cmpxchg_fault", "guest_soft_cmpxchg_fixup"},
-	};
 	struct sbv_regs *r = vmx_vcpu_regs(b->vcpu);
 
-	for (size_t i = 0; i < VMX_ARRAY_SIZE(names); i++) {
-		if (r->rip != guest_image_symbol(names[i][0]))
+	for (size_t i = 0; i < VMX_ARRAY_SIZE(fixups); i++) {
+		if (r->rip != fixups[i].fault)
 			continue;
-		r->rip = guest_image_symbol(names[i][1]);
+		r->rip = fixups[i].fixup;
 		return;
 	}
 	if (r->rip >= BOOT_PHYSMAP_VA)
@@ -210,10 +203,10 @@ _Noreturn void metal_main(uint32_t magic, const struct multiboot *m)
 		metal_die("no program: the command line is [ept=0] [mem=MIB] -- PROGRAM [ARGS...]");
 	take_image(b);
 	b->input = metal_option("input", 0);
-	b->ram_size = metal_option("mem", MEM_DEFAULT) * MIB;
-	b->ram = metal_pages_alloc(b->ram_size / VMX_PAGE_SIZE);
-	if (!b->ram)
-		metal_die("no %lu MiB of memory for the guest", b->ram_size / MIB);
+	b->mem.ram_size = metal_option("mem", MEM_DEFAULT) * MIB;
+	b->mem.ram = metal_pages_alloc(b->mem.ram_size / VMX_PAGE_SIZE);
+	if (!b->mem.ram)
+		metal_die("no %lu MiB of memory for the guest", b->mem.ram_size / MIB);
 	if (metal_vmx_on(metal_option("ept", 1)) != SBV_STATE_READY)
 		metal_die("no VMX");
 	box_clock_init(b);
@@ -221,7 +214,7 @@ _Noreturn void metal_main(uint32_t magic, const struct multiboot *m)
 	make_vm(b);
 	set_registers(b);
 	metal_print("metal: %s, %u MiB, an image of %u KiB%s\n",
-		vmx_caps.ept ? "EPT" : "shadow paging", (uint32_t)(b->ram_size / MIB),
+		vmx_caps.ept ? "EPT" : "shadow paging", (uint32_t)(b->mem.ram_size / MIB),
 		(uint32_t)(b->image_size / 1024),
 		box_random_is_strong() ? "" : "; this CPU has no RDRAND: random numbers are weak");
 	exits = run(b);

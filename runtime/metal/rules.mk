@@ -3,7 +3,7 @@
 
 METAL_BOX_BIN  := $(B)/sandbox-metal
 METAL_BOX_SRCS := $(addprefix runtime/metal/,main.c block.c clock.c random.c serve.c) runtime/service/decode.c \
-	runtime/launch/boot_builder.c runtime/launch/guest_image.c
+	runtime/service/gpa.c runtime/launch/boot_builder.c runtime/launch/guest_image.c
 METAL_BOX_OBJS := $(patsubst %,$(B)/vmx-metal/%.o,$(METAL_BOX_SRCS))
 $(METAL_BOX_OBJS): METAL_CFLAGS += -I. -D_GNU_SOURCE
 

@@ -14,7 +14,6 @@
 #define CONSOLE_DEVICE (4u << 8 | 64u) /* ttyS0 */
 #define SLOT_WINDOW    8u	       /* the first that shows the image; before are those of RAM */
 #define RANDOM_MAX     256u
-#define WAIT_EVENTS    1
 
 static uint8_t in[CHAN_DATA_SIZE], out[CHAN_DATA_SIZE];
 
@@ -48,20 +47,25 @@ static int64_t do_getattr(struct box *b, struct chan_msg *m)
 
 static int64_t do_read(struct box *b, struct chan_msg *m)
 {
+	uint8_t *to[CHAN_SEGS_MAX];
 	int64_t n = 0;
 
 	if (m->a[0] != BOX_CONSOLE)
 		return -EBADF;
-	for (unsigned i = 0; i < m->nseg; i++)
-		if (m->seg[i].gpa < b->constant_end)
+	for (unsigned i = 0; i < m->nseg; i++) {
+		const struct gpa at = {m->seg[i].gpa};
+
+		to[i] = service_gpa_ptr_write(&b->mem, at, m->seg[i].len);
+		if (!to[i])
 			return -EFAULT;
+	}
 	if (b->input && !metal_console_ready())
 		return -EAGAIN;
 	for (unsigned i = 0; i < m->nseg; i++)
 		for (uint64_t k = 0; k < m->seg[i].len; k++) {
 			if (!b->input || !metal_console_ready())
 				return n;
-			b->ram[m->seg[i].gpa + k] = metal_console_read();
+			to[i][k] = metal_console_read();
 			n++;
 		}
 	return n;
@@ -74,7 +78,12 @@ static int64_t do_write(struct box *b, struct chan_msg *m)
 	if (m->a[0] != BOX_CONSOLE)
 		return -EBADF;
 	for (unsigned i = 0; i < m->nseg; i++) {
-		metal_console_write(b->ram + m->seg[i].gpa, m->seg[i].len);
+		const struct gpa at = {m->seg[i].gpa};
+		const void *from = service_gpa_ptr(&b->mem, at, m->seg[i].len);
+
+		if (!from)
+			return -EFAULT;
+		metal_console_write(from, m->seg[i].len);
 		n += (int64_t)m->seg[i].len;
 	}
 	return n;
@@ -163,15 +172,7 @@ static int64_t do_unmap(struct box *b, struct chan_msg *m)
 	return -EINVAL;
 }
 
-/* -- memory, time, life -- */
-
-static int64_t do_discard(struct box *b, struct chan_msg *m)
-{
-	if (m->a[1] < b->constant_end)
-		return -EINVAL;
-	memset(b->ram + m->a[1], 0, m->a[2]);
-	return 0;
-}
+/* -- time, life -- */
 
 static int64_t do_random(struct box *b, struct chan_msg *m)
 {
@@ -203,8 +204,7 @@ static int64_t do_wait(struct box *b, struct chan_msg *m)
 	return sizeof(ev);
 }
 
-/* Of the guest: any byte may be in it. */
-static void print_text(const uint8_t *text, size_t n)
+void box_print(const uint8_t *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint8_t c = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
@@ -216,7 +216,7 @@ static void print_text(const uint8_t *text, size_t n)
 static int64_t do_log(struct box *b, struct chan_msg *m)
 {
 	metal_print("sandbox: ");
-	print_text(in, m->in_len);
+	box_print(in, m->in_len);
 	metal_print("\n");
 	return 0;
 }
@@ -242,7 +242,6 @@ static int64_t (*const perform[CHAN_OP_COUNT])(struct box *b, struct chan_msg *m
 	[CHAN_OP_WAIT] = do_wait,
 	[CHAN_OP_TTY] = do_tty,
 	[CHAN_OP_RANDOM] = do_random,
-	[CHAN_OP_DISCARD] = do_discard,
 	[CHAN_OP_LOG] = do_log,
 	[CHAN_OP_STOP] = do_nothing, /* nobody could continue it */
 	[CHAN_OP_EXIT] = do_exit,
@@ -255,7 +254,7 @@ static bool is_handle(uint8_t kind)
 
 static int64_t handle_request(struct box *b, struct chan_msg *m)
 {
-	int r = service_decode(m, in, b->ram_size);
+	int r = service_decode(m, in, b->mem.ram_size);
 
 	if (r)
 		return r;

@@ -83,8 +83,6 @@ int observe_check(const void *bytes, size_t size, struct observe_seen *out)
 	for (unsigned i = 0; i < SERVICE_SHOWN_OPS; i++) {
 		out->calls[i] = s->channel.calls[i];
 		add_histogram(&out->op_time[i], &s->channel.time[i]);
-		out->timed[i] = histogram_total(&out->op_time[i]);
-		out->op_ns[i] = out->op_time[i].ns;
 	}
 	out->rejected = s->channel.rejected;
 	for (uint32_t cpu = 0; cpu < out->head.cpus; cpu++) {

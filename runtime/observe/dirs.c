@@ -67,10 +67,9 @@ static int parent_open(const char *path, const char **name)
 	return -EPERM;
 }
 
-static int open_below(int parent, const char *name, bool only_path)
+static int open_below(int parent, const char *name, int how)
 {
-	int fd = openat(parent, name,
-		O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | (only_path ? O_PATH : O_RDONLY));
+	int fd = openat(parent, name, how | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0)
@@ -81,14 +80,14 @@ static int open_below(int parent, const char *name, bool only_path)
 	return -EPERM;
 }
 
-int observe_dir_open(const char *path, bool only_path)
+int observe_dir_open(const char *path)
 {
 	const char *name;
 	int parent = parent_open(path, &name), fd;
 
 	if (parent < 0)
 		return parent;
-	fd = open_below(parent, name, only_path);
+	fd = open_below(parent, name, O_RDONLY);
 	close(parent);
 	return fd;
 }
@@ -100,11 +99,11 @@ int observe_dir_make(const char *path)
 
 	if (parent < 0)
 		return parent;
-	fd = open_below(parent, name, false);
+	fd = open_below(parent, name, O_PATH);
 	if (fd == -ENOENT) {
 		fd = mkdirat(parent, name, 0700) && errno != EEXIST
 			     ? -errno
-			     : open_below(parent, name, false);
+			     : open_below(parent, name, O_PATH);
 	}
 	close(parent);
 	return fd;

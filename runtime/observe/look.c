@@ -148,7 +148,7 @@ static bool is_new(struct looked *was, int fd)
 
 static int look_in(const char *path, struct looked *was, struct observe_list *l)
 {
-	int fd = observe_dir_open(path, false), r = 0;
+	int fd = observe_dir_open(path), r = 0;
 	unsigned files = 0;
 	struct dirent *e;
 	DIR *d;

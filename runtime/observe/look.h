@@ -16,10 +16,9 @@ struct observe_seen {
 	uint64_t denials;
 	struct chan_counters shim;
 	uint64_t calls[SERVICE_SHOWN_OPS], rejected;
-	struct histogram op_time[SERVICE_SHOWN_OPS];		     /* of a sample, which has */
-	uint64_t timed[SERVICE_SHOWN_OPS], op_ns[SERVICE_SHOWN_OPS]; /* so many, together */
-	uint64_t exits[OBSERVE_EXITS];	  /* of all CPUs, as what follows */
-	struct histogram inside, outside; /* struct observe_cpu */
+	struct histogram op_time[SERVICE_SHOWN_OPS]; /* of a sample */
+	uint64_t exits[OBSERVE_EXITS];		     /* of all CPUs, as what follows */
+	struct histogram inside, outside;	     /* struct observe_cpu */
 	/* of the launcher, from the host's kernel; with trapped processes, their user time too */
 	uint64_t cpu_ns, rss_bytes;
 	char file[272];		/* where this was read */

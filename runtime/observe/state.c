@@ -55,17 +55,17 @@ static int take_any(int dir, uint32_t random)
 	return fd;
 }
 
-/* Asked before a signal says so. */
-static bool may_grow_to(uint64_t size)
+/* To what size a file may grow, asked before a signal says so. */
+static uint64_t size_limit(void)
 {
 	struct rlimit limit;
 
-	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= size;
+	return getrlimit(RLIMIT_FSIZE, &limit) ? 0 : limit.rlim_cur;
 }
 
 /* All of it is written at once: where there is no room now, writing to the mapping later would be
  * SIGBUS. Not posix_fallocate(3), which on a disk waits for its journal. */
-static int fill(int fd, const struct observe_head *head)
+static int fill(int fd, const struct observe_head *head, uint64_t limit)
 {
 	uint8_t bytes[OBSERVE_SIZE_MAX];
 	struct stat st;
@@ -73,7 +73,7 @@ static int fill(int fd, const struct observe_head *head)
 
 	if (fstat(fd, &st) || (st.st_size && ftruncate(fd, 0)))
 		return -errno;
-	if (!may_grow_to(head->size))
+	if (head->size > limit)
 		return -EFBIG;
 	memset(bytes, 0, head->size);
 	memcpy(bytes, head, sizeof *head);
@@ -83,9 +83,9 @@ static int fill(int fd, const struct observe_head *head)
 	return n == (ssize_t)head->size ? 0 : -ENOSPC;
 }
 
-static int map(int fd, const struct observe_head *head, struct observe_state **out)
+static int map(int fd, const struct observe_head *head, uint64_t limit, struct observe_state **out)
 {
-	int r = fill(fd, head);
+	int r = fill(fd, head, limit);
 	void *p;
 
 	if (r)
@@ -100,12 +100,12 @@ static int map(int fd, const struct observe_head *head, struct observe_state **o
 
 /* The page of control has its room now, as the state has; the ring's pages come when somebody asks
  * for samples, and who writes to them is ready for that there are none. Not there: no samples. */
-static void map_samples(struct observe_writer *w)
+static void map_samples(struct observe_writer *w, uint64_t limit)
 {
 	static const uint8_t control[SAMPLES_CONTROL];
 	void *p;
 
-	if (!may_grow_to(OBSERVE_SAMPLES + SAMPLES_SIZE) ||
+	if (OBSERVE_SAMPLES + SAMPLES_SIZE > limit ||
 		pwrite(w->fd, control, sizeof control, OBSERVE_SAMPLES) !=
 			(ssize_t)sizeof control ||
 		ftruncate(w->fd, OBSERVE_SAMPLES + SAMPLES_SIZE))
@@ -117,21 +117,19 @@ static void map_samples(struct observe_writer *w)
 	w->samples = p;
 }
 
-static int make_in(struct observe_writer *w, const char *path, const struct observe_head *head,
-	uint32_t random)
+static int make_in(
+	struct observe_writer *w, int dir, const struct observe_head *head, uint32_t random)
 {
-	int dir = observe_dir_make(path), r;
+	const uint64_t limit = size_limit();
+	int r;
 
-	if (dir < 0)
-		return dir;
 	w->fd = take_any(dir, random);
-	close(dir);
 	if (w->fd < 0)
 		return w->fd;
-	r = map(w->fd, head, &w->state);
+	r = map(w->fd, head, limit, &w->state);
 	w->size = head->size;
 	if (!r)
-		map_samples(w);
+		map_samples(w, limit);
 	if (r) {
 		if (ftruncate(w->fd, 0)) /* what was taken is given back as far as it can be */
 			r = -errno;
@@ -176,24 +174,6 @@ static void publish(struct observe_state *s)
 	*(volatile uint64_t *)&s->head.magic = OBSERVE_MAGIC;
 }
 
-/* One that is not there is made: a guest that was granted what it would lie in shall not make it.
- */
-static void hold_dirs(struct observe_writer *w, char path[OBSERVE_DIRS][256], unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		int fd = observe_dir_open(path[i], true);
-
-		if (fd == -ENOENT) {
-			fd = observe_dir_make(path[i]);
-			if (fd >= 0)
-				close(fd);
-			fd = observe_dir_open(path[i], true);
-		}
-		if (fd >= 0)
-			w->hidden[w->nhidden++] = fd;
-	}
-}
-
 int observe_create(
 	struct observe_writer *w, const struct observe_about *about, char *why, size_t why_size)
 {
@@ -209,13 +189,20 @@ int observe_create(
 		r = -EIO;
 	if (!r)
 		describe(&head, about, self.start, random[1]);
-	for (unsigned i = 0; i < n && !r && !w->state; i++) {
-		int tried = make_in(w, path[i], &head, (uint32_t)random[0]);
+	/* All are held. One that is not there is made: a guest that was granted what it would lie
+	 * in shall not make it. */
+	for (unsigned i = 0; i < n; i++) {
+		int dir = observe_dir_make(path[i]), tried = dir;
 
+		if (dir >= 0)
+			w->hidden[w->nhidden++] = dir;
+		if (r || w->state)
+			continue;
+		if (dir >= 0)
+			tried = make_in(w, dir, &head, (uint32_t)random[0]);
 		if (tried && (!first || first == -ENOENT))
 			first = tried; /* of the place that was meant: not merely absent */
 	}
-	hold_dirs(w, path, n);
 	if (w->state) {
 		publish(w->state);
 		return 0;

@@ -85,9 +85,9 @@ static inline size_t observe_size(uint32_t cpus)
 /* The directories where state may be, the preferred first: $XDG_RUNTIME_DIR/sandbox,
  * /run/user/UID/sandbox, /run/sandbox-UID, /tmp/sandbox-UID. Fills paths; returns how many. */
 unsigned observe_dirs(char path[OBSERVE_DIRS][256]);
-/* Opens one that is there, is this user's alone, and below nobody else's: a descriptor (O_PATH: to
- * be held, not read, if `only_path`), or -errno. */
-int observe_dir_open(const char *path, bool only_path);
+/* Opens one that is there, is this user's alone, and below nobody else's: a descriptor to
+ * read it by, or -errno. */
+int observe_dir_open(const char *path);
 
 /* -- the launcher's side -- */
 

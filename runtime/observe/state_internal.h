@@ -4,7 +4,7 @@
 
 #include "runtime/observe/state.h"
 
-/* dirs.c: as observe_dir_open, but makes it if it is not there. */
+/* dirs.c: as observe_dir_open, but makes it if it is not there, and to be held only (O_PATH). */
 int observe_dir_make(const char *path);
 
 /* process.c: of /proc/PID/stat. 0 or -errno. */

@@ -14,18 +14,6 @@
 
 #include "runtime/service/service_internal.h"
 
-enum data_kind {
-	DATA_NIL,
-	DATA_NAME,
-	DATA_NAMEZ,
-	DATA_NAME2,
-	DATA_NAMETGT,
-	DATA_PATH,
-	DATA_VAR,
-	DATA_EXACT, /* RAW(n): n in the upper bits */
-};
-#define DATA_RAW(n) (DATA_EXACT | ((uint32_t)(n) << 8))
-
 enum seg_kind { SEG_NOSEG, SEG_SEGOUT, SEG_SEGIN };
 
 const struct op_desc service_op_table[CHAN_OP_COUNT] = {

@@ -10,51 +10,11 @@
 
 #include "runtime/service/service_internal.h"
 
-enum shown_as {
-	AS_NOTHING,
-	AS_HANDLE,
-	AS_OFFSET,
-	AS_OCTAL,
-	AS_BITS,
-	AS_NUMBER,
-};
-#define SHOW_NONE   AS_NOTHING
-#define SHOW_DIR    AS_HANDLE
-#define SHOW_DIRX   AS_HANDLE
-#define SHOW_FILE   AS_HANDLE
-#define SHOW_NODE   AS_HANDLE
-#define SHOW_OFF    AS_OFFSET
-#define SHOW_MODE   AS_OCTAL
-#define SHOW_OFLAGS AS_BITS
-#define SHOW_FLAGS  AS_BITS
-#define SHOW_EVENTS AS_BITS
-#define SHOW_WIN    AS_BITS
-#define SHOW_LEN    AS_NUMBER
-#define SHOW_U32    AS_NUMBER
-#define SHOW_U64    AS_NUMBER
-#define SHOW_I64    AS_NUMBER
-#define SHOW_WHENCE AS_NUMBER
-
-/* Is the data text? */
-#define TEXT_NIL     false
-#define TEXT_VAR     false
-#define TEXT_RAW(n)  false
-#define TEXT_NAME    true
-#define TEXT_NAMEZ   true
-#define TEXT_NAME2   true
-#define TEXT_NAMETGT true
-#define TEXT_PATH    true
-
-static const struct {
-	const char *name;
-	uint8_t arg[4]; /* enum shown_as */
-	bool text;
-} ops[CHAN_OP_COUNT] = {
-#define CHAN_OP(op, str, a0, a1, a2, a3, din, dout, segs, doc)                                     \
-	[CHAN_OP_##op] = {(str), {SHOW_##a0, SHOW_##a1, SHOW_##a2, SHOW_##a3}, TEXT_##din},
-#include "kernel-shim/abi/chan_ops.h"
-#undef CHAN_OP
-};
+static bool is_text(uint32_t data)
+{
+	return data == DATA_NAME || data == DATA_NAMEZ || data == DATA_NAME2 ||
+	       data == DATA_NAMETGT || data == DATA_PATH;
+}
 
 struct line {
 	char *at;
@@ -78,22 +38,37 @@ __attribute__((format(printf, 2, 3))) static void put(struct line *l, const char
 	l->left -= (size_t)n;
 }
 
-static void put_argument(struct line *l, enum shown_as as, uint64_t v)
+static void put_argument(struct line *l, enum arg_kind kind, uint64_t v)
 {
-	if (as == AS_NOTHING)
+	if (kind == ARG_NONE)
 		return;
 	put(l, "%s", l->comma);
 	l->comma = ", ";
-	if (as == AS_OFFSET && v == CHAN_OFF_STREAM)
-		put(l, "stream");
-	else if (as == AS_HANDLE)
+	switch (kind) {
+	case ARG_DIR:
+	case ARG_DIRX:
+	case ARG_FILE:
+	case ARG_NODE:
 		put(l, "#%" PRIu64, v);
-	else if (as == AS_OCTAL)
+		break;
+	case ARG_OFF:
+		if (v == CHAN_OFF_STREAM)
+			put(l, "stream");
+		else
+			put(l, "%" PRId64, (int64_t)v);
+		break;
+	case ARG_MODE:
 		put(l, "0%" PRIo64, v);
-	else if (as == AS_BITS)
+		break;
+	case ARG_OFLAGS:
+	case ARG_FLAGS:
+	case ARG_EVENTS:
+	case ARG_WIN:
 		put(l, "0x%" PRIx64, v);
-	else
+		break;
+	default:
 		put(l, "%" PRId64, (int64_t)v);
+	}
 }
 
 /* One name, or two with NUL between them. */
@@ -126,15 +101,15 @@ static void put_result(struct line *l, int64_t result)
 void service_describe(const struct chan_msg *msg, const uint8_t *in, char *out, size_t size)
 {
 	struct line l = {out, size, ""};
-	bool known = msg->op < CHAN_OP_COUNT && ops[msg->op].name;
+	const struct op_desc *d = msg->op < CHAN_OP_COUNT ? &service_op_table[msg->op] : NULL;
 
-	if (!known) {
+	if (!d || !d->name) {
 		put(&l, "operation-%u(", msg->op);
 	} else {
-		put(&l, "%s(", ops[msg->op].name);
+		put(&l, "%s(", d->name);
 		for (unsigned i = 0; i < 4; i++)
-			put_argument(&l, (enum shown_as)ops[msg->op].arg[i], msg->a[i]);
-		if (ops[msg->op].text && msg->in_len <= CHAN_DATA_SIZE)
+			put_argument(&l, (enum arg_kind)d->arg[i], msg->a[i]);
+		if (is_text(d->in) && msg->in_len <= CHAN_DATA_SIZE)
 			put_text(&l, in, msg->in_len);
 	}
 	put_result(&l, msg->result);

@@ -29,7 +29,7 @@ int64_t service_grant(struct service *s, int o_path_fd, bool writable, const cha
 	if (!grant && policy_denies(s, h.fd, &stx))
 		grant = -EACCES;
 	if (!grant)
-		grant = policy_add(s, h.fd, rights, host_path);
+		grant = policy_add(s, &stx, rights, host_path);
 	if (grant < 0) {
 		close(h.fd);
 		return grant;
@@ -46,8 +46,11 @@ int64_t service_grant(struct service *s, int o_path_fd, bool writable, const cha
 
 int service_deny(struct service *s, int o_path_fd, const char *host_path)
 {
-	int r = policy_add(s, o_path_fd, 0, host_path);
+	struct statx stx;
+	int r = host_statx(o_path_fd, "", &stx);
 
+	if (!r)
+		r = policy_add(s, &stx, 0, host_path);
 	return r < 0 ? r : 0;
 }
 

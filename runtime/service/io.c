@@ -192,7 +192,9 @@ int64_t fsync_op(struct request *rq)
 	return 0;
 }
 
-/* The refusals are the host's, in its order (vfs_fallocate), made before it is asked. */
+/* Refused before the host is asked: where nothing can be changed the jail has no such call. Of a
+ * pipe the host would say ESPIPE; the shim has, and a shim that asks all the same gets what it says
+ * of other streams. */
 int64_t fallocate_op(struct request *rq)
 {
 	if (!rq->msg->a[3])

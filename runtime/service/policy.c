@@ -35,26 +35,23 @@ void policy_destroy(struct service *s)
 	free(s->policy.grant);
 }
 
-int policy_add(struct service *s, int fd, uint8_t rights, const char *host_path)
+int policy_add(struct service *s, const struct statx *stx, uint8_t rights, const char *host_path)
 {
 	struct policy *p = &s->policy;
 	struct grant *more = realloc(p->grant, (p->count + 1) * sizeof(*more));
-	struct statx stx;
 	char *path;
-	int r;
 
 	if (!more)
 		return -ENOMEM;
 	p->grant = more;
-	r = host_statx(fd, "", &stx);
-	if (r)
-		return r;
 	path = strdup(host_path ? host_path : "?");
 	if (!path)
 		return -ENOMEM;
+	if (!rights)
+		p->nclean = 0; /* some may lie in it */
 	more[p->count] = (struct grant){
-		.dev = makedev(stx.stx_dev_major, stx.stx_dev_minor),
-		.ino = stx.stx_ino,
+		.dev = makedev(stx->stx_dev_major, stx->stx_dev_minor),
+		.ino = stx->stx_ino,
 		.rights = rights,
 		.path = path,
 	};
@@ -98,32 +95,78 @@ static int open_above(int fd, const struct statx *stx)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-static bool is_same(const struct statx *a, const struct statx *b)
+/* By its mount too: a directory that is mounted in two places lies in two. */
+static struct place place_of(const struct statx *stx)
 {
-	return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
-	       a->stx_dev_minor == b->stx_dev_minor;
+	return (struct place){
+		.mount = stx->stx_mask & STATX_MNT_ID ? stx->stx_mnt_id : 0,
+		.dev = makedev(stx->stx_dev_major, stx->stx_dev_minor),
+		.ino = stx->stx_ino,
+	};
 }
 
+static bool is_same(const struct place *a, const struct place *b)
+{
+	return a->ino == b->ino && a->dev == b->dev && a->mount == b->mount;
+}
+
+/* Was it found to lie in nothing that is hidden? */
+static bool is_clean(const struct policy *p, const struct place *at)
+{
+	for (uint32_t i = 0; i < p->nclean; i++)
+		if (is_same(&p->clean[i], at))
+			return true;
+	return false;
+}
+
+enum climb { CLIMBS, ENDS_CLEAN, ENDS_HIDDEN, IS_LOST };
+
+/* One step up, to what was opened as `at`. *stx is of what it was a step up from, and then its own.
+ */
+static enum climb step(const struct policy *p, int at, struct statx *stx)
+{
+	const struct place below = place_of(stx);
+	struct place here;
+
+	if (at < 0 || host_statx(at, "", stx))
+		return IS_LOST;
+	here = place_of(stx);
+	if (is_same(&here, &below) || is_clean(p, &here))
+		return ENDS_CLEAN;
+	return is_denied(p, stx) ? ENDS_HIDDEN : CLIMBS;
+}
+
+/* Grants lie near each other: each climbs no further than to where one before it came by. What
+ * another process moves meanwhile stays where it was: grants are asked about one after another
+ * before anything of the guest runs, and once granted a directory may be moved anyway. */
 bool policy_denies(struct service *s, int fd, const struct statx *of)
 {
-	struct statx stx = *of, below;
-	bool denied = is_denied(&s->policy, &stx), more = !denied && denies_any(&s->policy);
+	struct policy *p = &s->policy;
+	struct statx stx = *of;
+	uint32_t passed = p->nclean;
+	enum climb climb = CLIMBS;
 	int at = -1;
 
-	while (more) {
+	if (is_denied(p, of))
+		return true;
+	if (!denies_any(p))
+		return false;
+	while (climb == CLIMBS) {
 		int above = open_above(at < 0 ? fd : at, &stx);
 
 		if (at >= 0)
 			close(at);
 		at = above;
-		below = stx;
-		more = at >= 0 && !host_statx(at, "", &stx) && !is_same(&below, &stx);
-		denied = more && is_denied(&s->policy, &stx);
-		more = more && !denied;
+		climb = step(p, at, &stx);
+		/* a kernel that does not tell the mount (before 5.8): nothing is remembered */
+		if (climb == CLIMBS && passed < CLEAN_REMEMBER && stx.stx_mask & STATX_MNT_ID)
+			p->clean[passed++] = place_of(&stx);
 	}
 	if (at >= 0)
 		close(at);
-	return denied;
+	if (climb == ENDS_CLEAN)
+		p->nclean = passed;
+	return climb == ENDS_HIDDEN;
 }
 
 void policy_leaf(struct service *s, uint32_t outer, struct leaf *leaf)

@@ -41,12 +41,23 @@ enum arg_kind {
 	ARG_FLAGS,
 };
 
+enum data_kind {
+	DATA_NIL,
+	DATA_NAME,
+	DATA_NAMEZ,
+	DATA_NAME2,
+	DATA_NAMETGT,
+	DATA_PATH,
+	DATA_VAR,
+	DATA_EXACT, /* RAW(n): n in the upper bits */
+};
+#define DATA_RAW(n) (DATA_EXACT | ((uint32_t)(n) << 8))
+
 struct op_desc {
 	const char *name;
 	uint8_t arg[4]; /* enum arg_kind */
 	uint8_t seg;
-	uint32_t in;
-	uint32_t out;
+	uint32_t in, out; /* DATA_* */
 };
 extern const struct op_desc service_op_table[CHAN_OP_COUNT];
 
@@ -111,11 +122,17 @@ void handle_drop(struct service *s, struct handle *h);
 
 #define GRANT_INHERITED 0u
 #define DENIED_REMEMBER 256u
+#define CLEAN_REMEMBER	32u
 
 struct grant {
 	uint64_t dev, ino;
 	uint8_t rights; /* 0: hidden */
 	char *path;
+};
+
+/* A directory, where it is mounted. */
+struct place {
+	uint64_t mount, dev, ino;
 };
 
 struct policy {
@@ -124,6 +141,8 @@ struct policy {
 	uint64_t plain_dev;		  /* the last device that was found not to be procfs */
 	uint64_t denied[DENIED_REMEMBER]; /* hashes of (operation, path) already told */
 	uint32_t ndenied;
+	struct place clean[CLEAN_REMEMBER]; /* of what was granted: in nothing that is hidden */
+	uint32_t nclean;
 };
 
 /* A name that was looked up: what is there and whose rights hold. */
@@ -145,7 +164,8 @@ struct request {
 
 int policy_init(struct service *s);
 void policy_destroy(struct service *s);
-int policy_add(struct service *s, int fd, uint8_t rights, const char *host_path);
+/* A grant of what *stx is of: its index, or -errno. No rights: it is hidden. */
+int policy_add(struct service *s, const struct statx *stx, uint8_t rights, const char *host_path);
 /* Is it hidden by service_deny, itself or with what it lies in? */
 bool policy_denies(struct service *s, int fd, const struct statx *stx);
 /* Which grant holds for a file that was reached through `outer`. */

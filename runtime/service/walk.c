@@ -21,7 +21,7 @@ int host_statx(int fd, const char *name, struct statx *stx)
 {
 	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH);
 
-	if (statx(fd, name, flags, STATX_BASIC_STATS | STATX_BTIME, stx))
+	if (statx(fd, name, flags, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, stx))
 		return -errno;
 	return 0;
 }

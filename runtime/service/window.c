@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory: the checked gateway to guest RAM, giving RAM back, and the file window. The window is a
+ * Memory: giving RAM back, and the file window. The window is a
  * reservation of addresses that the guest sees as physical memory; MAP lays file pages into it and
  * UNMAP puts the reservation back. Nothing in it is ever executable on the host.
  */
@@ -9,21 +9,6 @@
 #include <sys/mman.h>
 
 #include "runtime/service/service_internal.h"
-
-void *service_gpa_ptr(const struct service_memory *mem, struct gpa gpa, uint64_t len)
-{
-	if (gpa.v > mem->ram_size || len > mem->ram_size - gpa.v)
-		return NULL;
-	return mem->ram + gpa.v;
-}
-
-void *service_gpa_ptr_write(const struct service_memory *mem, struct gpa gpa, uint64_t len)
-{
-	if (len && gpa.v < mem->constant_end &&
-		(gpa.v >= mem->constant_start || len > mem->constant_start - gpa.v))
-		return NULL;
-	return service_gpa_ptr(mem, gpa, len);
-}
 
 /* Whole pages of the window, or NULL. */
 static void *window_ptr(const struct service_memory *mem, uint64_t win, uint64_t *len)

@@ -21,11 +21,6 @@ static struct {
 	struct sampler_cpu cpu[CPUS_MAX];
 } sampler;
 
-static void kick_at(u64 when)
-{
-	host_home.c.engine->set_kick(host_home.c.engine_arg, when);
-}
-
 /* -- is it wanted -- */
 
 static void take_request(u64 request)
@@ -57,7 +52,7 @@ static void look_later(struct sampler_cpu *c, u64 now)
 	if (c->look_at > now)
 		return;
 	c->look_at = now + SAMPLES_LOOK_NS;
-	kick_at(c->look_at);
+	plat_set_kick(c->look_at);
 }
 
 /* -- a sample -- */
@@ -121,7 +116,7 @@ void host_sample_enter(struct task *t)
 	ticks = ticks_due(c, now);
 	if (ticks && was_here_all_the_time(c, t))
 		take(t, ticks, c->in, c->nr);
-	kick_at(c->due);
+	plat_set_kick(c->due);
 }
 
 void host_sample_leave(struct task *t)

@@ -30,12 +30,19 @@ static bool look_at_word(struct mm *mm, u64 va, u64 *out)
 	return true;
 }
 
-static struct samples_frame frame_of(struct mm *mm, u64 ip)
+/* The mapping that code at ip is executed from, or NULL. */
+static const struct vma *code_at(struct mm *mm, u64 ip)
 {
-	const struct vma *v = mm_find(mm, ip);
+	const struct vma *v = ip < USER_VA_END ? mm_find(mm, ip) : NULL;
+
+	return v && (v->prot & PROT_EXEC) ? v : NULL;
+}
+
+static struct samples_frame frame_of(const struct vma *v, u64 ip)
+{
 	struct samples_frame f = {.value = ip, .file = SAMPLES_NOWHERE};
 
-	if (!v || !(v->prot & PROT_EXEC))
+	if (!v)
 		return f;
 	if (v->file && v->file->inode) {
 		f.file = sample_file(v->file);
@@ -50,25 +57,20 @@ static struct samples_frame frame_of(struct mm *mm, u64 ip)
 	return f;
 }
 
-static bool is_code(struct mm *mm, u64 ip)
-{
-	const struct vma *v = ip < USER_VA_END ? mm_find(mm, ip) : NULL;
-
-	return v && (v->prot & PROT_EXEC);
-}
-
 /* What may be the caller of a function that has made no frame. */
 static u32 near_words(struct task *t, struct samples_frame out[NEAR_MAX])
 {
+	const struct vma *v;
 	u64 word;
 	u32 n = 0;
 
 	for (u32 i = 0; i < SAMPLES_WORDS && n < NEAR_MAX; i++) {
 		if (!look_at_word(t->mm, t->regs.rsp + 8ull * i, &word))
 			break;
-		if (!word || !is_code(t->mm, word - 1))
+		v = word ? code_at(t->mm, word - 1) : NULL;
+		if (!v)
 			continue;
-		out[n] = frame_of(t->mm, word - 1);
+		out[n] = frame_of(v, word - 1);
 		out[n++].slot = i + 1;
 	}
 	return n;
@@ -77,16 +79,18 @@ static u32 near_words(struct task *t, struct samples_frame out[NEAR_MAX])
 u32 sample_stack(struct task *t, struct samples_frame out[SAMPLES_FRAMES])
 {
 	u64 at = t->regs.rbp, next, back;
+	const struct vma *v;
 	u32 n = 0;
 
-	out[n++] = frame_of(t->mm, t->regs.rip);
+	out[n++] = frame_of(code_at(t->mm, t->regs.rip), t->regs.rip);
 	n += near_words(t, out + n);
 	while (n < SAMPLES_FRAMES && look_at_word(t->mm, at, &next) &&
 		look_at_word(t->mm, at + 8, &back)) {
 		/* of the call: what follows it may be another function */
-		if (!back || !is_code(t->mm, back - 1))
+		v = back ? code_at(t->mm, back - 1) : NULL;
+		if (!v)
 			break;
-		out[n++] = frame_of(t->mm, back - 1);
+		out[n++] = frame_of(v, back - 1);
 		if (next <= at)
 			break;
 		at = next;

@@ -14,7 +14,8 @@ $(FUZZ_CHANNEL_BINS): $(FUZZ_CHANNEL_DIR)/%: tests/fuzz/channel/%.c $(SERVICE_SR
 
 # Of the launcher without an operating system.
 FUZZ_METAL_BIN := $(FUZZ_CHANNEL_DIR)/fuzz_metal
-$(FUZZ_METAL_BIN): tests/fuzz/channel/fuzz_metal.c runtime/metal/serve.c runtime/metal/box.h runtime/service/decode.c
+$(FUZZ_METAL_BIN): tests/fuzz/channel/fuzz_metal.c runtime/metal/serve.c runtime/metal/box.h runtime/service/decode.c \
+		runtime/service/gpa.c
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(HOST_CFLAGS) $(FUZZ_CHANNEL_CFLAGS) $(filter %.c,$^) -o $@
 
@@ -23,6 +24,6 @@ $(FUZZ_METAL_BIN): tests/fuzz/channel/fuzz_metal.c runtime/metal/serve.c runtime
 fuzz-channel: $(FUZZ_CHANNEL_BINS) $(FUZZ_METAL_BIN)
 	@mkdir -p $(addsuffix .corpus,$^)
 	$(Q)for f in $^; do \
-		"$$f" -max_total_time=$$(($(FUZZ_SECONDS) / 3)) -timeout=10 -max_len=4096 -verbosity=0 -print_final_stats=1 \
+		"$$f" -max_total_time=$$(($(FUZZ_SECONDS) > 3 ? $(FUZZ_SECONDS) / 3 : 1)) -timeout=10 -max_len=4096 -verbosity=0 -print_final_stats=1 \
 			-artifact_prefix="$$f." "$$f.corpus" || exit 1; \
 	done

@@ -37,8 +37,8 @@ static void test_a_launchers_state_is_accepted_and_its_cpus_are_added_up(void **
 	assert_int_equal(seen.calls[CHAN_OP_READ], 3);
 	assert_int_equal(seen.shim.syscalls, 11);
 	assert_int_equal(seen.denials, 2);
-	assert_int_equal(seen.timed[CHAN_OP_READ], 2);
-	assert_int_equal(seen.op_ns[CHAN_OP_READ], 300 + (1 << 20));
+	assert_int_equal(histogram_total(&seen.op_time[CHAN_OP_READ]), 2);
+	assert_int_equal(seen.op_time[CHAN_OP_READ].ns, 300 + (1 << 20));
 	assert_int_equal(seen.op_time[CHAN_OP_READ].count[1], 1);
 	assert_int_equal(seen.inside.count[0], 2);
 	assert_int_equal(seen.inside.ns, 300);

@@ -30,10 +30,9 @@ static void test_rates_are_what_was_added_for_each_second(void **unused)
 	then.exits[VM_EXIT_HLT] = 10;
 	now.exits[VM_EXIT_HLT] = 30;
 	now.calls[CHAN_OP_READ] = 8;
-	now.timed[CHAN_OP_READ] = 2;
-	now.op_ns[CHAN_OP_READ] = 6000;
-	now.timed[CHAN_OP_WAIT] = 1; /* is no latency */
-	now.op_ns[CHAN_OP_WAIT] = 1000000000u;
+	histogram_add(&now.op_time[CHAN_OP_READ], 1000);
+	histogram_add(&now.op_time[CHAN_OP_READ], 5000);
+	histogram_add(&now.op_time[CHAN_OP_WAIT], 1000000000u); /* is no latency */
 	rows = top_rows(&before, &after, TOP_BY_CPU);
 	assert_non_null(rows);
 	assert_float_equal(rows->cpu, 50, 0.001);

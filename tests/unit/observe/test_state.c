@@ -313,7 +313,7 @@ static void test_a_directory_that_others_can_enter_is_not_used(void **unused)
 {
 	mkdir(dir, 0700);
 	chmod(dir, 0750);
-	assert_int_equal(observe_dir_open(dir, false), -EPERM);
+	assert_int_equal(observe_dir_open(dir), -EPERM);
 	expect_not_in_dir();
 }
 
@@ -324,7 +324,7 @@ static void test_a_link_to_a_directory_is_not_used(void **unused)
 	snprintf(other, sizeof other, "%s/other", top);
 	assert_int_equal(mkdir(other, 0700), 0);
 	assert_int_equal(symlink(other, dir), 0);
-	assert_true(observe_dir_open(dir, false) < 0);
+	assert_true(observe_dir_open(dir) < 0);
 	expect_not_in_dir();
 }
 
@@ -332,9 +332,9 @@ static void test_a_directory_below_one_that_others_write_to_is_not_used(void **u
 {
 	assert_int_equal(mkdir(dir, 0700), 0);
 	chmod(top, 0777);
-	assert_int_equal(observe_dir_open(dir, false), -EPERM);
+	assert_int_equal(observe_dir_open(dir), -EPERM);
 	chmod(top, 01777); /* as /tmp is: nobody else may replace it there */
-	assert_true(observe_dir_open(dir, true) >= 0);
+	assert_true(observe_dir_open(dir) >= 0);
 }
 
 static void test_another_users_directory_is_not_used(void **unused)
@@ -343,10 +343,10 @@ static void test_another_users_directory_is_not_used(void **unused)
 		skip();
 	assert_int_equal(mkdir(dir, 0700), 0);
 	assert_int_equal(chown(dir, 4711, 4711), 0);
-	assert_int_equal(observe_dir_open(dir, false), -EPERM);
+	assert_int_equal(observe_dir_open(dir), -EPERM);
 	assert_int_equal(chown(dir, 0, 0), 0);
 	assert_int_equal(chown(top, 4711, 4711), 0);
-	assert_int_equal(observe_dir_open(dir, false), -EPERM);
+	assert_int_equal(observe_dir_open(dir), -EPERM);
 }
 
 static void test_without_room_there_is_a_sentence_and_no_state(void **unused)

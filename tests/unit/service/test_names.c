@@ -4,13 +4,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -416,6 +419,85 @@ static void test_hidden_is_not_granted(void **state)
 	assert_true(service_grant(w->s, w->rw_fd, true, w->top) > 0);
 }
 
+static int64_t grant_of(struct world *w, const char *name)
+{
+	int fd = openat(w->top_fd, name, O_PATH | O_CLOEXEC);
+	int64_t handle = service_grant(w->s, fd, false, name);
+
+	close(fd);
+	return handle;
+}
+
+static void hide(struct world *w, const char *name)
+{
+	int fd = openat(w->top_fd, name, O_PATH | O_CLOEXEC);
+
+	assert_int_equal(service_deny(w->s, fd, NULL), 0);
+	close(fd);
+}
+
+/* What was found to lie in nothing hidden is looked at again when more is hidden. */
+static void test_hidden_after_a_grant(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(mkdirat(w->top_fd, "secret/below", 0700), 0);
+	assert_int_equal(mkdirat(w->top_fd, "secret/below/that", 0700), 0);
+	assert_int_equal(mkdirat(w->top_fd, "other", 0700), 0);
+	hide(w, "other");
+	assert_true(grant_of(w, "secret/below/that") > 0);
+	assert_true(grant_of(w, "secret/below") > 0);
+	assert_int_equal(grant_of(w, "other"), -EACCES);
+	hide(w, "secret");
+	assert_int_equal(grant_of(w, "secret/below/that"), -EACCES);
+	assert_int_equal(grant_of(w, "secret/key"), -EACCES);
+}
+
+/* In a child of its own mounts. What it could not do is its exit code 2, 1 is a wrong answer. */
+static int grants_among_mounts(struct world *w)
+{
+	char plain[96], in_secret[96], sub[96], again[96];
+
+	snprintf(plain, sizeof(plain), "%s/plain", w->top);
+	snprintf(in_secret, sizeof(in_secret), "%s/secret/plain", w->top);
+	snprintf(sub, sizeof(sub), "%s/secret/plain/sub", w->top);
+	snprintf(again, sizeof(again), "%s/secret/plain/sub/again", w->top);
+	if ((geteuid() ? unshare(CLONE_NEWUSER | CLONE_NEWNS) : unshare(CLONE_NEWNS)) ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+		mount(plain, in_secret, NULL, MS_BIND, NULL))
+		return 2;
+	/* on what lies in it: above its root is the directory that it is of */
+	if (mount(sub, again, NULL, MS_BIND, NULL))
+		return 2;
+	w->top_fd = open(w->top, O_PATH | O_CLOEXEC);
+	hide(w, "secret");
+	return grant_of(w, "plain/sub/again") > 0 && grant_of(w, "secret/plain/sub") == -EACCES &&
+			       grant_of(w, "secret/plain/sub/again") == -EACCES
+		       ? 0
+		       : 1;
+}
+
+/* A directory that is mounted in two places lies in two, and one that lies in nothing hidden does
+ * not speak for the other. */
+static void test_hidden_by_a_mount(void **state)
+{
+	struct world *w = *state;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(mkdirat(w->top_fd, "plain", 0700), 0);
+	assert_int_equal(mkdirat(w->top_fd, "plain/sub", 0700), 0);
+	assert_int_equal(mkdirat(w->top_fd, "plain/sub/again", 0700), 0);
+	assert_int_equal(mkdirat(w->top_fd, "secret/plain", 0700), 0);
+	pid = fork();
+	if (!pid)
+		_exit(grants_among_mounts(w));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 /* The host's procfs would lead to this process's own memory. */
 static void test_procfs(void **state)
 {
@@ -452,4 +534,5 @@ TESTS(name, WORLD_TEST(test_walk), WORLD_TEST(test_walk_stops), WORLD_TEST(test_
 	WORLD_TEST(test_readlink), WORLD_TEST(test_access), WORLD_TEST(test_statfs),
 	WORLD_TEST(test_setattr), WORLD_TEST(test_setattr_readonly), WORLD_TEST(test_xattr),
 	WORLD_TEST(test_denied_text), WORLD_TEST(test_nested),
-	WORLD_TEST(test_hidden_is_not_granted), WORLD_TEST(test_procfs));
+	WORLD_TEST(test_hidden_is_not_granted), WORLD_TEST(test_hidden_after_a_grant),
+	WORLD_TEST(test_hidden_by_a_mount), WORLD_TEST(test_procfs));

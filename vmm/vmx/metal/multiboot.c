@@ -20,7 +20,7 @@ struct multiboot_module {
 	uint32_t start, end, line, reserved;
 };
 
-extern char metal_start[], metal_end[];
+extern char metal_end[];
 
 static const struct multiboot *given;
 
