@@ -124,6 +124,8 @@ static int guest_prepare(struct launch *l)
 	h->soft[1].fixup = guest_image_symbol("guest_soft_cmpxchg_fixup");
 	for (uint32_t i = 0; i < l->c->cpus && !r; i++)
 		r = guest_vcpu_set_registers(l, i);
+	if (!r)
+		r = guest_sampling_prepare(l);
 	return r;
 }
 
@@ -149,7 +151,11 @@ static int guest_run(struct launch *l)
 static void guest_destroy(struct launch *l)
 {
 	/* the vCPUs' timers are for threads that are gone, and go with the process */
-	free(l->home_state);
+	struct home_guest *h = l->home_state;
+
+	if (h)
+		sampler_destroy(h->sampler);
+	free(h);
 	l->home_state = NULL;
 }
 

@@ -14,7 +14,7 @@ static bool is_hosts(const struct inode *i)
 static u32 tell(const struct file *f, struct sample_key *known, const struct sample_key *k)
 {
 	struct sample_writer *w = host_sample_writer();
-	char text[2 * SAMPLES_PATH], there[SAMPLES_PATH];
+	char text[2 * SAMPLES_PATH], there[SAMPLES_PATH] = "";
 	s64 len = f->path.dentry ? path_string(&f->path, text, SAMPLES_PATH) : 0;
 	size_t host = 0;
 
