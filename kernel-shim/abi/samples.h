@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Samples of what user code is doing: where they are written, and in what form. In home host the
- * shim writes them (home/host/sample.c), a process of the launcher's user reads them
- * (runtime/observe/samples.h). One page of control, then a ring of records.
+ * shim writes them (home/host/sample.c), in home guest the launcher's vCPU threads
+ * (runtime/sample); a process of the launcher's user reads them (runtime/observe/samples.h). One
+ * page of control, then a ring of records.
  *
  * The reader says what it wants in `request` and until when in `until_ns`: one that is killed stops
  * asking, but for a ring of its own (--samples-fd), which asks without end. The writer believes

@@ -54,6 +54,19 @@ uint64_t guest_image_symbol(const char *name)
 	return 0;
 }
 
+const void *guest_image_data(const char *name, uint64_t size)
+{
+	uint64_t va = guest_image_symbol(name);
+	const Elf64_Phdr *p;
+
+	for (unsigned i = 0; va && (p = image_segment(i)); i++) {
+		if (va >= p->p_vaddr && va - p->p_vaddr < p->p_filesz &&
+			size <= p->p_filesz - (va - p->p_vaddr))
+			return shim_image + p->p_offset + (va - p->p_vaddr);
+	}
+	return NULL;
+}
+
 /* The physical map's page directories follow the image: one for each GiB of RAM. */
 static uint64_t map_pd_pa(void)
 {

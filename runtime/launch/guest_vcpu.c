@@ -29,15 +29,22 @@ static const struct vm_ops *ops_of(const struct guest_vcpu *v)
 	return v->l->c->backend;
 }
 
+/* The shim is to look. Any thread, and signal handlers. */
+static void kick(struct guest_vcpu *v)
+{
+	atomic_store(&v->kicked, true);
+	ops_of(v)->vcpu_kick(vcpu_of(v));
+}
+
 /* -- timer -- */
 
 static void on_timer(int sig, siginfo_t *si, void *uc)
 {
-	const struct guest_vcpu *v = si->si_value.sival_ptr;
+	struct guest_vcpu *v = si->si_value.sival_ptr;
 
 	(void)sig;
 	(void)uc;
-	ops_of(v)->vcpu_kick(vcpu_of(v));
+	kick(v);
 }
 
 static int make_timer(struct guest_vcpu *v)
@@ -80,16 +87,27 @@ static void unpark(struct guest_vcpu *v)
 	guest_futex(&v->unparked, FUTEX_WAKE, 1, NULL);
 }
 
+/* until NULL: for ever. True: nothing but a sample's timer ended it. */
+static bool sleep_parked(struct guest_vcpu *v, const struct timespec *until)
+{
+	const struct home_guest *h = v->l->home_state;
+
+	return !atomic_load(&h->stop) && !atomic_load(&v->unparked) &&
+	       guest_futex(&v->unparked, FUTEX_WAIT_BITSET, 0, until) && errno == EINTR &&
+	       atomic_load(&v->sampling.time) && !atomic_load(&v->kicked);
+}
+
 /* Once at the most: it may return early. `stop` is set before the UNPARK that goes with it. */
 static void park(struct guest_vcpu *v)
 {
-	const struct home_guest *h = v->l->home_state;
 	uint64_t until = ops_of(v)->vcpu_gprs(vcpu_of(v))->rcx;
+	bool for_ever = until == UINT64_MAX;
 	struct timespec at;
 
-	if (!atomic_load(&h->stop) && !atomic_load(&v->unparked) &&
-		(until == UINT64_MAX || time_from_guest(until, &at)))
-		guest_futex(&v->unparked, FUTEX_WAIT_BITSET, 0, until == UINT64_MAX ? NULL : &at);
+	if (for_ever || time_from_guest(until, &at)) {
+		while (sleep_parked(v, for_ever ? NULL : &at))
+			;
+	}
 	atomic_store(&v->unparked, 0);
 }
 
@@ -171,7 +189,7 @@ static bool port_exit(struct guest_vcpu *v, uint16_t port, uint32_t value)
 		break;
 	case CHAN_PORT_KICK:
 		if (value < v->l->c->cpus)
-			ops_of(v)->vcpu_kick(v->l->vcpu[value]);
+			kick(&h->vcpu[value]);
 		break;
 	case CHAN_PORT_PANIC:
 		guest_panic(v->l, value);
@@ -214,16 +232,20 @@ static void turn_begin(struct turns *t)
 	t->entered_ns = timed ? now : 0;
 }
 
+static bool parks(const struct vm_exit *x)
+{
+	return x->reason == VM_EXIT_IO_OUT && x->io.port == CHAN_PORT_PARK;
+}
+
 static void turn_end(struct turns *t, const struct vm_exit *x)
 {
-	bool parks = x->reason == VM_EXIT_IO_OUT && x->io.port == CHAN_PORT_PARK;
 	uint64_t now;
 
 	if (!t->entered_ns)
 		return;
 	now = launch_now_ns();
 	histogram_add(&t->shown->inside, now - t->entered_ns);
-	t->left_ns = parks ? 0 : now; /* what follows is waiting */
+	t->left_ns = parks(x) ? 0 : now; /* what follows is waiting */
 }
 
 /* true: go on. */
@@ -233,7 +255,7 @@ static bool handle_exit(struct guest_vcpu *v, const struct vm_exit *x)
 	case VM_EXIT_IO_OUT:
 		return port_exit(v, x->io.port, x->io.value);
 	case VM_EXIT_INTR:
-		return interrupt(v, GUEST_VEC_KICK);
+		return guest_sampling_only(v) || interrupt(v, GUEST_VEC_KICK);
 	case VM_EXIT_IRQ_WINDOW:
 		return true;
 	case VM_EXIT_MEMORY:
@@ -248,6 +270,23 @@ static bool handle_exit(struct guest_vcpu *v, const struct vm_exit *x)
 
 /* -- threads -- */
 
+/* 0 or -errno. x: the last exit, then the next. */
+static int run_turn(struct guest_vcpu *v, struct turns *turns, struct vm_exit *x)
+{
+	int r;
+
+	guest_sampling_look(v, parks(x));
+	turn_begin(turns);
+	guest_sampling_run_begin(v);
+	r = ops_of(v)->vcpu_run(vcpu_of(v), x);
+	guest_sampling_run_end(v);
+	if (r)
+		launch_fail(v->l, "the vCPU cannot run: %s", strerror(-r));
+	else
+		turn_end(turns, x);
+	return r;
+}
+
 static void *vcpu_main(void *arg)
 {
 	struct guest_vcpu *v = arg;
@@ -256,8 +295,11 @@ static void *vcpu_main(void *arg)
 	const unsigned long *ioctls;
 	size_t n = ops_of(v)->vcpu_ioctls(&ioctls);
 	struct turns turns = {.shown = l->c->shown ? &l->c->shown->cpu[v->id] : NULL};
-	struct vm_exit x;
+	struct vm_exit x = {.reason = VM_EXIT_INTR};
 	int r = make_timer(v);
+
+	if (!r)
+		r = guest_sampling_begin(v);
 
 	launch_name_thread("vcpu", (int)v->id);
 	if (!r)
@@ -265,13 +307,8 @@ static void *vcpu_main(void *arg)
 	if (r)
 		launch_fail(l, "cannot close the vCPU thread's jail: %s", strerror(-r));
 	while (!r && !atomic_load(&h->stop)) {
-		turn_begin(&turns);
-		r = ops_of(v)->vcpu_run(vcpu_of(v), &x);
-		if (!r)
-			turn_end(&turns, &x);
-		if (r)
-			launch_fail(l, "the vCPU cannot run: %s", strerror(-r));
-		else if (!handle_exit(v, &x))
+		r = run_turn(v, &turns, &x);
+		if (!r && !handle_exit(v, &x))
 			break;
 		show_counters(l);
 	}
@@ -317,8 +354,10 @@ void guest_vcpus_join(struct launch *l)
 
 void guest_vcpus_kick(struct launch *l)
 {
+	struct home_guest *h = l->home_state;
+
 	for (uint32_t i = 0; i < l->c->cpus; i++)
-		l->c->backend->vcpu_kick(l->vcpu[i]);
+		kick(&h->vcpu[i]);
 }
 
 int guest_vcpu_set_registers(struct launch *l, uint32_t id)

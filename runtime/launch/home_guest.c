@@ -121,6 +121,8 @@ static int guest_prepare(struct launch *l)
 	guest_image_fixups(h->soft);
 	for (uint32_t i = 0; i < l->c->cpus && !r; i++)
 		r = guest_vcpu_set_registers(l, i);
+	if (!r)
+		r = guest_sampling_prepare(l);
 	return r;
 }
 
@@ -146,7 +148,11 @@ static int guest_run(struct launch *l)
 static void guest_destroy(struct launch *l)
 {
 	/* the vCPUs' timers are for threads that are gone, and go with the process */
-	free(l->home_state);
+	struct home_guest *h = l->home_state;
+
+	if (h)
+		sampler_destroy(h->sampler);
+	free(h);
 	l->home_state = NULL;
 }
 

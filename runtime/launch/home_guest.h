@@ -12,6 +12,7 @@
 
 #include "runtime/launch/guest_image.h"
 #include "runtime/launch/launch_internal.h"
+#include "runtime/sample/sample.h"
 
 struct guest_vcpu {
 	struct launch *l;
@@ -20,6 +21,13 @@ struct guest_vcpu {
 	bool runs; /* there is a thread to be joined */
 	timer_t timer;
 	_Atomic uint32_t unparked; /* somebody sent UNPARK since its last PARK returned; a futex */
+	_Atomic bool kicked;	   /* the shim is to look: not only this thread */
+	struct guest_sampling {
+		timer_t timer;
+		_Atomic bool time; /* it went off */
+		_Atomic bool runs; /* the vCPU does: it has to come out then */
+		struct sampler_cpu cpu;
+	} sampling;
 };
 
 struct home_guest {
@@ -27,8 +35,9 @@ struct home_guest {
 	 * looks at the ring. 16 bytes so aligned are in one page. */
 	_Alignas(16) _Atomic uint32_t bells;
 	_Atomic uint32_t served, polling, stop;
-	uint64_t poll_ns; /* how long looking pays, learned */
-	bool may_poll;	  /* more than one processor */
+	struct sampler *sampler; /* or NULL: there is nowhere to put samples */
+	uint64_t poll_ns;	 /* how long looking pays, learned */
+	bool may_poll;		 /* more than one processor */
 	struct guest_fixup soft[GUEST_FIXUPS];
 	struct guest_vcpu vcpu[]; /* c->cpus of them */
 };
@@ -48,5 +57,20 @@ void guest_vcpus_stop(struct launch *l);
 void guest_vcpus_join(struct launch *l);
 void guest_vcpus_kick(struct launch *l);
 int guest_vcpu_set_registers(struct launch *l, uint32_t id);
+
+/* guest_sample.c: samples of user code, if somebody asks */
+int guest_sampling_prepare(struct launch *l);
+/* On the vCPU's thread, before its jail. */
+int guest_sampling_begin(struct guest_vcpu *v);
+/* Before each run. slept: since the last one. */
+void guest_sampling_look(struct guest_vcpu *v, bool slept);
+/* Around each run. What went off since the look did not know that there would be one. */
+void guest_sampling_run_begin(struct guest_vcpu *v);
+void guest_sampling_run_end(struct guest_vcpu *v);
+/* The vCPU came out for nothing but that. */
+static inline bool guest_sampling_only(struct guest_vcpu *v)
+{
+	return !atomic_exchange(&v->kicked, false) && atomic_load(&v->sampling.time);
+}
 
 #endif

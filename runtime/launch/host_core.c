@@ -4,7 +4,6 @@
  * such a thread, and the core's lock is the service's too.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,34 +67,9 @@ static void core_turned(void *arg, u32 cpu, u64 inside_ns, u64 outside_ns)
 		histogram_add(&shown->outside, outside_ns);
 }
 
-/* `path` below target: what follows target, else NULL. */
-static const char *below(const char *target, const char *path)
-{
-	size_t n = strcmp(target, "/") ? strlen(target) : 0;
-
-	return !strncmp(path, target, n) && (!path[n] || path[n] == '/') ? path + n : NULL;
-}
-
-/* By the mounts as the program found them; whoever opens the path compares what the file is. */
 static size_t core_host_path(void *arg, const char *path, char *out, size_t size)
 {
-	const struct launch_config *c = ((struct host_core *)arg)->l->c;
-	const char *rest = NULL;
-	unsigned best = 0;
-	int n;
-
-	for (unsigned i = 0; i < c->nmounts; i++) {
-		const char *r = below(c->mounts[i].target, path);
-
-		if (r && (!rest || strlen(r) <= strlen(rest))) {
-			rest = r;
-			best = i;
-		}
-	}
-	if (!rest || c->mounts[best].kind != LAUNCH_MOUNT_HOST)
-		return 0;
-	n = snprintf(out, size, "%s%s", c->mounts[best].source, rest);
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+	return launch_host_path(((struct host_core *)arg)->l->c, path, out, size);
 }
 
 __attribute__((noreturn)) static void core_panic(void *arg, const char *why)

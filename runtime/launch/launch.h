@@ -78,7 +78,7 @@ struct launch_config {
 	struct rlimit rlimits[RLIM_NLIMITS]; /* as the program sees them */
 
 	struct observe_state *shown; /* where others of the host see it live; NULL: nowhere */
-	/* Where samples of user code go (abi/samples.h); NULL: nowhere. Only home host has some. */
+	/* Where samples of user code go (abi/samples.h); NULL: nowhere. */
 	volatile struct samples_control *samples;
 	const int *hidden; /* O_PATH descriptors of directories that no grant reaches, closed by
 			      launch */

@@ -84,6 +84,9 @@ int launch_memory_create(struct launch *l);
 void launch_memory_destroy(struct launch *l);
 /* bootblock.c: grants and boot block; RAM from ram_reserved on is used. */
 int launch_bootblock_build(struct launch *l);
+/* host_path.c: where the host has a file that programs have at `path`, by the mounts as the program
+ * found them; whoever opens it compares what the file is. Its length, 0: nowhere, or too long. */
+size_t launch_host_path(const struct launch_config *c, const char *path, char *out, size_t size);
 /* clock.c */
 void launch_clock_begin(struct launch *l); /* first of all: the rate is measured from here */
 void launch_clock_init(struct launch *l);  /* last of all, before the shim runs */

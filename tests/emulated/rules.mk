@@ -24,7 +24,7 @@ $(B)/box.erofs: $(FLATTEN_TREE) tests/emulated/box
 	$(Q)tests/emulated/box $(FLATTEN_TREE) $@
 
 .PHONY: check-emulated
-check-emulated: $(B)/sandbox $(B)/box.erofs $(UNIT_VMM_BIN) conformance-programs bench-programs
+check-emulated: $(B)/sandbox $(B)/sandbox-profile $(B)/box.erofs $(UNIT_VMM_BIN) conformance-programs bench-programs
 	$(Q)B="$(abspath $(B))" tests/emulated/suite $(EMULATED_TESTS)
 
 # Home guest's figures of counts.json, measured in the machine: $(B)/counts.json is what counts.json would then be.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The guest's image, and the object that carries it inside the launcher.
-GUEST_SRCS += $(addprefix kernel-shim/home/guest/,announce.c cpu.c lock.c platform.c)
+GUEST_SRCS += $(addprefix kernel-shim/home/guest/,announce.c cpu.c layout.c lock.c platform.c)
 GUEST_ASM  += kernel-shim/home/guest/entry.S
 
 GUEST_OBJS := $(patsubst %,$(B)/guest/%.o,$(sort $(CORE_SRCS)) $(GUEST_ONLY_SRCS) $(GUEST_SRCS) $(GUEST_ASM) $(CORE_ASM))

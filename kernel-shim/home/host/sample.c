@@ -19,7 +19,14 @@ static struct {
 	u64 request; /* as last seen */
 	u64 period;  /* 0: nobody asks */
 	struct sampler_cpu cpu[CPUS_MAX];
+	struct sample_writer writer;
 } sampler;
+
+struct sample_writer *host_sample_writer(void)
+{
+	sampler.writer.to = host_home.c.samples;
+	return &sampler.writer;
+}
 
 /* -- is it wanted -- */
 
@@ -32,7 +39,7 @@ static void take_request(u64 request)
 	for (u32 i = 0; i < CPUS_MAX; i++)
 		sampler.cpu[i] = (struct sampler_cpu){0};
 	if (hz)
-		sample_ring_begin(request >> 32);
+		sample_writer_begin(host_sample_writer(), request >> 32);
 }
 
 static bool wanted(u64 now)
@@ -77,8 +84,8 @@ static void take(struct task *t, u32 ticks, enum samples_in in, u16 nr)
 	r.s.nframes = (u16)sample_stack(t, r.s.frame);
 	r.s.head = (struct samples_head){
 		(u32)(sizeof(r.s) + r.s.nframes * sizeof(r.s.frame[0])), SAMPLES_SAMPLE};
-	if (!sample_ring_put(&r.s.head))
-		sample_ring_lost();
+	if (!sample_writer_put(host_sample_writer(), &r.s.head))
+		sample_writer_lost(host_sample_writer());
 }
 
 /* The periods that have ended; the next one's end is noted. After a second in which nothing ran

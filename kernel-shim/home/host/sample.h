@@ -8,8 +8,8 @@
 #ifndef HOME_HOST_SAMPLE_H
 #define HOME_HOST_SAMPLE_H
 
-#include "abi/samples.h"
 #include "core/task.h"
+#include "home/host/sample_writer.h"
 
 /* The current task is about to run user code; it has come back. */
 void host_sample_enter(struct task *t);
@@ -19,12 +19,10 @@ void host_sample_leave(struct task *t);
  * memory is not brought there, and no word of the stack is believed. */
 u32 sample_stack(struct task *t, struct samples_frame out[SAMPLES_FRAMES]);
 
-/* sample_ring.c */
-/* A reader's session: what was known of files is forgotten. */
-void sample_ring_begin(u64 session);
-/* False: there is no room. */
-bool sample_ring_put(const struct samples_head *record);
-void sample_ring_lost(void);
+/* sample.c: where they go. */
+struct sample_writer *host_sample_writer(void);
+
+/* sample_file.c */
 /* The number of an inode's file, told to the reader when it is seen first; SAMPLES_NOWHERE when
  * there are too many, or no room to tell. */
 struct file;

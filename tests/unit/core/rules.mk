@@ -11,7 +11,7 @@ UNIT_CORE_NO_FS := $(filter-out %/exec.c %/exec_script.c %/exec_stack.c %/elf.c,
 UNIT_CORE_SHIM := $(filter-out kernel-shim/mm/slab.c, \
 	$(if $(UNIT_CORE_HAS_FS),$(CORE_SRCS),$(UNIT_CORE_NO_FS)))
 UNIT_CORE_OWN := $(sort $(wildcard tests/unit/core/*.c)) \
-	$(addprefix kernel-shim/home/host/,platform.c cpu.c soft_copy.c sample.c sample_ring.c sample_stack.c)
+	$(addprefix kernel-shim/home/host/,platform.c cpu.c soft_copy.c sample.c sample_file.c sample_writer.c sample_stack.c)
 UNIT_CORE_OBJS := $(patsubst %,$(UNIT_CORE_DIR)/%.o,$(UNIT_CORE_SHIM) $(UNIT_CORE_OWN) \
 	kernel-shim/home/host/switch.S $(if $(UNIT_CORE_HAS_FS),$(CORE_ASM)))
 UNIT_CORE_SAN := -O1 -DSHIM_CHECKS -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all $(UNIT_COV)
