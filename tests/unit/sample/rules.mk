@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Samples out of a guest's memory, which is hostile, under the sanitizers.
-UNIT_SAMPLE_SRCS := $(SAMPLE_SRCS) runtime/service/window.c $(OBSERVE_SAMPLES_SRCS) \
+UNIT_SAMPLE_SRCS := $(SAMPLE_SRCS) runtime/service/gpa.c $(OBSERVE_SAMPLES_SRCS) \
 	$(addprefix kernel-shim/home/host/, sample_writer.c soft_copy.c) $(sort $(wildcard tests/unit/sample/*.c))
 UNIT_SAMPLE_DIR  := $(B)/tests/unit/sample
 UNIT_SAMPLE_BIN  := $(UNIT_SAMPLE_DIR)/unit-sample
