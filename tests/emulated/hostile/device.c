@@ -106,7 +106,7 @@ static void fill_sregs(struct hand *n, struct sbv_sregs *s)
 		.tr = GUEST_TR,
 	};
 	if (below(n, 2))
-		(&s->cr0)[below(n, 10)] = hostile_value(&n->h);
+		((uint64_t *)(void *)s)[below(n, 10)] = hostile_value(&n->h);
 }
 
 static void fill_doorbell(struct hand *n, struct sbv_doorbell *d)
@@ -216,6 +216,7 @@ static void map_page(struct hand *n)
 static void scribble(struct hand *n, uint32_t i)
 {
 	struct sbv_run *run = n->d->pages[i];
+	uint64_t *words;
 
 	if (!run)
 		return;
@@ -223,8 +224,9 @@ static void scribble(struct hand *n, uint32_t i)
 	run->immediate_exit = !below(n, 4);
 	run->irq = below(n, 4) ? SBV_IRQ_NONE : (uint16_t)hostile_any(&n->h);
 	run->in_value = (uint32_t)hostile_any(&n->h);
-	for (uint64_t *p = &run->regs.rax; p <= &run->regs.r15; p++)
-		*p = hostile_value(&n->h);
+	words = (void *)&run->regs;
+	for (uint32_t w = 0; w < GUEST_REGS; w++)
+		words[w] = hostile_value(&n->h);
 	run->regs.rip = below(n, 8) ? GUEST_CODE + below(n, GUEST_CODE_SIZE) : hostile_value(&n->h);
 	run->regs.rflags = below(n, 2) ? hostile_any(&n->h) : RFLAGS_FIXED;
 	if (n->d->o->keep_if)

@@ -35,6 +35,9 @@ void failed(uint64_t seed, const char *format, ...) __attribute__((format(printf
 #define GUEST_AREA	    (GUEST_SIZE + 5 * VMX_PAGE_SIZE)
 #define GUEST_CODE_SIZE	    4000u
 
+/* All but rip and rflags, in the order of struct vm_gprs and struct sbv_regs. */
+#define GUEST_REGS 16u
+
 struct guest {
 	const struct vm_ops *ops;
 	struct vm *vm;

@@ -59,7 +59,7 @@ static void start(struct runner *r, bool image)
 {
 	int ring = below(r, 3) ? 0 : 3;
 	struct vm_sregs sregs = guest_sregs(ring);
-	struct vm_gprs *gprs;
+	struct vm_gprs *gprs = r->g->ops->vcpu_gprs(r->v);
 
 	if (image) {
 		mprotect(r->g->memory, GUEST_SIZE, PROT_READ | PROT_WRITE);
@@ -71,9 +71,8 @@ static void start(struct runner *r, bool image)
 		called(r, "forget_translations", r->g->ops->forget_translations(r->g->vm));
 	}
 	called(r, "vcpu_set_sregs", r->g->ops->vcpu_set_sregs(r->v, &sregs));
-	gprs = r->g->ops->vcpu_gprs(r->v);
-	for (uint64_t *p = &gprs->rax; p <= &gprs->r15; p++)
-		*p = hostile_value(&r->h);
+	for (uint32_t i = 0; i < GUEST_REGS; i++)
+		((uint64_t *)(void *)gprs)[i] = hostile_value(&r->h);
 	gprs->rflags = RFLAGS_FIXED | (below(r, 2) ? RFLAGS_IF : 0);
 	registers(r, GUEST_CODE, ring ? GUEST_STACK3 : GUEST_STACK);
 }
@@ -136,17 +135,21 @@ static void change_fpu(struct runner *r)
 	free(image);
 }
 
+_Static_assert(offsetof(struct vm_sregs, gdt_limit) == 10 * 8, "words");
+_Static_assert(offsetof(struct vm_sregs, tr) == 10 * 8 + 5 * 2, "halves");
+
 /* One of them is something else. */
 static void change_sregs(struct runner *r)
 {
 	struct vm_sregs s;
-	uint64_t *one = &s.cr0 + below(r, 10);
+	uint64_t *words = (void *)&s;			  /* 10, to the bases */
+	uint16_t *halves = (void *)((char *)&s + 10 * 8); /* 6: limits and selectors */
 
 	called(r, "vcpu_get_sregs", r->g->ops->vcpu_get_sregs(r->v, &s));
 	if (below(r, 4))
-		*one = hostile_value(&r->h);
+		words[below(r, 10)] = hostile_value(&r->h);
 	else
-		(&s.gdt_limit)[below(r, 6)] = (uint16_t)hostile_value(&r->h);
+		halves[below(r, 6)] = (uint16_t)hostile_value(&r->h);
 	called(r, "vcpu_set_sregs", r->g->ops->vcpu_set_sregs(r->v, &s));
 }
 

@@ -16,6 +16,9 @@
 #define XMM0	160 /* in an FXSAVE image */
 #define PATTERN 0x1122334455667788ull
 
+/* Numbers in struct vm_gprs; those before are the code's. */
+enum { RDX = 3, RSP = 6 };
+
 /* In ring 3: mov $STEPS, %ecx; 1: incq (%rax); inc %rbx; paddq %xmm1, %xmm0; dec %ecx; jnz 1b;
  * ud2; jmp to the first. In ring 0, the handler of #UD: addq $2, (%rsp); out %al, $OUT; iretq. */
 static const uint8_t code[] = {0xb9, STEPS & 0xff, STEPS >> 8, 0, 0, 0x48, 0xff, 0x00, 0x48, 0xff,
@@ -85,8 +88,8 @@ static int begin_guest(struct neighbour *n)
 	if (result != 0)
 		return result;
 	gprs = ops->vcpu_gprs(n->g.v);
-	for (uint64_t *p = &gprs->rax; p <= &gprs->r15; p++)
-		*p = PATTERN + (uint64_t)(p - &gprs->rax);
+	for (uint32_t i = 0; i < GUEST_REGS; i++)
+		((uint64_t *)(void *)gprs)[i] = PATTERN + i;
 	gprs->rax = GUEST_SCRATCH;
 	gprs->rbx = 0;
 	gprs->rsp = GUEST_STACK3;
@@ -100,14 +103,15 @@ static int begin_guest(struct neighbour *n)
 static void check_round(struct neighbour *n)
 {
 	const struct vm_gprs *gprs = n->o->ops->vcpu_gprs(n->g.v);
+	const uint64_t *words = (const void *)gprs;
 	uint64_t expected = (n->rounds + 1) * STEPS, seed = n->seed;
 
 	if (gprs->rbx != expected || *counter(n) != expected)
 		failed(seed, "the neighbour counted %lu and %lu, not %lu", gprs->rbx, *counter(n),
 			expected);
-	for (const uint64_t *p = &gprs->rdx; p <= &gprs->r15; p++)
-		if (p != &gprs->rsp && *p != PATTERN + (uint64_t)(p - &gprs->rax))
-			failed(seed, "the neighbour's register %ld is %#lx", p - &gprs->rax, *p);
+	for (uint32_t i = RDX; i < GUEST_REGS; i++)
+		if (i != RSP && words[i] != PATTERN + i)
+			failed(seed, "the neighbour's register %u is %#lx", i, words[i]);
 	if (n->rounds % 16)
 		return;
 	if (xmm0(n) != expected)

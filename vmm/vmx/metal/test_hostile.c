@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Guests that mean ill (../guest/hostile.h). The host goes on, a neighbour notices nothing, and no
- * memory is lost. A guest may be ended in every way but two: by a state of its own
- * that no CPU enters, and by an exit that nobody expected.
+ * memory is lost. A guest may be ended in every way but two: by a state of its own that no CPU
+ * enters, and by an exit that nobody expected.
  */
 #include "../guest/hostile.h"
 #include "test.h"
