@@ -83,6 +83,7 @@ help:
 	@echo "make lint       style and static checks; make check-clang: clang's warnings"
 	@echo "make check-emulated   the conformance suite in QEMU with nested SVM"
 	@echo "make check-metal      the VMX core's tests, and programs, in Bochs without an operating system"
+	@echo "make hostile-vmx      hostile guests of backend vmx in Bochs, FUZZ_SECONDS=3600 FUZZ_SEED=1"
 	@echo "make metal      build/sandbox-metal, which runs a program without an operating system: docs/metal.md"
 	@echo "make check-images     the image tool, with real clients; make fuzz-images FUZZ_SECONDS=60"
 	@echo "make check-sdk        the Python binding, what is installed, the examples of the SDK"

@@ -12,6 +12,16 @@ $(KVM_PROBE_BIN): $(KVM_PROBE_OBJS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $^
 
+# Hostile guests through a backend.
+HOSTILE      := tests/emulated/hostile
+HOSTILE_BIN  := $(B)/$(HOSTILE)/hostile
+HOSTILE_OBJS := $(patsubst %,$(B)/%.o,$(VMM_SRCS) vmm/vmx/guest/hostile.c vmm/vmx/guest/image.c \
+	$(addprefix $(HOSTILE)/,device.c guest.c host.c kicks.c life.c main.c neighbour.c))
+
+$(HOSTILE_BIN): $(HOSTILE_OBJS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -pie -pthread $^ -o $@
+
 .PHONY: probe-kvm probe-kvm-emulated
 probe-kvm: $(KVM_PROBE_BIN)
 	$<
@@ -48,10 +58,15 @@ check-metal: $(METAL_BIN) $(METAL_BOX_BIN) $(B)/sandbox $(FLATTEN_TREE) conforma
 
 # Backend vmx in Bochs, with EPT and with shadow paging: tests/emulated/vmx says what VMX_TESTS and the others choose.
 # bench-vmx: its paths against kvm_intel's in the same machine, in instructions.
-.PHONY: vmx-emulated check-vmx bench-vmx
+# hostile-vmx: hostile guests for FUZZ_SECONDS of the machine's clock on each CPU, of seeds from FUZZ_SEED on; with
+# HOSTILE_SEEDS=1 that one alone.
+.PHONY: vmx-emulated check-vmx bench-vmx hostile-vmx
 vmx-emulated: $(B)/sandbox
 	$(Q)$(MAKE) --no-print-directory vmx-module KDIR="$$(EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/headers)"
-check-vmx: vmx-emulated $(B)/box.erofs conformance-programs $(UNIT_VMM_BIN)
+check-vmx: vmx-emulated $(B)/box.erofs conformance-programs $(UNIT_VMM_BIN) $(HOSTILE_BIN)
 	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx
 bench-vmx: vmx-emulated $(B)/bench/exit_paths
 	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx --paths
+hostile-vmx: vmx-emulated $(HOSTILE_BIN)
+	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" TIME=$$(($(FUZZ_SECONDS) * 4 + 300)) \
+		tests/emulated/vmx --hostile --seconds $(FUZZ_SECONDS) --first $(or $(FUZZ_SEED),1) --seeds $(or $(HOSTILE_SEEDS),0)

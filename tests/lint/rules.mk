@@ -34,7 +34,7 @@ lint-includes:
 
 # All that is compiled but the conformance programs, whose variants have compilers of their own.
 .PHONY: compile check-clang
-compile: all $(UNIT_BINS) $(VMM_MEASURE_BIN) $(KVM_PROBE_BIN) $(METAL_BIN) $(METAL_BOX_BIN) bench-programs
+compile: all $(UNIT_BINS) $(VMM_MEASURE_BIN) $(KVM_PROBE_BIN) $(HOSTILE_BIN) $(METAL_BIN) $(METAL_BOX_BIN) bench-programs
 
 check-clang:
 	@$(MAKE) --no-print-directory CC=clang B=$(B)/clang compile

@@ -77,7 +77,8 @@ static int device_open(struct inode *inode, struct file *file)
 	int ret = vmx_usable() ? vm_create(&vm) : 0;
 
 	file->private_data = vm;
-	return ret;
+	/* mmu_notifier_register gives up for a signal: again, behind its handler. */
+	return ret == -EINTR ? -ERESTARTNOINTR : ret;
 }
 
 static int device_release(struct inode *inode, struct file *file)
@@ -143,7 +144,7 @@ static long dirty_log_copy(struct sbv_vm *vm, const struct sbv_dirty_log *log)
 	if (ret)
 		return ret;
 	words = DIV_ROUND_UP(pages, 64);
-	bitmap = kvcalloc(words, sizeof(*bitmap), GFP_KERNEL_ACCOUNT);
+	bitmap = kvcalloc(words, sizeof(*bitmap), SBV_GFP_SIZED);
 	if (!bitmap)
 		return -ENOMEM;
 	ret = vmx_vm_dirty_log(vm->core, log->slot, bitmap, words);

@@ -57,7 +57,7 @@ static void *host_page_va(uint64_t pa)
 
 static void *host_alloc(size_t size)
 {
-	return kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	return kvzalloc(size, SBV_GFP_SIZED);
 }
 
 static void host_free(void *p)

@@ -32,6 +32,10 @@
 struct dentry;
 struct page;
 
+/* Memory whose size the owner says (a log of a slot of terabytes): what is not there is refused,
+ * with no warning in the log (kvmalloc has one beyond 2 GiB) and nobody killed for it. */
+#define SBV_GFP_SIZED (GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
+
 /**
  * struct sbv_bell - the doorbell's short way, as struct sbv_doorbell says
  * @page: the launcher's page with the three words, pinned; NULL: off

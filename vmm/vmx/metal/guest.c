@@ -1,22 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tests' guest: its tables, its memory, its runs.
+ * The tests' guest: its memory, its runs.
  */
 #include "guest.h"
 
-#define PTE_PRESENT 1ull
-#define PTE_WRITE   2ull
-#define PTE_USER    4ull
-#define PTE_LARGE   0x80ull
-#define PTE_ALL	    (PTE_PRESENT | PTE_WRITE | PTE_USER)
-
-#define CS0 0x08
-#define SS0 0x10
-#define TR  0x18 /* 16 bytes */
-#define CS3 0x2b
-#define SS3 0x33
-
-#define TSS_LIMIT 0x67
+_Static_assert(METAL_APIC == GUEST_GPA_APIC, "the guest's tables");
 
 uint64_t *guest_word(struct guest *g, uint64_t gpa)
 {
@@ -28,57 +16,9 @@ uint64_t *guest_pte(struct guest *g, uint64_t va)
 	return guest_word(g, GUEST_PT + (va >> VMX_PAGE_SHIFT) * 8);
 }
 
-/* --- its tables --- */
-
-static void make_pages(struct guest *g)
-{
-	static const uint64_t large[] = {GUEST_GPA_NOWHERE, METAL_APIC, GUEST_GPA_LOST,
-		GUEST_GPA_READONLY, GUEST_GPA_LOGGED};
-
-	*guest_word(g, GUEST_PML4) = GUEST_PDPT | PTE_ALL;
-	*guest_word(g, GUEST_PDPT) = GUEST_PD | PTE_ALL;
-	*guest_word(g, GUEST_PD) = GUEST_PT | PTE_ALL;
-	for (uint64_t i = 0; i < VMX_ARRAY_SIZE(large); i++)
-		*guest_word(g, GUEST_PD + (i + 1) * 8) = large[i] | PTE_ALL | PTE_LARGE;
-	for (uint64_t va = 0; va < GUEST_SIZE; va += VMX_PAGE_SIZE)
-		*guest_pte(g, va) = va | PTE_ALL;
-}
-
-static void make_segments(struct guest *g)
-{
-	uint64_t *gdt = guest_word(g, GUEST_GDT);
-
-	gdt[CS0 / 8] = 0x00af9b000000ffff;
-	gdt[SS0 / 8] = 0x00cf93000000ffff;
-	gdt[TR / 8] = TSS_LIMIT | GUEST_TSS << 16 | 0x8bull << 40;
-	gdt[CS3 / 8] = 0x00affb000000ffff;
-	gdt[SS3 / 8] = 0x00cff3000000ffff;
-	/* Words of the TSS lie across: RSP0 at 4, IST1 at 36. Ports are allowed by no bitmap. */
-	memcpy(g->memory + GUEST_TSS + 102, &(uint16_t){TSS_LIMIT + 1}, 2);
-	memcpy(g->memory + GUEST_TSS + 4, &(uint64_t){GUEST_STACK}, 8);
-	memcpy(g->memory + GUEST_TSS + 36, &(uint64_t){GUEST_STACK1}, 8);
-}
-
-/* Entry n is `out %al, $n; hlt`. */
-static void make_interrupts(struct guest *g)
-{
-	for (uint32_t n = 0; n < 256; n++) {
-		uint64_t entry_point = GUEST_ENTRY_POINTS + n * 4;
-		uint64_t ist = n == X86_VECTOR_DF ? 1 : 0;
-		const uint8_t code[4] = {0xe6, (uint8_t)n, 0xf4, 0xf4};
-
-		memcpy(g->memory + entry_point, code, sizeof(code));
-		*guest_word(g, GUEST_IDT + n * 16) =
-			entry_point | (uint64_t)CS0 << 16 | ist << 32 | 0xeeull << 40;
-	}
-}
-
 void guest_reset(struct guest *g)
 {
-	memset(g->memory, 0, GUEST_SIZE);
-	make_pages(g);
-	make_segments(g);
-	make_interrupts(g);
+	guest_image(g->memory, GUEST_GATES_CLEAR_IF);
 }
 
 /* --- made and ended --- */
@@ -135,22 +75,22 @@ void guest_end(struct guest *g)
 
 uint64_t guest_cr4(void)
 {
-	return CR4_PAE | CR4_OSFXSR | (vmx_caps.xcr0 ? CR4_OSXSAVE : 0);
+	return GUEST_CR4 | (vmx_caps.xcr0 ? CR4_OSXSAVE : 0);
 }
 
 static const struct sbv_sregs ring0 = {
 	.cr0 = GUEST_CR0,
 	.cr3 = GUEST_PML4,
-	.efer = EFER_LME | EFER_LMA | EFER_SCE,
+	.efer = GUEST_EFER,
 	.gdt_base = GUEST_GDT,
-	.gdt_limit = 0x37,
+	.gdt_limit = GUEST_GDT_LIMIT,
 	.idt_base = GUEST_IDT,
-	.idt_limit = 0xfff,
+	.idt_limit = GUEST_IDT_LIMIT,
 	.tss_base = GUEST_TSS,
-	.tss_limit = TSS_LIMIT,
-	.cs = CS0,
-	.ss = SS0,
-	.tr = TR,
+	.tss_limit = GUEST_TSS_LIMIT,
+	.cs = GUEST_CS0,
+	.ss = GUEST_SS0,
+	.tr = GUEST_TR,
 };
 
 struct sbv_regs *guest_start(struct guest *g, const char *code, size_t n, int ring)
@@ -162,8 +102,8 @@ struct sbv_regs *guest_start(struct guest *g, const char *code, size_t n, int ri
 	memcpy(g->memory + GUEST_CODE + n, "\xcd\x80", 2); /* int $GUEST_DONE */
 	s.cr4 = guest_cr4();
 	if (ring == 3) {
-		s.cs = CS3;
-		s.ss = SS3;
+		s.cs = GUEST_CS3;
+		s.ss = GUEST_SS3;
 	}
 	vmx_vcpu_load(g->v, 0);
 	if (vmx_vcpu_set_sregs(g->v, &s))

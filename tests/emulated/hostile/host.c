@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the host has, before and after.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/emulated/hostile/hostile.h"
+
+#define DEBUGFS "/sys/kernel/debug/sandbox-vmx/"
+
+static bool number_read(const char *path, long *n)
+{
+	FILE *f = fopen(path, "re");
+	bool ok = f && fscanf(f, "%ld", n) == 1;
+
+	if (f)
+		fclose(f);
+	return ok;
+}
+
+bool host_counts_read(struct host_counts *c)
+{
+	return number_read(DEBUGFS "vms", &c->vms) && number_read(DEBUGFS "vcpus", &c->vcpus) &&
+	       number_read(DEBUGFS "pages", &c->pages);
+}
+
+static bool is_free(const char *name)
+{
+	static const char *const names[] = {"MemFree:", "Buffers:", "Cached:", "SReclaimable:"};
+
+	for (size_t i = 0; i < VMX_ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+long host_memory_free(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128], name[64];
+	long n, sum = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%63s %ld", name, &n) == 2 && is_free(name))
+			sum += n;
+	if (f)
+		fclose(f);
+	return sum;
+}
