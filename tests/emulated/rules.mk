@@ -12,16 +12,6 @@ $(KVM_PROBE_BIN): $(KVM_PROBE_OBJS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -o $@ $^
 
-# Hostile guests through a backend.
-HOSTILE      := tests/emulated/hostile
-HOSTILE_BIN  := $(B)/$(HOSTILE)/hostile
-HOSTILE_OBJS := $(patsubst %,$(B)/%.o,$(VMM_SRCS) vmm/vmx/guest/hostile.c vmm/vmx/guest/image.c \
-	$(addprefix $(HOSTILE)/,device.c guest.c host.c kicks.c life.c main.c neighbour.c))
-
-$(HOSTILE_BIN): $(HOSTILE_OBJS)
-	@mkdir -p $(@D)
-	$(Q)$(CC) -pie -pthread $^ -o $@
-
 .PHONY: probe-kvm probe-kvm-emulated
 probe-kvm: $(KVM_PROBE_BIN)
 	$<

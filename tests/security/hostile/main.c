@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/emulated/hostile/hostile.h"
+#include "tests/security/hostile/hostile.h"
 
 #define TRIAL_SECONDS 60
 #define MEMORY_SLACK                                                                               \

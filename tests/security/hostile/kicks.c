@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/emulated/hostile/hostile.h"
+#include "tests/security/hostile/hostile.h"
 
 #define PERIOD_NS 3000000
 

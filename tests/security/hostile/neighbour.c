@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/emulated/hostile/hostile.h"
+#include "tests/security/hostile/hostile.h"
 
 #define STEPS	500u /* of a round */
 #define OUT	0x80

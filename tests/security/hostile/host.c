@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/emulated/hostile/hostile.h"
+#include "tests/security/hostile/hostile.h"
 
 #define DEBUGFS "/sys/kernel/debug/sandbox-vmx/"
 

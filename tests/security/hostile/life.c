@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "tests/emulated/hostile/hostile.h"
+#include "tests/security/hostile/hostile.h"
 
 #define RUNS 24
 

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/emulated/hostile/hostile.h"
+#include "tests/security/hostile/hostile.h"
 #include "vmm/vmx/abi.h"
 
 #define CALLS 400
