@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import bundle
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("B", ROOT / "build")).resolve()
 BENCH = BUILD / "bench"
@@ -119,9 +121,7 @@ class Crun(World):
 
     @staticmethod
     def mounts():
-        yield {"destination": "/proc", "type": "proc", "source": "proc"}
-        for path in ("/dev", "/tmp"):
-            yield {"destination": path, "type": "tmpfs", "source": "tmpfs"}
+        yield {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"}
         # The scratch directory lies in the other, and must be mounted after it.
         for path in ("/usr", "/etc", str(BENCH)):
             yield {"destination": path, "source": path, "options": ["rbind", "ro"]}
@@ -133,26 +133,14 @@ class Crun(World):
         for name in ("bin", "lib", "lib64"):
             if os.path.islink(f"/{name}") and not (root / name).is_symlink():
                 (root / name).symlink_to(f"usr/{name}")
-        config = {
-            "ociVersion": "1.0.0",
-            "process": {
-                "terminal": False,
-                "user": {"uid": 0, "gid": 0},
-                "args": command,
-                "env": ["PATH=/usr/bin:/bin"],
-                "cwd": str(SCRATCH),
-            },
-            "root": {"path": "rootfs"},
-            "mounts": list(self.mounts()),
-            "linux": {"namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "network")]},
-        }
+        config = bundle.config(command, cwd=SCRATCH, mounts=self.mounts())
         (self.bundle / "config.json").write_text(json.dumps(config))
 
     def words(self, command):
         self.make_bundle(command)
         self.started += 1
         name = f"bench-{os.getpid()}-{self.started}"
-        return ["crun", "--cgroup-manager=disabled", "run", "-b", str(self.bundle), name]
+        return bundle.start(self.bundle, name)
 
 
 class Runsc(World):
