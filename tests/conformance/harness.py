@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "TMPDIR": "/tmp",
     "LANG": "C.UTF-8",
 }
+NO_END = "no end within"
 # What the sandbox program itself may read from ours.
 PASSED = ("PATH", "HOME", "SANDBOX_BACKEND", "SANDBOX_OPTS", "XDG_RUNTIME_DIR")
 
@@ -122,7 +123,7 @@ def _run(command, cwd, env, stdin, replace, timeout):
             out, err = process.communicate(timeout=10)
         except subprocess.TimeoutExpired:
             out, err = b"", b""
-        status = f"no end within {timeout:.0f} s"
+        status = f"{NO_END} {timeout:.0f} s"
 
     def text(data):
         data = data.decode("utf-8", "backslashreplace")
@@ -242,18 +243,27 @@ def same(
         else:
             outcome = run_sandbox(command, directory, env, stdin, readonly, timeout, options)
         remove_tree(directory)
-        if check and world == "native":
-            check(outcome)
+        return outcome
+
+    def changed(outcome):
         if change:
             outcome.stdout, outcome.stderr = change(outcome.stdout), change(outcome.stderr)
         return outcome
 
-    natives = [run("native")]
+    def native():
+        outcome = run("native")
+        if outcome.status.startswith(NO_END):  # a server that now and then hangs natively is no model, and none of ours
+            outcome = run("native")
+        if check:
+            check(outcome)
+        return changed(outcome)
+
+    natives = [native()]
     for number in range(ROUNDS):
-        sandbox = run("sandbox")
+        sandbox = changed(run("sandbox"))
         # What is a race natively as well is none of ours.
         while ROUNDS > 1 and sandbox not in natives and len(natives) < 2 * ROUNDS:
-            natives.append(run("native"))
+            natives.append(native())
         if sandbox not in natives:
             title = shlex.join(map(str, command)) + (f", round {number + 1}" if ROUNDS > 1 else "")
             pytest.fail(f"{title}\n{difference(natives[0], sandbox)}", pytrace=False)

@@ -6,7 +6,10 @@ trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 ask() { redis-cli -p 7777 "$@"; }
 redis-server --port 7777 --save "" --appendonly yes --dir "$dir" >log 2>&1 &
-until ask ping 2>/dev/null | grep -q PONG; do sleep 0.1; done
+until ask ping 2>/dev/null | grep -q PONG; do
+	kill -0 $! 2>/dev/null || { cat log; exit 1; }
+	sleep 0.1
+done
 ask set number 41
 ask incr number
 ask eval 'return redis.call("get", KEYS[1]) .. "!"' 1 number
