@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "images/oci/parse.h"
-#include "images/store/document.h"
 
 int document_load(struct store *s, const struct digest *d, json_t **out, struct image_error *e)
 {
@@ -14,11 +13,7 @@ int document_load(struct store *s, const struct digest *d, json_t **out, struct 
 	size_t n;
 	int r = blob_load(s, d, &data, &n, e);
 
-	if (r)
-		return r;
-	r = document_parse(data, n, out, e);
-	free(data);
-	return r ? image_within(e, r, "sha256:%s", d->hex) : 0;
+	return r ? r : document_take(data, n, d, out, e);
 }
 
 static int load(void *arg, const struct digest *d, char **data, size_t *n, struct image_error *e)

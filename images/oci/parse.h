@@ -18,6 +18,9 @@ int document_media_type(const json_t *root, const char **out, struct image_error
 int manifest_from(const json_t *root, struct manifest *out, struct image_error *e);
 /* The entry of an index for linux/amd64. -ENOEXEC: none; the sentence lists what there is. */
 int platform_from(const json_t *root, struct descriptor *out, struct image_error *e);
+/* A document that was loaded, as document_parse reads it; data is freed. */
+int document_take(
+	char *data, size_t n, const struct digest *d, json_t **out, struct image_error *e);
 /* Where documents come from: load gives a malloc'ed text that ends with a NUL beyond *n. */
 struct source {
 	int (*load)(

@@ -36,6 +36,14 @@ static int check_type(const json_t *root, const char *promised, struct image_err
 	return r;
 }
 
+int document_take(char *data, size_t n, const struct digest *d, json_t **out, struct image_error *e)
+{
+	int r = document_parse(data, n, out, e);
+
+	free(data);
+	return r ? image_within(e, r, "sha256:%s", d->hex) : 0;
+}
+
 static int load_json(
 	const struct source *s, const struct descriptor *d, json_t **root, struct image_error *e)
 {
@@ -43,11 +51,7 @@ static int load_json(
 	size_t n;
 	int r = source_load(s, d, &data, &n, e);
 
-	if (r)
-		return r;
-	r = document_parse(data, n, root, e);
-	free(data);
-	return r ? image_within(e, r, "sha256:%s", d->digest.hex) : 0;
+	return r ? r : document_take(data, n, &d->digest, root, e);
 }
 
 static int read_manifest(
