@@ -92,9 +92,16 @@ void launch_clock_begin(struct launch *l); /* first of all: the rate is measured
 void launch_clock_init(struct launch *l);  /* last of all, before the shim runs */
 void launch_clock_refresh(struct launch *l);
 uint64_t launch_now_ns(void);
-/* launch.c: what this thread is called by who looks at the process from outside; number -1: there
- * is one. Before it closes its jail. */
+/* threads.c */
+/* What this thread is called by who looks at the process from outside; number -1: there is one.
+ * Before it closes its jail. */
 void launch_name_thread(const char *role, int number);
+void launch_threads_init(struct launch *l); /* the lock and what goes with it */
+void launch_threads_destroy(struct launch *l);
+/* The watcher, and the limiter if there is a time limit, which begins now. 0 or -errno. */
+int launch_threads_start(struct launch *l);
+void launch_threads_stop(struct launch *l);
+void launch_ended(struct launch *l); /* the program has: nobody need end it */
 /* launch.c: remember the first failure, in words. */
 void launch_fail(struct launch *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
