@@ -269,7 +269,7 @@ static unsigned needs_of(const struct launch *l)
 	       (reach & SERVICE_TERMINAL ? JAIL_TERMINAL : 0) |
 	       (reach & SERVICE_SOCKET ? JAIL_SOCKET : 0) |
 	       (reach & SERVICE_CHANGES ? JAIL_CHANGES : 0) |
-	       (reach & SERVICE_NAMES ? JAIL_NAMES : 0);
+	       (reach & SERVICE_NAMES ? JAIL_NAMES : 0) | (l->template ? JAIL_TEMPLATE : 0);
 }
 
 static int run(struct launch *l)
@@ -291,6 +291,8 @@ static int run(struct launch *l)
 		return r;
 	}
 	r = make_service(l);
+	if (!r)
+		r = launch_template_create(l);
 	if (r)
 		return r;
 	l->needs = needs_of(l);
@@ -387,6 +389,7 @@ static void take_down(struct launch *l, const struct rusage *before)
 		l->c->backend->destroy(l->vm);
 	if (l->service)
 		service_destroy(l->service);
+	launch_template_destroy(l);
 	launch_memory_destroy(l);
 }
 
@@ -399,15 +402,15 @@ static bool boot_failed(const struct launch_result *res)
 
 int launch_run(const struct launch_config *c, struct launch_result *out)
 {
-	struct launch l = {.c = c, .res = out, .ram_fd = -1};
-	uint64_t t0 = launch_now_ns();
+	struct launch l = {.c = c, .res = out, .ram_fd = -1, .begun_ns = launch_now_ns()};
 	struct rusage before;
 	bool ended;
 	int r;
 
 	getrusage(RUSAGE_CHILDREN, &before);
 	memset(out, 0, sizeof(*out));
-	out->start_ns = t0;
+	out->start_ns = l.begun_ns;
+	l.timeout_ns = c->template_fd ? 0 : c->timeout_ns; /* a template has all the time */
 	launch_threads_init(&l);
 	l.home = home_of(c);
 
@@ -416,7 +419,7 @@ int launch_run(const struct launch_config *c, struct launch_result *out)
 	take_down(&l, &before);
 	launch_threads_destroy(&l);
 
-	out->wall_ns = launch_now_ns() - t0;
+	out->wall_ns = launch_now_ns() - l.begun_ns;
 	if (r || !ended || boot_failed(out)) {
 		if (!atomic_load(&l.explained))
 			snprintf(out->error, sizeof(out->error), "the shim stopped: %s",

@@ -124,7 +124,7 @@ static int start_limiter(struct launch *l)
 {
 	int r;
 
-	if (__builtin_add_overflow(launch_now_ns(), l->c->timeout_ns, &l->deadline_ns))
+	if (__builtin_add_overflow(launch_now_ns(), l->timeout_ns, &l->deadline_ns))
 		l->deadline_ns = UINT64_MAX;
 	r = continue_at(l->deadline_ns);
 	if (!r)
@@ -138,7 +138,7 @@ int launch_threads_start(struct launch *l)
 	int r = -pthread_create(&l->watcher, NULL, watcher_main, l);
 
 	l->watcher_runs = !r;
-	return r || !l->c->timeout_ns ? r : start_limiter(l);
+	return r || !l->timeout_ns ? r : start_limiter(l);
 }
 
 void launch_threads_stop(struct launch *l)
