@@ -37,6 +37,7 @@ install-sdk: sdk
 	install -D -m 644 $(B)/libsandbox.a $(DESTDIR)$(PREFIX)/lib/libsandbox.a
 	install -D -m 644 $(B)/libsandbox.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/libsandbox.pc
 	install -D -m 644 sdk/include/sandbox.h $(DESTDIR)$(PREFIX)/include/sandbox.h
+	install -D -m 644 sdk/include/sandbox-guest.h $(DESTDIR)$(PREFIX)/include/sandbox-guest.h
 	install -D -m 755 sdk/bin/sandbox-cc $(DESTDIR)$(PREFIX)/bin/sandbox-cc
 	install -D -m 644 sdk/python/sandbox.py $(DESTDIR)$(PREFIX)/share/sandbox/python/sandbox.py
 	install -D -m 644 docs/man/libsandbox.3 $(DESTDIR)$(PREFIX)/share/man/man3/libsandbox.3
@@ -45,7 +46,7 @@ install-sdk: sdk
 uninstall: uninstall-sdk
 uninstall-sdk:
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/, lib/$(SDK_SONAME) lib/libsandbox.so lib/libsandbox.a lib/pkgconfig/libsandbox.pc \
-		include/sandbox.h bin/sandbox-cc share/sandbox/python/sandbox.py share/man/man3/libsandbox.3 share/man/man3/sandbox.h.3)
+		include/sandbox.h include/sandbox-guest.h bin/sandbox-cc share/sandbox/python/sandbox.py share/man/man3/libsandbox.3 share/man/man3/sandbox.h.3)
 
 # The binding, the compiler wrapper, what is installed, the examples.
 .PHONY: check-sdk
