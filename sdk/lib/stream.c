@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -112,14 +113,25 @@ static ssize_t write_quietly(int fd, const void *data, size_t n)
 	return r;
 }
 
-/* False at the end of what the callback has. */
+/* False at the end of all that there is. */
 static bool refill(struct source *s)
 {
-	ptrdiff_t n = s->read(s->arg, s->chunk, SOURCE_CHUNK);
+	ptrdiff_t n = s->read ? s->read(s->arg, s->chunk, SOURCE_CHUNK) : 0;
 
 	s->at = 0;
 	s->size = n > 0 && (size_t)n <= SOURCE_CHUNK ? (size_t)n : 0;
 	return s->size;
+}
+
+bool source_load(struct source *s, const void *data, size_t size)
+{
+	s->chunk = malloc(size + 1);
+	if (!s->chunk)
+		return false;
+	if (size)
+		memcpy(s->chunk, data, size);
+	s->size = size;
+	return true;
 }
 
 int source_give(struct source *s, size_t most, struct sb_error **error)
