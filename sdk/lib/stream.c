@@ -30,6 +30,7 @@ static bool make_room(struct sink *s, size_t more)
 	data = realloc(s->data, room);
 	if (!data)
 		return false;
+	data[s->size] = 0; /* a read may find nothing */
 	s->data = data;
 	s->room = room;
 	return true;
