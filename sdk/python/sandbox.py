@@ -225,6 +225,8 @@ class Sandbox:
     """One program. Input is bytes, a descriptor, or nothing; output is collected up to `limit` bytes, or goes to descriptors,
     where `output`, the limit of its bytes, does not count it."""
 
+    _handle: Optional[int] = None
+
     def __init__(self, program: str, *args: str, stdin: Union[bytes, int, None] = None, stdout: Optional[int] = None,
                  stderr: Optional[int] = None, limit: int = 1 << 20, mounts: Sequence[Mount] = (),
                  files: Optional[Mapping[str, bytes]] = None, programs: Optional[Mapping[str, bytes]] = None,
@@ -232,7 +234,6 @@ class Sandbox:
                  cwd: Optional[str] = None, user: Optional[str] = None, root: Optional[str] = None, image: Optional[str] = None,
                  memory: int = 0, cpus: int = 0, processes: int = 0, wall: float = 0, cpu: float = 0, output: int = 0,
                  file_size: int = 0, require_vm: bool = False, strict: bool = False, executable: Optional[str] = None):
-        self._handle: Optional[int] = None
         self._taken = {len(files or {}) + len(programs or {}) + i: path for i, path in enumerate(take)}
         c = _configuration(program, args, mounts=mounts, files=files, programs=programs, take=take, env=env, cwd=cwd, user=user,
                            root=root, image=image, wall=wall, executable=executable, env_clear=env_clear, require_vm=require_vm,
@@ -352,13 +353,14 @@ class Template:
     """A program that stopped where it first asked for its stdin: clones go on from there. `timeout` is for it to come so far,
     `wall` the limit of each clone. SandboxError(ENDED) if it does not."""
 
+    _handle: Optional[int] = None
+
     def __init__(self, program: str, *args: str, timeout: Optional[float] = None, mounts: Sequence[Mount] = (),
                  files: Optional[Mapping[str, bytes]] = None, programs: Optional[Mapping[str, bytes]] = None,
                  env: Optional[Mapping[str, str]] = None, env_clear: bool = False, cwd: Optional[str] = None,
                  user: Optional[str] = None, root: Optional[str] = None, image: Optional[str] = None, memory: int = 0,
                  cpus: int = 0, processes: int = 0, wall: float = 0, file_size: int = 0, require_vm: bool = False,
                  strict: bool = False, executable: Optional[str] = None):
-        self._handle: Optional[int] = None
         c = _configuration(program, args, mounts=mounts, files=files, programs=programs, env=env, cwd=cwd, user=user, root=root,
                            image=image, wall=wall, executable=executable, env_clear=env_clear, require_vm=require_vm,
                            strict=strict, memory=memory, cpus=cpus, processes=processes, file_size=file_size)
