@@ -130,6 +130,9 @@ JAIL_CALL(TEMPLATE, set_robust_list, "libc's own, when a process or a thread beg
 JAIL_CALL(TEMPLATE, rseq, "libc's own, when a thread begins")
 JAIL_CALL(TEMPLATE, seccomp, "a clone's watcher: its narrower filter")
 
+JAIL_LIST(TEMPLATE_KICK, WATCHER, JAIL_TEMPLATE, ANY, "kicks in a clone, which is not the process that tgkill(2) is let through for")
+JAIL_CALL(TEMPLATE_KICK, timer_settime, "a timer of the vCPU's thread goes off")
+
 JAIL_LIST(TEMPLATE_FORKS, CORE, JAIL_TEMPLATE, COPIES, "a template's forks, and a clone's threads: with libc's flags, no more and no less")
 JAIL_CALL(TEMPLATE_FORKS, clone, "a clone; its watcher, its limiter")
 

@@ -173,6 +173,8 @@ static int make_vm(struct launch *l)
 
 	if (!r)
 		r = map_memory(l);
+	if (!r && l->template)
+		r = ops->again_keep(l->vm);
 	for (uint32_t i = 0; i < l->c->cpus && !r; i++) {
 		r = ops->vcpu_create(l->vm, i, &l->vcpu[i]);
 		if (!r && l->c->shown)
@@ -180,6 +182,18 @@ static int make_vm(struct launch *l)
 	}
 	if (r)
 		launch_fail(l, "cannot make a virtual machine: %s", strerror(-r));
+	return r;
+}
+
+int launch_vm_again(struct launch *l)
+{
+	const struct vm_ops *ops = l->c->backend;
+	int r = ops->again(l->vm);
+
+	if (!r)
+		r = map_memory(l);
+	for (uint32_t i = 0; i < l->c->cpus && !r; i++)
+		r = ops->vcpu_again(l->vcpu[i]);
 	return r;
 }
 

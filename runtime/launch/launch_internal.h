@@ -128,6 +128,8 @@ void launch_threads_destroy(struct launch *l);
 int launch_threads_start(struct launch *l);
 void launch_threads_stop(struct launch *l);
 void launch_ended(struct launch *l); /* the program has: nobody need end it */
+/* launch.c: in a clone, the VM as make_vm made the first one's. 0 or -errno. */
+int launch_vm_again(struct launch *l);
 /* launch.c: remember the first failure, in words. */
 void launch_fail(struct launch *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

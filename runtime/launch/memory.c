@@ -11,6 +11,12 @@
 
 #include "runtime/launch/launch_internal.h"
 
+/* Of a template all that nobody else maps is its own too, for clones to share by fork. */
+static bool all_own(const struct launch *l)
+{
+	return l->c->template_fd && !l->home->own_ram;
+}
+
 /* The shim's own part, if there is one, then the memfd: one range of addresses. */
 static int map_ram(struct launch *l, uint64_t size)
 {
@@ -23,8 +29,9 @@ static int map_ram(struct launch *l, uint64_t size)
 	l->mem.ram = p;
 	l->mem.ram_size = own + size;
 	l->shared_start = own;
-	if (mmap(p + own, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
-		    l->ram_fd, 0) == MAP_FAILED)
+	if (!all_own(l) &&
+		mmap(p + own, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+			l->ram_fd, 0) == MAP_FAILED)
 		return -errno;
 	/* a core dump of the launcher must not hold the guest's gigabytes, nor a child */
 	madvise(p, own + size, MADV_DONTDUMP);
@@ -52,9 +59,11 @@ int launch_memory_create(struct launch *l)
 	void *p;
 	int r;
 
-	l->ram_fd = make_file(size);
-	if (l->ram_fd < 0)
-		return l->ram_fd;
+	if (!all_own(l)) {
+		l->ram_fd = make_file(size);
+		if (l->ram_fd < 0)
+			return l->ram_fd;
+	}
 	r = map_ram(l, size);
 	if (r)
 		return r;
@@ -116,7 +125,9 @@ int launch_memory_copy(const struct launch *l)
 
 int launch_memory_share(struct launch *l)
 {
-	return madvise(l->mem.ram, l->shared_start, MADV_DOFORK) ? -errno : 0;
+	size_t size = all_own(l) ? l->mem.ram_size : l->shared_start;
+
+	return madvise(l->mem.ram, size, MADV_DOFORK) ? -errno : 0;
 }
 
 int launch_memory_adopt(struct launch *l, int fd)

@@ -47,9 +47,11 @@ static int check(struct launch *l)
 {
 	const struct boot_fd *f = (const struct boot_fd *)((const uint8_t *)l->boot + l->boot->fds);
 
-	if (!l->home->park) {
-		launch_fail(l, "a template needs backend process: %s has none (--backend=process)",
-			l->c->backend->name);
+	if (!l->home->park || !(l->c->backend->processes || l->c->backend->again)) {
+		launch_fail(l,
+			"no templates with backend %s, home %s (--backend=process, or "
+			"--backend=kvm --home=host)",
+			l->c->backend->name, l->home->name);
 		return -ENOTSUP;
 	}
 	if (l->c->cpus > 1) {
@@ -283,7 +285,7 @@ static pid_t make_clone(struct launch *l, const struct template_message *in, int
 	int r = getrandom(l->template->seed, SEED_BYTES, 0) == SEED_BYTES ? 0 : -EIO;
 	pid_t pid;
 
-	if (!r)
+	if (!r && l->home->heir)
 		r = l->home->heir(l);
 	if (r)
 		return r;
@@ -296,7 +298,8 @@ static pid_t make_clone(struct launch *l, const struct template_message *in, int
 	}
 	r = pid < 0 ? -errno : 0;
 	l->template->living += !r;
-	l->home->drop(l);
+	if (l->home->drop)
+		l->home->drop(l);
 	return r ? r : pid;
 }
 
@@ -329,7 +332,8 @@ static struct template_message answer(pid_t pid)
 /* true in a clone, false when nobody asks any more. */
 static bool make_clones(struct launch *l)
 {
-	struct template_message in, out = {.version = TEMPLATE_VERSION, .kind = TEMPLATE_READY};
+	struct template_message out = {.version = TEMPLATE_VERSION, .kind = TEMPLATE_READY};
+	struct template_message in = {0};
 	int fds[TEMPLATE_FDS];
 	size_t nfds;
 	pid_t pid;
