@@ -295,6 +295,12 @@ int sb_clone(struct sb_template *t, const struct sb_clone_config *config, struct
 int sb_call(struct sb_template *t, const void *request, size_t size,
 	const struct sb_clone_config *config, struct sb **done, struct sb_error **error);
 
+/* From now on n clones are to wait for their input, made in advance: now, and by each sb_call while
+ * its own clone works. sb_call and sb_clone take those first where no stream is SB_STREAM_FD. The
+ * wall time of such a one begins when it is taken, and is kept while the caller dispatches or
+ * waits. An error: there are fewer; sb_call tries again. n = 0 ends them. Any thread. */
+int sb_template_warm(struct sb_template *t, unsigned n, struct sb_error **error);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

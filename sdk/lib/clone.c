@@ -11,9 +11,9 @@
 #include "sdk/lib/config.h"
 #include "sdk/lib/error.h"
 #include "sdk/lib/fd.h"
+#include "sdk/lib/pool.h"
 #include "sdk/lib/proc.h"
 #include "sdk/lib/setup.h"
-#include "sdk/lib/template.h"
 #include "sdk/lib/wire.h"
 
 /* A pid of the template's saying: no other process of the caller's is to be taken for a clone, and
@@ -78,7 +78,7 @@ static int give_memory(struct setup *u)
 		       : 0;
 }
 
-static int make(struct sb_template *t, const struct sb_clone_config *c, struct sb **out,
+int clone_make(struct sb_template *t, const struct sb_clone_config *c, bool spare, struct sb **out,
 	struct sb_error **error)
 {
 	struct setup u;
@@ -87,9 +87,10 @@ static int make(struct sb_template *t, const struct sb_clone_config *c, struct s
 	if (r)
 		return r;
 	u.s->is_clone = true;
+	u.s->was_spare = spare;
 	u.s->template = t;
 	atomic_fetch_add(&t->needed, 1);
-	u.s->wall_ns = c->wall_ns ? c->wall_ns : t->wall_ns;
+	u.s->wall_ns = spare ? 0 : c->wall_ns ? c->wall_ns : t->wall_ns;
 	u.s->output_max = c->output;
 	r = setup_events(&u);
 	if (!r)
@@ -106,6 +107,14 @@ static int make(struct sb_template *t, const struct sb_clone_config *c, struct s
 	return r;
 }
 
+static int get(struct sb_template *t, const struct sb_clone_config *c, struct sb **out,
+	struct sb_error **error)
+{
+	int r = pool_take(t, c, out, error);
+
+	return r || *out ? r : clone_make(t, c, false, out, error);
+}
+
 int sb_clone(struct sb_template *t, const struct sb_clone_config *config, struct sb **out,
 	struct sb_error **error)
 {
@@ -116,7 +125,7 @@ int sb_clone(struct sb_template *t, const struct sb_clone_config *config, struct
 	if (error)
 		*error = NULL;
 	r = config_read_clone(config, &c, error);
-	return r ? r : make(t, &c, out, error);
+	return r ? r : get(t, &c, out, error);
 }
 
 /* What sb_call adds to config. */
@@ -149,9 +158,11 @@ int sb_call(struct sb_template *t, const void *request, size_t size,
 		*error = NULL;
 	r = read_call(config, request, size, &c, error);
 	if (!r)
-		r = make(t, &c, done, error);
-	if (!r)
+		r = get(t, &c, done, error);
+	if (!r) {
+		pool_fill(t, NULL); /* while it works; if that fails, the next one makes its own */
 		r = sb_wait(*done, -1, error);
+	}
 	if (r) {
 		sb_free(*done);
 		*done = NULL;

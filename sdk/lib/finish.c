@@ -118,6 +118,10 @@ static int make_result(struct sb *s, struct sb_error **error)
 		res->wall_ns = wall_ns;
 		res->end = end_unreported(s, wall_ns);
 	}
+	if (s->was_spare) { /* what it counts itself is from before it was taken */
+		res->wall_ns = wall_ns;
+		res->start_ns = 0;
+	}
 	if (atomic_load(&s->reason) == SB_END_OUTPUT)
 		res->end = SB_END_OUTPUT;
 	if (res->end != SB_END_EXITED)

@@ -39,6 +39,8 @@ struct sb {
 	struct source source;
 	struct sb_template *template; /* of a clone, until it has ended */
 	bool is_clone;
+	bool was_spare; /* its own clock began earlier than started_ns: its limit is kept here */
+	struct sb *next_spare;
 	struct out_file *files;
 	size_t nfiles;
 

@@ -83,6 +83,15 @@ static int make_input(struct setup *u, const struct sb_stream *in, bool piped)
 	return make_source(u, in);
 }
 
+void setup_sink(struct sink *sink, const struct sb_stream *out)
+{
+	sink->limit = 0;
+	if (out->kind == SB_STREAM_MEMORY)
+		sink->limit = out->limit ? out->limit : CONFIG_OUTPUT_DEFAULT;
+	sink->write = out->kind == SB_STREAM_CALLBACK ? out->write : NULL;
+	sink->arg = out->arg;
+}
+
 static int make_output(
 	struct setup *u, int n, const char *member, const struct sb_stream *out, bool piped)
 {
@@ -92,12 +101,7 @@ static int make_output(
 		return open_null(u, &u->std[n]);
 	if (out->kind == SB_STREAM_FD)
 		return duplicate(u, member, out->fd, piped, &u->std[n]);
-	if (out->kind == SB_STREAM_MEMORY) {
-		sink->limit = out->limit ? out->limit : CONFIG_OUTPUT_DEFAULT;
-	} else {
-		sink->write = out->write;
-		sink->arg = out->arg;
-	}
+	setup_sink(sink, out);
 	return make_pipe(u, 1, &u->std[n], &sink->fd);
 }
 

@@ -22,6 +22,8 @@ int setup_events(struct setup *u);
 /* piped: input from memory comes by a pipe, not as a file, and nothing is a terminal. */
 int setup_streams(struct setup *u, const struct sb_stream *in, const struct sb_stream *out,
 	const struct sb_stream *err, bool piped);
+/* Where what comes goes to, of a kind that is no descriptor. */
+void setup_sink(struct sink *sink, const struct sb_stream *out);
 int setup_tie(struct setup *u);
 /* For the descriptor that the caller polls. */
 int setup_watch(struct setup *u, int fd, uint32_t events);

@@ -61,7 +61,8 @@ static int take_once(struct sink *s, size_t most, ssize_t *n, struct sb_error **
 				       : error_system(error, "read", errno, "cannot read output");
 	if (!*n)
 		fd_close(&s->fd);
-	s->total += (size_t)*n;
+	if (s->limit || s->write)
+		s->total += (size_t)*n;
 	if (keep) {
 		s->size += (size_t)*n;
 		s->data[s->size] = 0;
@@ -126,9 +127,12 @@ static bool refill(struct source *s)
 
 bool source_load(struct source *s, const void *data, size_t size)
 {
-	s->chunk = malloc(size + 1);
-	if (!s->chunk)
+	char *chunk = malloc(size + 1);
+
+	if (!chunk)
 		return false;
+	free(s->chunk);
+	s->chunk = chunk;
 	if (size)
 		memcpy(s->chunk, data, size);
 	s->size = size;

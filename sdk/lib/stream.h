@@ -18,7 +18,7 @@ struct sink {
 	void *arg;
 	char *data; /* NUL-terminated if there is any */
 	size_t size, room, limit;
-	uint64_t total; /* with what was dropped */
+	uint64_t total; /* with what was dropped; but of neither kind: 0 */
 	bool refused;	/* the callback wants no more */
 };
 

@@ -9,6 +9,7 @@
 #include "sdk/lib/config.h"
 #include "sdk/lib/error.h"
 #include "sdk/lib/fd.h"
+#include "sdk/lib/pool.h"
 #include "sdk/lib/template.h"
 #include "sdk/lib/wire.h"
 
@@ -82,6 +83,7 @@ void template_release(struct sb_template *t)
 	fd_close(&t->input);
 	fd_close(&t->self);
 	pthread_mutex_destroy(&t->lock);
+	pthread_mutex_destroy(&t->pool_lock);
 	free(t);
 }
 
@@ -171,10 +173,8 @@ static struct sb_template *new_template(void)
 
 	if (!t)
 		return NULL;
-	if (pthread_mutex_init(&t->lock, NULL)) {
-		free(t);
-		return NULL;
-	}
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_mutex_init(&t->pool_lock, NULL);
 	atomic_init(&t->needed, 1);
 	t->socket = t->input = t->self = -1;
 	return t;
@@ -210,6 +210,8 @@ int sb_template_start(const struct sb_config *config, int timeout_ms, struct sb_
 
 void sb_template_free(struct sb_template *t)
 {
-	if (t)
-		template_release(t);
+	if (!t)
+		return;
+	pool_clear(t);
+	template_release(t);
 }

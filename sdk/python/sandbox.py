@@ -83,6 +83,7 @@ def _load() -> ctypes.CDLL:
         "sb_file_data": (_P, [_P, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_int)]),
         "sb_template_start": (ctypes.c_int, [ctypes.POINTER(_Config), ctypes.c_int, ctypes.POINTER(_P), error]),
         "sb_template_free": (None, [_P]),
+        "sb_template_warm": (ctypes.c_int, [_P, ctypes.c_uint, error]),
         "sb_clone": (ctypes.c_int, [_P, ctypes.POINTER(_CloneConfig), ctypes.POINTER(_P), error]),
         "sb_error_code": (ctypes.c_int, [_P]),
         "sb_error_text": (_S, [_P]),
@@ -361,6 +362,7 @@ class Template:
                  user: Optional[str] = None, root: Optional[str] = None, image: Optional[str] = None, memory: int = 0,
                  cpus: int = 0, processes: int = 0, wall: float = 0, file_size: int = 0, require_vm: bool = False,
                  strict: bool = False, executable: Optional[str] = None):
+        self._warm = 0
         c = _configuration(program, args, mounts=mounts, files=files, programs=programs, env=env, cwd=cwd, user=user, root=root,
                            image=image, wall=wall, executable=executable, env_clear=env_clear, require_vm=require_vm,
                            strict=strict, memory=memory, cpus=cpus, processes=processes, file_size=file_size)
@@ -383,7 +385,17 @@ class Template:
     def call(self, request: bytes, limit: int = 1 << 20, wall: float = 0, output: int = 0) -> Result:
         """A clone from its start to its end, with request as its stdin."""
         with self.clone(request, limit=limit, wall=wall, output=output) as s:
+            if self._warm:
+                _lib.sb_template_warm(self._handle, self._warm, None)  # while it works; the next one may make its own
             return s.wait()
+
+    def warm(self, n: int) -> None:
+        """From now on n clones wait for their input, made in advance; those that call() takes are made again by it."""
+        if self._handle is None:
+            raise ValueError("the template is closed")
+        error = _P()
+        _check(_lib.sb_template_warm(self._handle, n, error), error)
+        self._warm = n
 
     def close(self) -> None:
         """Its clones live on. No other call may be in progress."""

@@ -78,8 +78,9 @@ def serve(build, function):
         s.process.communicate()
 
 
-def test_answers_and_failures(serve):
-    s = serve("--wall", "1", "--output", "64", "--body", "256")
+@pytest.mark.parametrize("words", [[], ["--warm", "3"]], ids=["cold", "warm"])
+def test_answers_and_failures(serve, words):
+    s = serve(*words, "--wall", "1", "--output", "64", "--body", "256")
     assert [s.post(f"word {n}") for n in range(10)] == [(200, f"1 WORD {n}") for n in range(10)]
     assert s.post("y" * 200000) == (500, "it wrote more output than was wanted\n")
     assert s.post("y" * 50000) == (200, "1 " + "Y" * 50000)

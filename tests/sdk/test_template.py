@@ -128,6 +128,7 @@ def test_limit_of_output(does):
 
 
 def test_kill(does, held):
+    time.sleep(0.5)  # for what earlier tests killed
     me = held(os.getpid(), zombies=False)  # a template reaps a clone at the next request
     before = me.now()
     with does.clone(b"print('on', flush=True)\nos.fork()\ntime.sleep(50)") as s:
@@ -206,6 +207,23 @@ def test_template_that_was_killed(held):
         assert e.value.code == Code.ENDED
         with pytest.raises(SandboxError):
             t.clone()
+    held(os.getpid()).comes_back_to(before)
+
+
+def test_clones_made_in_advance(held):
+    gc.collect()
+    before = held(os.getpid()).now()
+    with python(DOES) as t:
+        t.warm(2)
+        time.sleep(0.7)
+        assert [t.call(b"print(%d)" % n).stdout for n in range(6)] == [b"%d\n" % n for n in range(6)]
+        assert len({t.call(b"print(os.urandom(9))").stdout for _ in range(4)}) == 4
+        r = t.call(b"print(1, flush=True)\ntime.sleep(50)", wall=0.5)
+        assert (r.end, r.stdout) == (End.WALL_TIME, b"1\n") and 0.4 < r.wall < 20
+        time.sleep(1)
+        assert t.call(b"", wall=20).wall < 1  # without the time that it waited
+        t.warm(0)
+        t.warm(1)
     held(os.getpid()).comes_back_to(before)
 
 

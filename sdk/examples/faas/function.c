@@ -34,7 +34,11 @@ static int start_template(struct function *f, struct sb_template **out, struct s
 		.wall_ns = f->limits->wall_ns,
 	};
 
-	return sb_template_start(&c, f->limits->start_ms, out, error);
+	int r = sb_template_start(&c, f->limits->start_ms, out, error);
+
+	if (!r)
+		sb_template_warm(*out, f->limits->warm, NULL); /* calls try again */
+	return r;
 }
 
 bool function_start(struct function *f, const char *name, const char *program,

@@ -16,6 +16,7 @@
 struct limits {
 	uint64_t wall_ns, memory, output;
 	uint32_t processes;
+	unsigned warm;		/* clones that are made in advance */
 	int start_ms;		/* for a program to come to its first read of stdin */
 	const char *executable; /* `sandbox`; NULL: as the library finds it */
 };

@@ -29,7 +29,16 @@ struct arguments {
 	size_t nfunctions;
 };
 
-enum { KEY_WALL = 0x100, KEY_MEMORY, KEY_PROCESSES, KEY_OUTPUT, KEY_BODY, KEY_START, KEY_SANDBOX };
+enum {
+	KEY_WALL = 0x100,
+	KEY_MEMORY,
+	KEY_PROCESSES,
+	KEY_OUTPUT,
+	KEY_BODY,
+	KEY_START,
+	KEY_WARM,
+	KEY_SANDBOX
+};
 
 static const struct argp_option options[] = {
 	{"listen", 'l', "ADDRESS:PORT", 0, "Where (default: 127.0.0.1:8080; port 0: any)", 0},
@@ -40,6 +49,7 @@ static const struct argp_option options[] = {
 	{"output", KEY_OUTPUT, "KIB", 0, "What it may write (default: 1024)", 0},
 	{"body", KEY_BODY, "KIB", 0, "What it may be sent (default: 1024)", 0},
 	{"start", KEY_START, "SECONDS", 0, "For a program to get ready (default: 30)", 0},
+	{"warm", KEY_WARM, "N", 0, "Clones of each program made in advance (default: none)", 0},
 	{"sandbox", KEY_SANDBOX, "FILE", 0, "The executable (default: beside the library)", 0},
 	{0},
 };
@@ -110,6 +120,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_START:
 		a->limits.start_ms = (int)number(state, arg, 3600) * 1000;
+		return 0;
+	case KEY_WARM:
+		a->limits.warm = (unsigned)number(state, arg, 1024);
 		return 0;
 	case KEY_SANDBOX:
 		a->limits.executable = arg;

@@ -306,6 +306,61 @@ static void templates_that_make_no_clone(void **state)
 	expect_nothing_left(fds);
 }
 
+static void warm_clones(void **state)
+{
+	unsigned fds = count_fds(), before;
+	struct sb_template *t = start_template("serves");
+	struct sb_clone_config c = {.size = sizeof c};
+	struct sb_error *e;
+	struct sb *s;
+	char text[64] = "";
+
+	before = count_fds();
+	expect_code(sb_template_warm(t, 2, &e), 0, &e);
+	assert_true(count_fds() > before);
+	for (int i = 0; i < 5; i++) { /* more than there are: calls make more */
+		s = call(t, "word");
+		assert_string_equal(out_of(s), "<word>");
+		assert_string_equal(err_of(s), "err");
+		assert_int_equal(end_of(s).start_ns, 0);
+		sb_free(s);
+	}
+	c.out = (struct sb_stream){.kind = SB_STREAM_CALLBACK, .write = take, .arg = text};
+	s = start_clone(t, &c);
+	assert_int_equal(end_of(s).output, 2); /* stderr is not wanted, and not counted */
+	assert_string_equal(text, "<>");
+	assert_null(err_of(s));
+	sb_free(s);
+	expect_code(sb_template_warm(t, 0, &e), 0, &e);
+	assert_int_equal(count_fds(), before);
+	assert_int_equal(sb_template_warm(t, 1000000, NULL), SB_INVALID);
+	expect_code(sb_template_warm(t, 3, &e), 0, &e);
+	sb_template_free(t);
+	expect_nothing_left(fds);
+}
+
+static void limits_of_a_warm_clone(void **state)
+{
+	struct sb_template *t = start_template("serves");
+	struct sb_clone_config c = with_input("hang");
+	int turns = 0;
+	struct sb *s;
+
+	assert_int_equal(sb_template_warm(t, 2, NULL), 0);
+	usleep(100000); /* it has not begun */
+	c.wall_ns = MS(50);
+	s = start_clone(t, &c);
+	assert_int_equal(end_of(s).end, SB_END_WALL_TIME);
+	sb_free(s);
+	c.wall_ns = 0;
+	c.output = 3;
+	c.in = (struct sb_stream){.kind = SB_STREAM_CALLBACK, .read = give, .arg = &turns};
+	s = start_clone(t, &c);
+	assert_int_equal(end_of(s).end, SB_END_OUTPUT);
+	sb_free(s);
+	sb_template_free(t);
+}
+
 static void refused(struct sb_config *c, int code, const char *about)
 {
 	struct sb_template *t;
@@ -398,13 +453,14 @@ static void *call_often(void *arg)
 	return (void *)failed;
 }
 
-static void many_threads_call_one_template(void **state)
+static void many_threads_call(unsigned warm)
 {
 	unsigned fds = count_fds();
 	struct sb_template *t = start_template("serves");
 	pthread_t thread[THREADS];
 	void *failed;
 
+	assert_int_equal(sb_template_warm(t, warm, NULL), 0);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&thread[i], NULL, call_often, t), 0);
 	for (int i = 0; i < THREADS; i++) {
@@ -413,6 +469,12 @@ static void many_threads_call_one_template(void **state)
 	}
 	sb_template_free(t);
 	expect_nothing_left(fds);
+}
+
+static void many_threads_call_one_template(void **state)
+{
+	many_threads_call(0);
+	many_threads_call(3);
 }
 
 int run_tests_template(void)
@@ -428,6 +490,8 @@ int run_tests_template(void)
 		cmocka_unit_test(clones_outlive_their_template),
 		cmocka_unit_test(no_template),
 		cmocka_unit_test(templates_that_make_no_clone),
+		cmocka_unit_test(warm_clones),
+		cmocka_unit_test(limits_of_a_warm_clone),
 		cmocka_unit_test(mistakes),
 		cmocka_unit_test(terminal),
 		cmocka_unit_test(many_threads_call_one_template),

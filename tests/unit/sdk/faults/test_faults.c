@@ -148,6 +148,28 @@ static void templates(void)
 	sb_free(s);
 }
 
+static void warm_templates(void)
+{
+	const struct sb_config c = {
+		.size = sizeof c, .executable = getenv("FAKE_TEMPLATE"), .program = "serves"};
+	struct sb_template *t;
+	struct sb_error *e;
+	struct sb *s;
+	int r;
+
+	if (sb_template_start(&c, 30000, &t, NULL))
+		return;
+	r = sb_template_warm(t, 1, &e);
+	expect_error(r, &e);
+	r = sb_call(t, "request", 7, NULL, &s, &e);
+	expect_error(r, &e);
+	assert_true(!r == !!s);
+	if (s)
+		assert_string_equal(out_of(s), "<request>");
+	sb_free(s);
+	sb_template_free(t);
+}
+
 /* One that ends before it is ready: an error in any case. */
 static void no_template(void)
 {
@@ -200,6 +222,11 @@ static void templates_with_each_call_failing(void **state)
 	each_call_fails(templates, 1);
 }
 
+static void warm_templates_with_each_call_failing(void **state)
+{
+	each_call_fails(warm_templates, 1);
+}
+
 static void no_template_with_each_call_failing(void **state)
 {
 	each_call_fails(no_template, 1);
@@ -237,6 +264,7 @@ int main(void)
 		cmocka_unit_test(pause_and_kill_with_each_call_failing),
 		cmocka_unit_test(limits_with_each_call_failing),
 		cmocka_unit_test(templates_with_each_call_failing),
+		cmocka_unit_test(warm_templates_with_each_call_failing),
 		cmocka_unit_test(no_template_with_each_call_failing),
 		cmocka_unit_test(where_there_is_no_pidfd_open),
 	};
