@@ -23,8 +23,8 @@
  *
  * Threads: calls on different sandboxes need no lock, sb_start among them. What one sandbox allows
  * is said at each call. The environment (SANDBOX_EXECUTABLE, PATH, HOME, SANDBOX_BACKEND,
- * SANDBOX_HOME_KIND, SANDBOX_STORE, XDG_DATA_HOME) is read by sb_start with getenv(3): no other
- * thread may change it meanwhile. No thread may be cancelled in a call.
+ * SANDBOX_HOME_KIND, SANDBOX_STORE, XDG_DATA_HOME) is read by sb_start and sb_template_start with
+ * getenv(3): no other thread may change it meanwhile. No thread may be cancelled in a call.
  *
  * Errors: calls return 0 or an enum sb_code. Who gives an `error` that is not NULL gets an object
  * for a code that is neither 0 nor SB_RUNNING, to be freed with sb_error_free; else *error is NULL.
@@ -254,9 +254,9 @@ const void *sb_file_data(struct sb *s, size_t index, size_t *size, int *truncate
 
 /* A sandbox that stopped where its program first asked for its stdin (a read of it, or whether it
  * could be read). What it did until then, such as loading modules, its clones need not do: each
- * goes on from there, with memory (copied when one writes to it) and streams of its own. They share
- * what the program has open, and the host's directories. What the kernel gives of random numbers is
- * another in each; what the program made of such before is the same in all.
+ * goes on from there, with memory and streams of its own. They share the host's files and
+ * directories that it may use. What the kernel gives of random numbers is another in each; what the
+ * program made of such before is the same in all (docs/clones.md).
  * Its process goes on until sb_template_free was called and all clones have ended. */
 struct sb_template;
 
@@ -265,11 +265,13 @@ struct sb_template;
  * the clones' and must be 0, as SB_FILE_OUT may not be there; wall_ns is the limit of each clone
  * that has none of its own. What it prints meanwhile is dropped. SB_ENDED: it did not come so far;
  * a sentence says why, and its cause is the last line that it printed (of the first 64 KiB).
- * SB_UNSUPPORTED without /proc or pidfd_open(2). Not every backend makes clones: SB_ENDED. */
+ * SB_UNSUPPORTED without /proc or pidfd_open(2). Not every backend makes clones: SB_ENDED. Any
+ * thread; *out is NULL after an error. */
 int sb_template_start(const struct sb_config *config, int timeout_ms, struct sb_template **out,
 	struct sb_error **error);
 
-/* Clones live on. No other call on t may be in progress or follow. NULL: nothing. */
+/* Clones live on, but for those that nobody has taken yet. No other call on t may be in progress or
+ * follow. NULL: nothing. */
 void sb_template_free(struct sb_template *t);
 
 /* All of 0 is the default of each, and size is as in struct sb_config. */
