@@ -351,12 +351,12 @@ class Sandbox:
 
 
 class Template:
-    """A program that stopped where it first asked for its stdin: clones go on from there. `timeout` is for it to come so far,
-    `wall` the limit of each clone. SandboxError(ENDED) if it does not."""
+    """A program that stopped where it first asked for its stdin: clones go on from there. `timeout` is for it to come so far
+    (Ctrl-C waits for that), `wall` the limit of each clone. SandboxError(ENDED) if it does not."""
 
     _handle: Optional[int] = None
 
-    def __init__(self, program: str, *args: str, timeout: Optional[float] = None, mounts: Sequence[Mount] = (),
+    def __init__(self, program: str, *args: str, timeout: Optional[float] = 60, mounts: Sequence[Mount] = (),
                  files: Optional[Mapping[str, bytes]] = None, programs: Optional[Mapping[str, bytes]] = None,
                  env: Optional[Mapping[str, str]] = None, env_clear: bool = False, cwd: Optional[str] = None,
                  user: Optional[str] = None, root: Optional[str] = None, image: Optional[str] = None, memory: int = 0,
