@@ -127,7 +127,7 @@ static void answer(const struct template_message *m, int *fds)
 			be_clone(m, fds);
 		say(TEMPLATE_CLONED, pid < 0 ? -errno : 0, pid);
 	}
-	for (int i = 0; i < TEMPLATE_FDS; i++)
+	for (int i = 0; i < TEMPLATE_FDS && strcmp(what, "keeps"); i++)
 		close(fds[i]);
 }
 

@@ -210,6 +210,22 @@ static void crashed_clone(void **state)
 	sb_template_free(t);
 }
 
+/* Its pipes do not end with it: the template has not come to close its own ends. */
+static void clone_that_is_not_alone_with_its_pipes(void **state)
+{
+	struct sb_template *t = start_template("keeps");
+	struct sb *s = call(t, "crash");
+	struct sb_result res = end_of(s);
+
+	assert_string_equal(res.message, "the sandbox's process ended without a report");
+	assert_string_equal(out_of(s), "");
+	sb_free(s);
+	s = call(t, "word");
+	assert_string_equal(out_of(s), "<word>");
+	sb_free(s);
+	sb_template_free(t);
+}
+
 static void no_pause(void **state)
 {
 	struct sb_template *t = start_template("serves");
@@ -486,6 +502,7 @@ int run_tests_template(void)
 		cmocka_unit_test(killed_clone),
 		cmocka_unit_test(limits_of_a_clone),
 		cmocka_unit_test(crashed_clone),
+		cmocka_unit_test(clone_that_is_not_alone_with_its_pipes),
 		cmocka_unit_test(no_pause),
 		cmocka_unit_test(clones_outlive_their_template),
 		cmocka_unit_test(no_template),
