@@ -23,8 +23,8 @@
  *
  * Threads: calls on different sandboxes need no lock, sb_start among them. What one sandbox allows
  * is said at each call. The environment (SANDBOX_EXECUTABLE, PATH, HOME, SANDBOX_BACKEND,
- * SANDBOX_HOME_KIND, SANDBOX_STORE, XDG_DATA_HOME) is read by sb_start with getenv(3): no other
- * thread may change it meanwhile. No thread may be cancelled in a call.
+ * SANDBOX_HOME_KIND, SANDBOX_STORE, XDG_DATA_HOME) is read by sb_start and sb_template_start with
+ * getenv(3): no other thread may change it meanwhile. No thread may be cancelled in a call.
  *
  * Errors: calls return 0 or an enum sb_code. Who gives an `error` that is not NULL gets an object
  * for a code that is neither 0 nor SB_RUNNING, to be freed with sb_error_free; else *error is NULL.
@@ -249,6 +249,59 @@ const void *sb_output(struct sb *s, int stream, size_t *size, int *truncated);
 
 /* The contents of config.files[index] at the end, as sb_output. NULL if it is no SB_FILE_OUT. */
 const void *sb_file_data(struct sb *s, size_t index, size_t *size, int *truncated);
+
+/* -- templates: a program that is started once, and goes on from there many times -- */
+
+/* A sandbox that stopped where its program first asked for its stdin (a read of it, or whether it
+ * could be read). What it did until then, such as loading modules, its clones need not do: each
+ * goes on from there, with memory and streams of its own. They share the host's files and
+ * directories that it may use. What the kernel gives of random numbers is another in each; what the
+ * program made of such before is the same in all (docs/clones.md).
+ * Its process goes on until sb_template_free was called and all clones have ended. */
+struct sb_template;
+
+/* Starts the program and waits for it to ask for its stdin: timeout_ms milliseconds, or -1: no
+ * limit. Members of config are as for sb_start but for these: in, out, err, cpu_ns and output are
+ * the clones' and must be 0, as SB_FILE_OUT may not be there; wall_ns is the limit of each clone
+ * that has none of its own. What it prints meanwhile is dropped. SB_ENDED: it did not come so far;
+ * a sentence says why, and its cause is the last line that it printed (of the first 64 KiB).
+ * SB_UNSUPPORTED without /proc or pidfd_open(2). Not every backend makes clones: SB_ENDED. Any
+ * thread; *out is NULL after an error. */
+int sb_template_start(const struct sb_config *config, int timeout_ms, struct sb_template **out,
+	struct sb_error **error);
+
+/* Clones live on, but for those that nobody has taken yet. No other call on t may be in progress or
+ * follow. NULL: nothing. */
+void sb_template_free(struct sb_template *t);
+
+/* All of 0 is the default of each, and size is as in struct sb_config. */
+struct sb_clone_config {
+	size_t size; /* sizeof(struct sb_clone_config) */
+	/* No terminals. SB_STREAM_MEMORY goes to stdin through a pipe while the caller dispatches
+	 * or waits. */
+	struct sb_stream in, out, err;
+	uint64_t wall_ns; /* default: that of the template */
+	uint64_t output;
+};
+
+/* One more clone: a sandbox like those of sb_start, to be freed before or after its template. It is
+ * no child of the caller's; sb_pause and sb_resume of it are SB_UNSUPPORTED. Any thread, several at
+ * once: they take turns. SB_ENDED: the template's process is gone, or did not answer for half a
+ * minute; that is so from then on. */
+int sb_clone(struct sb_template *t, const struct sb_clone_config *config, struct sb **out,
+	struct sb_error **error);
+
+/* A clone with request as its stdin, and waits for its end: sb_output(*done, 1) is the answer,
+ * sb_get_result tells how it ended, sb_free is to follow. config->in is 0; config may be NULL:
+ * stdout and stderr to memory. An error, such as no memory, ends the clone. Any thread. */
+int sb_call(struct sb_template *t, const void *request, size_t size,
+	const struct sb_clone_config *config, struct sb **done, struct sb_error **error);
+
+/* From now on n clones are to wait for their input, made in advance: now, and by each sb_call while
+ * its own clone works. sb_call and sb_clone take those first where no stream is SB_STREAM_FD. The
+ * wall time of such a one begins when it is taken, and is kept while the caller dispatches or
+ * waits. An error: there are fewer; sb_call tries again. n = 0 ends them. Any thread. */
+int sb_template_warm(struct sb_template *t, unsigned n, struct sb_error **error);
 
 #pragma GCC visibility pop
 

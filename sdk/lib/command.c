@@ -114,6 +114,10 @@ static void make_argv(struct words *w, const struct sb_config *c, const struct c
 	words_add(w, "--json-fd");
 	words_add(w, "%d", fds->report);
 	words_add(w, "-q");
+	if (fds->template >= 0) {
+		words_add(w, "--template-fd");
+		words_add(w, "%d", fds->template);
+	}
 	add_identity(w, c);
 	for (size_t i = 0; i < c->nmounts; i++)
 		add_mount(w, &c->mounts[i]);

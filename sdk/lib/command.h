@@ -12,6 +12,7 @@
 /* Descriptors that the words name. */
 struct command_fds {
 	int report, messages, until;
+	int template;	  /* -1: it is none */
 	const int *files; /* one for each of config.files */
 };
 

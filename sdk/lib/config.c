@@ -28,20 +28,23 @@ static bool is_zero(const void *data, size_t n)
 	return !n;
 }
 
-static int copy(const struct sb_config *given, struct sb_config *out, struct sb_error **e)
+/* Both begin with their size. least: that of the oldest header. */
+static int copy(const void *given, void *out, size_t least, size_t known, const char *type,
+	struct sb_error **e)
 {
-	size_t known = sizeof *out;
+	size_t size;
 
+	memcpy(&size, given, sizeof size);
 	memset(out, 0, known);
-	if (given->size < SIZE_MIN)
-		return invalid(e, "size", "must be sizeof(struct sb_config)");
-	if (given->size > known && !is_zero((const char *)given + known, given->size - known))
+	if (size < least)
+		return error_set(e, SB_INVALID, "size: must be sizeof(struct %s)", type);
+	if (size > known && !is_zero((const char *)given + known, size - known))
 		return error_set(e, SB_UNSUPPORTED,
 			"the configuration uses what this library (%s) does not know; it needs a "
 			"newer one",
 			SB_VERSION);
-	memcpy(out, given, given->size < known ? given->size : known);
-	out->size = known;
+	memcpy(out, given, size < known ? size : known);
+	memcpy(out, &known, sizeof known);
 	return 0;
 }
 
@@ -69,6 +72,16 @@ static int check_stream(
 	default:
 		return error_set(e, SB_UNSUPPORTED, "%s: kind %u is not known", member, s->kind);
 	}
+}
+
+static int check_streams(struct sb_error **e, const struct sb_stream *in,
+	const struct sb_stream *out, const struct sb_stream *err)
+{
+	int r = check_stream(e, "in", in, true);
+
+	if (!r)
+		r = check_stream(e, "out", out, false);
+	return r ? r : check_stream(e, "err", err, false);
 }
 
 static int check_mount(struct sb_error **e, const struct sb_mount *m)
@@ -141,11 +154,7 @@ static int check(struct sb_error **e, const struct sb_config *c)
 	if (!r && c->cwd)
 		r = check_path(e, "cwd", c->cwd);
 	if (!r)
-		r = check_stream(e, "in", &c->in, true);
-	if (!r)
-		r = check_stream(e, "out", &c->out, false);
-	if (!r)
-		r = check_stream(e, "err", &c->err, false);
+		r = check_streams(e, &c->in, &c->out, &c->err);
 	return r ? r : check_lists(e, c);
 }
 
@@ -155,8 +164,43 @@ int config_read(const struct sb_config *given, struct sb_config *out, struct sb_
 
 	if (!given)
 		return invalid(error, "config", "is NULL");
-	r = copy(given, out, error);
+	r = copy(given, out, SIZE_MIN, sizeof *out, "sb_config", error);
 	return r ? r : check(error, out);
+}
+
+static int check_template(struct sb_error **e, const struct sb_config *c)
+{
+	static const char why[] = "is for the clones: sb_clone takes it";
+
+	if (c->in.kind || c->out.kind || c->err.kind)
+		return invalid(e, c->in.kind ? "in" : c->out.kind ? "out" : "err", why);
+	if (c->output)
+		return invalid(e, "output", why);
+	if (c->cpu_ns)
+		return invalid(e, "cpu_ns", "clones have no limit of CPU time, only wall_ns");
+	for (size_t i = 0; i < c->nfiles; i++)
+		if (c->files[i].kind == SB_FILE_OUT)
+			return invalid(e, "files", "of a template none can be taken out");
+	return 0;
+}
+
+int config_read_template(
+	const struct sb_config *given, struct sb_config *out, struct sb_error **error)
+{
+	int r = config_read(given, out, error);
+
+	return r ? r : check_template(error, out);
+}
+
+int config_read_clone(
+	const struct sb_clone_config *given, struct sb_clone_config *out, struct sb_error **error)
+{
+	int r;
+
+	if (!given)
+		return invalid(error, "config", "is NULL");
+	r = copy(given, out, sizeof *out, sizeof *out, "sb_clone_config", error);
+	return r ? r : check_streams(error, &out->in, &out->out, &out->err);
 }
 
 size_t config_file_limit(const struct sb_file *f)

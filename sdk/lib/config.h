@@ -13,6 +13,11 @@
 /* A complete copy: members that the caller's header does not have are 0. What it points to stays
  * the caller's. */
 int config_read(const struct sb_config *given, struct sb_config *out, struct sb_error **error);
+/* Without what a template does not have. */
+int config_read_template(
+	const struct sb_config *given, struct sb_config *out, struct sb_error **error);
+int config_read_clone(
+	const struct sb_clone_config *given, struct sb_clone_config *out, struct sb_error **error);
 size_t config_file_limit(const struct sb_file *f);
 
 #endif

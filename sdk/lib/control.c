@@ -83,12 +83,20 @@ static int ended(struct sb_error **error)
 	return error_set(error, SB_ENDED, "the sandbox has ended");
 }
 
-int sb_pause(struct sb *s, struct sb_error **error)
+/* Its programs' processes are its template's children, not its own. */
+static int no_clone(const struct sb *s, struct sb_error **error)
 {
-	int r;
-
 	if (error)
 		*error = NULL;
+	return s->is_clone ? error_set(error, SB_UNSUPPORTED, "a clone cannot be paused") : 0;
+}
+
+int sb_pause(struct sb *s, struct sb_error **error)
+{
+	int r = no_clone(s, error);
+
+	if (r)
+		return r;
 	if (sandbox_process_ended(s))
 		return ended(error);
 	/* the launcher first: it makes the other processes */
@@ -107,10 +115,10 @@ int sb_pause(struct sb *s, struct sb_error **error)
 
 int sb_resume(struct sb *s, struct sb_error **error)
 {
-	int r;
+	int r = no_clone(s, error);
 
-	if (error)
-		*error = NULL;
+	if (r)
+		return r;
 	if (sandbox_process_ended(s))
 		return ended(error);
 	r = signal_group(s, SIGCONT);

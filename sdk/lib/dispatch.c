@@ -57,7 +57,8 @@ static uint64_t wall_end(const struct sb *s)
 {
 	uint64_t end;
 
-	if (!s->wall_ns || __builtin_add_overflow(s->wall_ns, s->started_ns + WALL_GRACE, &end))
+	if (!s->wall_ns || __builtin_add_overflow(s->wall_ns,
+				   s->started_ns + (s->was_spare ? 0 : WALL_GRACE), &end))
 		return UINT64_MAX;
 	return end;
 }

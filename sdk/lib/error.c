@@ -51,18 +51,26 @@ int error_system(struct sb_error **out, const char *call, int err, const char *f
 {
 	int code = err == ENOMEM ? SB_NO_MEMORY : SB_SYSTEM;
 	const char *why = strerrordesc_np(err);
-	struct sb_error *e;
 	va_list ap;
 
 	if (!out)
 		return code;
 	va_start(ap, fmt);
-	e = make(code, fmt, ap);
+	*out = make(code, fmt, ap);
 	va_end(ap);
-	if (!e->constant)
-		error_set(&e->cause, code, "%s: %s", call, why ? why : "unknown error");
-	*out = e;
+	error_add_cause(out, code, "%s: %s", call, why ? why : "unknown error");
 	return code;
+}
+
+void error_add_cause(struct sb_error **out, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!out || (*out)->constant)
+		return;
+	va_start(ap, fmt);
+	(*out)->cause = make(code, fmt, ap);
+	va_end(ap);
 }
 
 int error_no_memory(struct sb_error **out)

@@ -14,6 +14,9 @@ __attribute__((format(printf, 3, 4))) int error_set(
 /* SB_SYSTEM, or SB_NO_MEMORY for ENOMEM: the sentence, and as its cause "call: strerror". */
 __attribute__((format(printf, 4, 5))) int error_system(
 	struct sb_error **out, const char *call, int err, const char *fmt, ...);
+/* The cause of what *out says, where there is one. */
+__attribute__((format(printf, 3, 4))) void error_add_cause(
+	struct sb_error **out, int code, const char *fmt, ...);
 int error_no_memory(struct sb_error **out);
 
 #endif

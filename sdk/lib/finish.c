@@ -15,6 +15,7 @@
 #include "sdk/lib/memory_file.h"
 #include "sdk/lib/sandbox_internal.h"
 #include "sdk/lib/spawn.h"
+#include "sdk/lib/template.h"
 
 static void reap(struct sb *s)
 {
@@ -117,6 +118,10 @@ static int make_result(struct sb *s, struct sb_error **error)
 		res->wall_ns = wall_ns;
 		res->end = end_unreported(s, wall_ns);
 	}
+	if (s->was_spare) { /* what it counts itself is from before it was taken */
+		res->wall_ns = wall_ns;
+		res->start_ns = 0;
+	}
 	if (atomic_load(&s->reason) == SB_END_OUTPUT)
 		res->end = SB_END_OUTPUT;
 	if (res->end != SB_END_EXITED)
@@ -145,6 +150,13 @@ static int take_files(struct sb *s, struct sb_error **error)
 	return r;
 }
 
+static void leave_template(struct sb *s)
+{
+	if (s->template)
+		template_release(s->template);
+	s->template = NULL;
+}
+
 int sandbox_finish(struct sb *s, struct sb_error **error)
 {
 	int r;
@@ -160,6 +172,7 @@ int sandbox_finish(struct sb *s, struct sb_error **error)
 	for (int i = 0; i < SINKS; i++)
 		fd_close(&s->sinks[i].fd);
 	source_clear(&s->source);
+	leave_template(s);
 	atomic_store(&s->over, true);
 	return 0;
 }
@@ -182,6 +195,7 @@ void sb_free(struct sb *s)
 	if (!s)
 		return;
 	end_process(s);
+	leave_template(s);
 	report_clear(&s->report);
 	for (int i = 0; i < SINKS; i++)
 		sink_clear(&s->sinks[i]);

@@ -121,3 +121,10 @@ char proc_state(pid_t pid)
 
 	return read_entry(pid, &e) ? 0 : e.state;
 }
+
+pid_t proc_parent(pid_t pid)
+{
+	struct entry e;
+
+	return read_entry(pid, &e) ? 0 : e.parent;
+}

@@ -18,5 +18,7 @@ struct proc_group {
 int proc_find(pid_t launcher, struct proc_group *out);
 /* 'R', 'S', 'T', …; 0 if it is gone or cannot be read. */
 char proc_state(pid_t pid);
+/* 0: as above. */
+pid_t proc_parent(pid_t pid);
 
 #endif

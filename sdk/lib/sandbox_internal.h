@@ -3,7 +3,7 @@
  * A sandbox while it runs: everything hangs off struct sb.
  *
  * The lock is for what sb_dispatch changes; callbacks are called with it. pid, pidfd, epoll and the
- * limits are constant from sb_start on; reason and over are atomic; what follows over is written
+ * limits are constant from its start on; reason and over are atomic; what follows over is written
  * before over is set, and only read after. So kill, pause, resume and the results take no lock.
  */
 #ifndef SDK_SANDBOX_INTERNAL_H
@@ -37,6 +37,10 @@ struct sb {
 	int tie; /* end of a pipe: the sandbox ends when it is closed; or -1 */
 	struct sink sinks[SINKS];
 	struct source source;
+	struct sb_template *template; /* of a clone, until it has ended */
+	bool is_clone;
+	bool was_spare; /* its own clock began earlier than started_ns: its limit is kept here */
+	struct sb *next_spare;
 	struct out_file *files;
 	size_t nfiles;
 
@@ -55,6 +59,9 @@ struct sb {
 };
 
 uint64_t sandbox_now_ns(void);
+/* sb_start with a configuration that was read. template: descriptor that makes it one, or -1. */
+int sandbox_start(
+	const struct sb_config *c, int template, struct sb **out, struct sb_error **error);
 /* Kills it for that reason. 0 or -errno. */
 int sandbox_end(struct sb *s, enum sb_end reason);
 bool sandbox_process_ended(const struct sb *s);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ static bool make_room(struct sink *s, size_t more)
 	data = realloc(s->data, room);
 	if (!data)
 		return false;
+	data[s->size] = 0; /* a read may find nothing */
 	s->data = data;
 	s->room = room;
 	return true;
@@ -59,7 +61,8 @@ static int take_once(struct sink *s, size_t most, ssize_t *n, struct sb_error **
 				       : error_system(error, "read", errno, "cannot read output");
 	if (!*n)
 		fd_close(&s->fd);
-	s->total += (size_t)*n;
+	if (s->limit || s->write)
+		s->total += (size_t)*n;
 	if (keep) {
 		s->size += (size_t)*n;
 		s->data[s->size] = 0;
@@ -112,14 +115,28 @@ static ssize_t write_quietly(int fd, const void *data, size_t n)
 	return r;
 }
 
-/* False at the end of what the callback has. */
+/* False at the end of all that there is. */
 static bool refill(struct source *s)
 {
-	ptrdiff_t n = s->read(s->arg, s->chunk, SOURCE_CHUNK);
+	ptrdiff_t n = s->read ? s->read(s->arg, s->chunk, SOURCE_CHUNK) : 0;
 
 	s->at = 0;
 	s->size = n > 0 && (size_t)n <= SOURCE_CHUNK ? (size_t)n : 0;
 	return s->size;
+}
+
+bool source_load(struct source *s, const void *data, size_t size)
+{
+	char *chunk = malloc(size + 1);
+
+	if (!chunk)
+		return false;
+	free(s->chunk);
+	s->chunk = chunk;
+	if (size)
+		memcpy(s->chunk, data, size);
+	s->size = size;
+	return true;
 }
 
 int source_give(struct source *s, size_t most, struct sb_error **error)

@@ -18,7 +18,7 @@ struct sink {
 	void *arg;
 	char *data; /* NUL-terminated if there is any */
 	size_t size, room, limit;
-	uint64_t total; /* with what was dropped */
+	uint64_t total; /* with what was dropped; but of neither kind: 0 */
 	bool refused;	/* the callback wants no more */
 };
 
@@ -30,12 +30,14 @@ void sink_clear(struct sink *s);
 
 struct source {
 	int fd;
-	sb_read_fn read;
+	sb_read_fn read; /* or NULL: what is in chunk is all */
 	void *arg;
-	char *chunk; /* of SOURCE_CHUNK bytes: what was read and did not go into the pipe yet */
+	char *chunk; /* what was read and did not go into the pipe yet; SOURCE_CHUNK bytes */
 	size_t at, size;
 };
 
+/* A copy of data is all that it has. False: no memory. */
+bool source_load(struct source *s, const void *data, size_t size);
 /* Gives as much as the pipe takes, and little more than `most` bytes. Its fd is closed at the end.
  * 0 or a code. */
 int source_give(struct source *s, size_t most, struct sb_error **error);

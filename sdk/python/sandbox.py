@@ -5,8 +5,10 @@
     with Sandbox("python3", "-c", code, wall=2) as s:
         result = s.wait()
     result = await Sandbox("sleep", "1").wait_async()   # the loop watches sb_fd
+    with Template("python3", "-c", code) as t:
+        result = t.call(b"one")                         # a clone, from where the program first reads its stdin
 
-A Sandbox may be used by several threads, close() excepted. LIBSANDBOX names the library; else it is looked for as others are.
+A Sandbox or Template may be used by several threads, close() excepted. LIBSANDBOX names the library; else it is looked for as others are.
 """
 
 from __future__ import annotations
@@ -51,6 +53,10 @@ class _Config(ctypes.Structure):
                 ("cpu_ns", _U64), ("output", _U64), ("file_size", _U64)]
 
 
+class _CloneConfig(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_size_t), ("in_", _Stream), ("out", _Stream), ("err", _Stream), ("wall_ns", _U64), ("output", _U64)]
+
+
 class _Denial(ctypes.Structure):
     _fields_ = [("operation", _S), ("path", _S), ("allowed_by", _S)]
 
@@ -75,6 +81,10 @@ def _load() -> ctypes.CDLL:
         "sb_get_result": (ctypes.c_int, [_P, ctypes.POINTER(_Result), error]),
         "sb_output": (_P, [_P, ctypes.c_int, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_int)]),
         "sb_file_data": (_P, [_P, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_int)]),
+        "sb_template_start": (ctypes.c_int, [ctypes.POINTER(_Config), ctypes.c_int, ctypes.POINTER(_P), error]),
+        "sb_template_free": (None, [_P]),
+        "sb_template_warm": (ctypes.c_int, [_P, ctypes.c_uint, error]),
+        "sb_clone": (ctypes.c_int, [_P, ctypes.POINTER(_CloneConfig), ctypes.POINTER(_P), error]),
         "sb_error_code": (ctypes.c_int, [_P]),
         "sb_error_text": (_S, [_P]),
         "sb_error_cause": (_P, [_P]),
@@ -185,9 +195,38 @@ def _path(value: Optional[str]) -> Optional[bytes]:
     return None if value is None else os.fsencode(value)
 
 
+def _configuration(program: str, args: Sequence[str], *, mounts: Sequence[Mount], files: Optional[Mapping[str, bytes]],
+                   programs: Optional[Mapping[str, bytes]], take: Sequence[str] = (), env: Optional[Mapping[str, str]],
+                   cwd: Optional[str], user: Optional[str], root: Optional[str], image: Optional[str], wall: float,
+                   executable: Optional[str], **numbers: int) -> _Config:
+    """Files to be taken come last."""
+    given = [(path, data, 0o644) for path, data in (files or {}).items()]
+    given += [(path, data, 0o755) for path, data in (programs or {}).items()]
+    list_of_files = (_File * (len(given) + len(take)))(
+        *[_File(0, mode, _path(path), data, len(data)) for path, data, mode in given],
+        *[_File(1, 0o666, _path(path)) for path in take])
+    list_of_mounts = (_Mount * len(mounts))(
+        *[_Mount(2 if m.source is None else int(m.writable), 0, _path(m.source), _path(m.target), m.size) for m in mounts])
+    return _Config(size=ctypes.sizeof(_Config), executable=_path(executable), program=os.fsencode(program), args=_words(args),
+                   env=_words([f"{k}={v}" for k, v in (env or {}).items()]), cwd=_path(cwd), user=_path(user), root=_path(root),
+                   image=_path(image), mounts=list_of_mounts, nmounts=len(mounts), files=list_of_files,
+                   nfiles=len(list_of_files), wall_ns=int(wall * 1e9), **numbers)
+
+
+def _set_streams(c: Union[_Config, _CloneConfig], stdin: Union[bytes, int, None], stdout: Optional[int], stderr: Optional[int],
+                 limit: int) -> None:
+    if isinstance(stdin, int):
+        c.in_ = _Stream(kind=_FD, fd=stdin)
+    elif stdin is not None:
+        c.in_ = _Stream(kind=_MEMORY, data=stdin, size=len(stdin))
+    c.out, c.err = [_Stream(kind=_MEMORY, limit=limit) if fd is None else _Stream(kind=_FD, fd=fd) for fd in (stdout, stderr)]
+
+
 class Sandbox:
     """One program. Input is bytes, a descriptor, or nothing; output is collected up to `limit` bytes, or goes to descriptors,
     where `output`, the limit of its bytes, does not count it."""
+
+    _handle: Optional[int] = None
 
     def __init__(self, program: str, *args: str, stdin: Union[bytes, int, None] = None, stdout: Optional[int] = None,
                  stderr: Optional[int] = None, limit: int = 1 << 20, mounts: Sequence[Mount] = (),
@@ -196,29 +235,21 @@ class Sandbox:
                  cwd: Optional[str] = None, user: Optional[str] = None, root: Optional[str] = None, image: Optional[str] = None,
                  memory: int = 0, cpus: int = 0, processes: int = 0, wall: float = 0, cpu: float = 0, output: int = 0,
                  file_size: int = 0, require_vm: bool = False, strict: bool = False, executable: Optional[str] = None):
-        self._handle: Optional[int] = None
-        given = [(path, data, 0o644) for path, data in (files or {}).items()]
-        given += [(path, data, 0o755) for path, data in (programs or {}).items()]
-        self._taken = {len(given) + i: path for i, path in enumerate(take)}
-        list_of_files = (_File * (len(given) + len(take)))(
-            *[_File(0, mode, _path(path), data, len(data)) for path, data, mode in given],
-            *[_File(1, 0o666, _path(path)) for path in take])
-        list_of_mounts = (_Mount * len(mounts))(
-            *[_Mount(2 if m.source is None else int(m.writable), 0, _path(m.source), _path(m.target), m.size) for m in mounts])
-        c = _Config(size=ctypes.sizeof(_Config), executable=_path(executable), program=os.fsencode(program), args=_words(args),
-                    env=_words([f"{k}={v}" for k, v in (env or {}).items()]), env_clear=env_clear, require_vm=require_vm,
-                    strict=strict, cwd=_path(cwd), user=_path(user), root=_path(root), image=_path(image),
-                    mounts=list_of_mounts, nmounts=len(mounts), files=list_of_files, nfiles=len(list_of_files), memory=memory,
-                    cpus=cpus, processes=processes, wall_ns=int(wall * 1e9), cpu_ns=int(cpu * 1e9), output=output,
-                    file_size=file_size)
-        if isinstance(stdin, int):
-            c.in_ = _Stream(kind=_FD, fd=stdin)
-        elif stdin is not None:
-            c.in_ = _Stream(kind=_MEMORY, data=stdin, size=len(stdin))
-        c.out, c.err = [_Stream(kind=_MEMORY, limit=limit) if fd is None else _Stream(kind=_FD, fd=fd) for fd in (stdout, stderr)]
+        self._taken = {len(files or {}) + len(programs or {}) + i: path for i, path in enumerate(take)}
+        c = _configuration(program, args, mounts=mounts, files=files, programs=programs, take=take, env=env, cwd=cwd, user=user,
+                           root=root, image=image, wall=wall, executable=executable, env_clear=env_clear, require_vm=require_vm,
+                           strict=strict, memory=memory, cpus=cpus, processes=processes, cpu_ns=int(cpu * 1e9), output=output,
+                           file_size=file_size)
+        _set_streams(c, stdin, stdout, stderr, limit)
         handle, error = _P(), _P()
         _check(_lib.sb_start(c, handle, error), error)
         self._handle = handle.value
+
+    @classmethod
+    def _of(cls, handle: Optional[int]) -> Sandbox:
+        made = cls.__new__(cls)
+        made._handle, made._taken = handle, {}
+        return made
 
     def _call(self, name: str, *args: int) -> int:
         if self._handle is None:
@@ -313,6 +344,69 @@ class Sandbox:
 
     async def __aexit__(self, kind: Optional[type[BaseException]], value: Optional[BaseException],
                         trace: Optional[TracebackType]) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Template:
+    """A program that stopped where it first asked for its stdin: clones go on from there. `timeout` is for it to come so far
+    (Ctrl-C waits for that), `wall` the limit of each clone. SandboxError(ENDED) if it does not."""
+
+    _handle: Optional[int] = None
+
+    def __init__(self, program: str, *args: str, timeout: Optional[float] = 60, mounts: Sequence[Mount] = (),
+                 files: Optional[Mapping[str, bytes]] = None, programs: Optional[Mapping[str, bytes]] = None,
+                 env: Optional[Mapping[str, str]] = None, env_clear: bool = False, cwd: Optional[str] = None,
+                 user: Optional[str] = None, root: Optional[str] = None, image: Optional[str] = None, memory: int = 0,
+                 cpus: int = 0, processes: int = 0, wall: float = 0, file_size: int = 0, require_vm: bool = False,
+                 strict: bool = False, executable: Optional[str] = None):
+        self._warm = 0
+        c = _configuration(program, args, mounts=mounts, files=files, programs=programs, env=env, cwd=cwd, user=user, root=root,
+                           image=image, wall=wall, executable=executable, env_clear=env_clear, require_vm=require_vm,
+                           strict=strict, memory=memory, cpus=cpus, processes=processes, file_size=file_size)
+        handle, error = _P(), _P()
+        timeout_ms = -1 if timeout is None else min(math.ceil(timeout * 1000), _POLL_MAX)
+        _check(_lib.sb_template_start(c, timeout_ms, handle, error), error)
+        self._handle = handle.value
+
+    def clone(self, stdin: Union[bytes, int, None] = None, stdout: Optional[int] = None, stderr: Optional[int] = None,
+              limit: int = 1 << 20, wall: float = 0, output: int = 0) -> Sandbox:
+        """Streams and limits as of Sandbox. It may outlive the template, and cannot be paused."""
+        if self._handle is None:
+            raise ValueError("the template is closed")
+        c = _CloneConfig(size=ctypes.sizeof(_CloneConfig), wall_ns=int(wall * 1e9), output=output)
+        _set_streams(c, stdin, stdout, stderr, limit)
+        handle, error = _P(), _P()
+        _check(_lib.sb_clone(self._handle, c, handle, error), error)
+        return Sandbox._of(handle.value)
+
+    def call(self, request: bytes, limit: int = 1 << 20, wall: float = 0, output: int = 0) -> Result:
+        """A clone from its start to its end, with request as its stdin."""
+        with self.clone(request, limit=limit, wall=wall, output=output) as s:
+            if self._warm:
+                _lib.sb_template_warm(self._handle, self._warm, None)  # while it works; the next one may make its own
+            return s.wait()
+
+    def warm(self, n: int) -> None:
+        """From now on n clones wait for their input, made in advance; those that call() takes are made again by it."""
+        if self._handle is None:
+            raise ValueError("the template is closed")
+        error = _P()
+        _check(_lib.sb_template_warm(self._handle, n, error), error)
+        self._warm = n
+
+    def close(self) -> None:
+        """Its clones live on. No other call may be in progress."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            _lib.sb_template_free(handle)
+
+    def __enter__(self) -> Template:
+        return self
+
+    def __exit__(self, kind: Optional[type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]) -> None:
         self.close()
 
     def __del__(self) -> None:

@@ -17,21 +17,23 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Held:
-    """What a process holds: descriptors and descendants."""
+    """What a process holds: descriptors and descendants; the latter with or without those that ended and were not reaped."""
 
-    def __init__(self, pid):
-        self.pid = pid
+    def __init__(self, pid, zombies=True):
+        self.pid, self.zombies = pid, zombies
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def descendants(self):
         parents = {}
-        for name in os.listdir("/proc"):
+        for name in filter(str.isdigit, os.listdir("/proc")):
             try:
-                parents[int(name)] = int(Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)[1].split()[1])
+                state, parent = Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)[1].split()[:2]
             except (ValueError, OSError, IndexError):
                 continue
+            if self.zombies or state != "Z":
+                parents[int(name)] = int(parent)
         known, size = {self.pid}, 0
         while len(known) != size:
             size = len(known)

@@ -15,10 +15,14 @@ from sandbox import End, Sandbox
 # Prints a line for each thing that was done, and then waits to be killed.
 CALLER = """
 import os, sys, threading
-from sandbox import Sandbox
+from sandbox import Sandbox, Template
 
 def start():
-    kept.append(Sandbox("/bin/sh", "-c", "echo on; exec sleep 300", stdout=1))
+    if "template" in sys.argv:
+        kept.append(Template("/bin/sh", "-c", "read x; echo on; exec sleep 300"))
+        kept.append(kept[0].clone(stdin=b"x", stdout=1))
+    else:
+        kept.append(Sandbox("/bin/sh", "-c", "echo on; exec sleep 300", stdout=1))
 
 kept = []
 t = threading.Thread(target=start)
@@ -33,7 +37,7 @@ if child == 0:
     os.closerange(0, 3)
     sys.argv.append("child")
 elif child:
-    print(child, flush=True)
+    os.write(1, b"%d\\n" % child)  # at once: the sandbox writes there too
 while "child" not in sys.argv or os.getppid() == int(sys.argv[1]):
     threading.Event().wait(0.2)
 if "child" in sys.argv:
@@ -61,7 +65,12 @@ def caller():
 
 
 def launchers(pid):
-    """Children that are `sandbox run`, with the time of their start: a number alone may be another's by then."""
+    """Children that are `sandbox run`, and theirs, with the time of their start: a number alone may be another's by then."""
+    found = children_of(pid)
+    return found.union(*(children_of(child) for child, _ in found))
+
+
+def children_of(pid):
     found = set()
     for name in os.listdir("/proc"):
         try:
@@ -92,9 +101,9 @@ def expect_gone(found):
     assert not any(lives(*f) for f in found), "the sandbox outlives the process that started it"
 
 
-def kill_and_expect_gone(p):
+def kill_and_expect_gone(p, launched=1):
     found = launchers(p.pid)
-    assert len(found) == 1 and all(lives(*f) for f in found)
+    assert len(found) == launched and all(lives(*f) for f in found)
     p.send_signal(signal.SIGKILL)
     p.wait()
     expect_gone(found)
@@ -112,13 +121,23 @@ def test_sandbox_ends_with_a_caller_that_is_killed(caller, words):
     kill_and_expect_gone(p)
 
 
-def test_forked_child_of_a_caller_that_is_killed_does_not_hold_the_sandbox(caller):
-    p = caller("fork")
+def test_template_and_clone_end_with_a_caller_that_is_killed(caller, monkeypatch):
+    monkeypatch.setenv("SANDBOX_BACKEND", "process")
+    p = caller("template")
+    assert p.stdout.readline() == "on\n"
+    kill_and_expect_gone(p, 2)
+
+
+@pytest.mark.parametrize("words", [[], ["template"]], ids=["sandbox", "clone"])
+def test_forked_child_of_a_caller_that_is_killed_does_not_hold_the_sandbox(caller, monkeypatch, words):
+    if words:
+        monkeypatch.setenv("SANDBOX_BACKEND", "process")
+    p = caller("fork", *words)
     lines = {p.stdout.readline(), p.stdout.readline()} - {"on\n"}
     child = int(lines.pop())
     began = stat(child)[19]
     try:
-        kill_and_expect_gone(p)
+        kill_and_expect_gone(p, 1 + len(words))
         assert lives(child, began), "the child has ended, so this shows nothing"
     finally:
         if lives(child, began):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unit tests of the library, with real sandboxes: once under ASan and UBSan, once under TSan; and with each allocation and system
 # call of it made to fail in turn.
-UNIT_SDK_SRCS = $(SDK_SRCS) $(addprefix tests/unit/sdk/, test_main.c support.c test_run.c test_limits.c test_control.c test_abi.c test_host.c)
+UNIT_SDK_SRCS = $(SDK_SRCS) $(addprefix tests/unit/sdk/, test_main.c support.c test_run.c test_limits.c test_control.c test_abi.c test_host.c test_template.c)
 UNIT_SDK_DIR := $(B)/tests/unit/sdk
 UNIT_SDK_BIN := $(UNIT_SDK_DIR)/unit-sdk
 UNIT_SDK_TSAN_BIN := $(UNIT_SDK_DIR)/unit-sdk-tsan
@@ -17,7 +17,11 @@ $(UNIT_SDK_DIR)/tsan/%.o: %.c
 	$(Q)$(CC) $(HOST_CFLAGS) $(UNIT_SDK_TSAN_CFLAGS) -MMD -MP -c $< -o $@
 
 # The executable that they start is found by its name.
-UNIT_SDK_ENV = SANDBOX_EXECUTABLE=$(abspath $(B))/sandbox
+UNIT_SDK_FAKE := $(UNIT_SDK_DIR)/fake-template
+UNIT_SDK_ENV = SANDBOX_EXECUTABLE=$(abspath $(B))/sandbox FAKE_TEMPLATE=$(abspath $(UNIT_SDK_FAKE))
+
+$(UNIT_SDK_FAKE): $(UNIT_SDK_DIR)/plain/tests/unit/sdk/fake_template.o
+	$(Q)$(CC) $^ -o $@
 
 $(UNIT_SDK_BIN).bin: $(patsubst %.c,$(UNIT_SDK_DIR)/asan/%.o,$(UNIT_SDK_SRCS))
 	$(Q)$(CC) $(UNIT_SDK_CFLAGS) $^ -o $@ -lcmocka $(SDK_LIBS)
@@ -26,7 +30,7 @@ $(UNIT_SDK_TSAN_BIN).bin: $(patsubst %.c,$(UNIT_SDK_DIR)/tsan/%.o,$(UNIT_SDK_SRC
 	$(Q)$(CC) $(UNIT_SDK_TSAN_CFLAGS) $^ -o $@ -lcmocka $(SDK_LIBS)
 
 # What `make unit` starts: it needs no words of its own.
-$(UNIT_SDK_BIN) $(UNIT_SDK_TSAN_BIN): %: %.bin $(B)/sandbox
+$(UNIT_SDK_BIN) $(UNIT_SDK_TSAN_BIN): %: %.bin $(B)/sandbox $(UNIT_SDK_FAKE)
 	$(Q)printf '#!/bin/sh\n$(UNIT_SDK_ENV) exec %s "$$@"\n' '$(abspath $<)' >$@ && chmod +x $@
 
 UNIT_BINS += $(UNIT_SDK_BIN) $(UNIT_SDK_TSAN_BIN)
@@ -40,7 +44,8 @@ UNIT_SDK_FAULTS_SRCS = $(SDK_SRCS) $(addprefix tests/unit/sdk/, support.c faults
 comma := ,
 UNIT_SDK_FAULTS_BIN := $(UNIT_SDK_DIR)/unit-sdk-faults
 UNIT_SDK_WRAPPED := malloc calloc realloc strdup pipe2 memfd_create epoll_create1 epoll_ctl timerfd_create timerfd_settime read write \
-	pread pwrite fstat fchmod poll access mmap opendir kill open fcntl syscall
+	pread pwrite fstat fchmod poll access mmap opendir kill open fcntl syscall \
+	socketpair sendmsg recv
 
 $(UNIT_SDK_DIR)/faults/%.o: %.c
 	@mkdir -p $(@D)
@@ -49,7 +54,7 @@ $(UNIT_SDK_DIR)/faults/%.o: %.c
 $(UNIT_SDK_FAULTS_BIN).bin: $(patsubst %.c,$(UNIT_SDK_DIR)/faults/%.o,$(UNIT_SDK_FAULTS_SRCS))
 	$(Q)$(CC) $(UNIT_SDK_CFLAGS) $(addprefix -Wl$(comma)--wrap=,$(UNIT_SDK_WRAPPED)) $^ -o $@ -lcmocka $(SDK_LIBS)
 
-$(UNIT_SDK_FAULTS_BIN): %: %.bin $(B)/sandbox
+$(UNIT_SDK_FAULTS_BIN): %: %.bin $(B)/sandbox $(UNIT_SDK_FAKE)
 	$(Q)printf '#!/bin/sh\n$(UNIT_SDK_ENV) exec %s "$$@"\n' '$(abspath $<)' >$@ && chmod +x $@
 
 UNIT_BINS += $(UNIT_SDK_FAULTS_BIN)
@@ -65,6 +70,6 @@ $(UNIT_SDK_PLAIN_BIN): $(patsubst %.c,$(UNIT_SDK_DIR)/plain/%.o,$(UNIT_SDK_SRCS)
 	$(Q)$(CC) $^ -o $@ -lcmocka $(SDK_LIBS)
 
 .PHONY: valgrind-sdk
-valgrind-sdk: $(UNIT_SDK_PLAIN_BIN) $(B)/sandbox
+valgrind-sdk: $(UNIT_SDK_PLAIN_BIN) $(B)/sandbox $(UNIT_SDK_FAKE)
 	$(Q)$(UNIT_SDK_ENV) UNDER_VALGRIND=1 valgrind -q --error-exitcode=1 --leak-check=full --child-silent-after-fork=yes \
 		--show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect,possible $<

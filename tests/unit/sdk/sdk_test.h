@@ -42,5 +42,6 @@ int run_tests_limits(void);
 int run_tests_control(void);
 int run_tests_abi(void);
 int run_tests_host(void);
+int run_tests_template(void);
 
 #endif

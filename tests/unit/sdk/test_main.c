@@ -9,5 +9,6 @@ int main(void)
 	failed += run_tests_control();
 	failed += run_tests_abi();
 	failed += run_tests_host();
+	failed += run_tests_template();
 	return failed;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -91,6 +92,11 @@ WRAP(int, -1, EACCES, access, (const char *path, int mode), (path, mode))
 WRAP(void *, (void *)-1, ENOMEM, mmap, (void *at, size_t n, int prot, int flags, int fd, off_t off),
 	(at, n, prot, flags, fd, off))
 WRAP(void *, NULL, EMFILE, opendir, (const char *path), (path))
+WRAP(int, -1, EMFILE, socketpair, (int domain, int type, int protocol, int fd[2]),
+	(domain, type, protocol, fd))
+WRAP(ssize_t, -1, ETOOMANYREFS, sendmsg, (int fd, const struct msghdr *m, int flags),
+	(fd, m, flags))
+WRAP(ssize_t, -1, ENOMEM, recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags))
 WRAP(int, -1, ESRCH, kill, (pid_t pid, int signo), (pid, signo))
 
 int __real_open(const char *path, int flags, ...);

@@ -115,6 +115,75 @@ static void limits(void)
 	sb_free(s);
 }
 
+/* A template, a clone that is killed, and a call. */
+static void templates(void)
+{
+	const struct sb_config c = {
+		.size = sizeof c, .executable = getenv("FAKE_TEMPLATE"), .program = "serves"};
+	struct sb_clone_config hang = {
+		.size = sizeof hang, .in = {.kind = SB_STREAM_MEMORY, .data = "hang", .size = 4}};
+	struct sb_template *t;
+	struct sb_error *e;
+	struct sb *s;
+	int r = sb_template_start(&c, 30000, &t, &e);
+
+	expect_error(r, &e);
+	if (r) {
+		assert_null(t);
+		return;
+	}
+	r = sb_clone(t, &hang, &s, &e);
+	expect_error(r, &e);
+	assert_true(!r == !!s);
+	if (s) {
+		expect_error(sb_kill(s, &e), &e);
+		sb_free(s);
+	}
+	r = sb_call(t, "request", 7, NULL, &s, &e);
+	expect_error(r, &e);
+	assert_true(!r == !!s);
+	if (s)
+		assert_string_equal(out_of(s), "<request>");
+	sb_template_free(t);
+	sb_free(s);
+}
+
+static void warm_templates(void)
+{
+	const struct sb_config c = {
+		.size = sizeof c, .executable = getenv("FAKE_TEMPLATE"), .program = "serves"};
+	struct sb_template *t;
+	struct sb_error *e;
+	struct sb *s;
+	int r;
+
+	if (sb_template_start(&c, 30000, &t, NULL))
+		return;
+	r = sb_template_warm(t, 1, &e);
+	expect_error(r, &e);
+	r = sb_call(t, "request", 7, NULL, &s, &e);
+	expect_error(r, &e);
+	assert_true(!r == !!s);
+	if (s)
+		assert_string_equal(out_of(s), "<request>");
+	sb_free(s);
+	sb_template_free(t);
+}
+
+/* One that ends before it is ready: an error in any case. */
+static void no_template(void)
+{
+	const struct sb_config c = {
+		.size = sizeof c, .executable = getenv("FAKE_TEMPLATE"), .program = "early"};
+	struct sb_template *t;
+	struct sb_error *e;
+	int r = sb_template_start(&c, 30000, &t, &e);
+
+	assert_true(r > SB_RUNNING);
+	expect_error(r, &e);
+	assert_null(t);
+}
+
 static void each_call_fails(void (*scenario)(void), unsigned first)
 {
 	unsigned fds, n = first;
@@ -148,9 +217,25 @@ static void limits_with_each_call_failing(void **state)
 	each_call_fails(limits, 1);
 }
 
+static void templates_with_each_call_failing(void **state)
+{
+	each_call_fails(templates, 1);
+}
+
+static void warm_templates_with_each_call_failing(void **state)
+{
+	each_call_fails(warm_templates, 1);
+}
+
+static void no_template_with_each_call_failing(void **state)
+{
+	each_call_fails(no_template, 1);
+}
+
 static void where_there_is_no_pidfd_open(void **state)
 {
 	unsigned fds = count_fds();
+	struct sb_template *t;
 	struct shell sh;
 	struct sb *s;
 
@@ -165,6 +250,9 @@ static void where_there_is_no_pidfd_open(void **state)
 	assert_int_equal(end_of(s).end, SB_END_KILLED);
 	assert_int_equal(sb_kill(s, NULL), 0);
 	sb_free(s);
+	shell_init(&sh, "cat");
+	sh.c.out.kind = sh.c.err.kind = SB_STREAM_NULL;
+	assert_int_equal(sb_template_start(&sh.c, -1, &t, NULL), SB_UNSUPPORTED);
 	inject_without_pidfds = false;
 	expect_nothing_left(fds);
 }
@@ -175,6 +263,9 @@ int main(void)
 		cmocka_unit_test(whole_life_with_each_call_failing),
 		cmocka_unit_test(pause_and_kill_with_each_call_failing),
 		cmocka_unit_test(limits_with_each_call_failing),
+		cmocka_unit_test(templates_with_each_call_failing),
+		cmocka_unit_test(warm_templates_with_each_call_failing),
+		cmocka_unit_test(no_template_with_each_call_failing),
 		cmocka_unit_test(where_there_is_no_pidfd_open),
 	};
 

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+FAAS_OBJS := $(patsubst %,$(B)/sdk/pic/sdk/examples/faas/%.o,main.c http.c function.c)
+
+sdk-examples: $(B)/sandbox-faas
+
+$(B)/sandbox-faas: $(FAAS_OBJS) $(B)/libsandbox.so
+	$(Q)$(CC) $(SAN) -pthread $(FAAS_OBJS) -o $@ -L$(B) -lsandbox -Wl,-rpath,'$$ORIGIN' -lmicrohttpd
