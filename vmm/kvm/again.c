@@ -17,15 +17,12 @@ static const uint32_t msrs_saved[] = {
 };
 #define MSRS (sizeof(msrs_saved) / sizeof(msrs_saved[0]))
 
-struct saved_msrs {
-	struct kvm_msrs head;
-	struct kvm_msr_entry entry[MSRS];
-};
-
 struct saved {
 	struct kvm_regs regs;
 	struct kvm_sregs sregs;
-	struct saved_msrs msrs;
+	/* a struct kvm_msrs with its entries */
+	_Alignas(struct kvm_msrs) char msrs[sizeof(struct kvm_msrs) +
+					    MSRS * sizeof(struct kvm_msr_entry)];
 	struct kvm_vcpu_events events;
 	int irq;
 	uint8_t xsave[]; /* vm->xsave_size */
@@ -36,14 +33,15 @@ size_t kvm_vcpu_saved_size(const struct vcpu *v)
 	return sizeof(struct saved) + v->vm->xsave_size;
 }
 
-static int get_msrs(const struct vcpu *v, struct saved_msrs *m)
+static int get_msrs(const struct vcpu *v, struct saved *to)
 {
+	struct kvm_msrs *m = (struct kvm_msrs *)(void *)to->msrs;
 	int result;
 
-	memset(m, 0, sizeof(*m));
-	m->head.nmsrs = MSRS;
+	memset(to->msrs, 0, sizeof(to->msrs));
+	m->nmsrs = MSRS;
 	for (size_t i = 0; i < MSRS; i++)
-		m->entry[i].index = msrs_saved[i];
+		m->entries[i].index = msrs_saved[i];
 	result = kvm_ioctl(v->fd, KVM_GET_MSRS, m);
 	return result < 0 ? result : result == MSRS ? 0 : -EINVAL;
 }
@@ -60,7 +58,7 @@ int kvm_vcpu_save(struct vcpu *v, void *buf)
 	if (result >= 0)
 		result = kvm_ioctl(v->fd, KVM_GET_SREGS, &to->sregs);
 	if (result >= 0)
-		result = get_msrs(v, &to->msrs);
+		result = get_msrs(v, to);
 	if (result >= 0)
 		result = kvm_ioctl(v->fd, KVM_GET_VCPU_EVENTS, &to->events);
 	return result < 0 ? result : kvm_vcpu_get_fpu(v, to->xsave, v->vm->xsave_size);
@@ -77,7 +75,7 @@ static int load(struct vcpu *v, const struct saved *from)
 	if (result >= 0)
 		result = kvm_ioctl(v->fd, KVM_SET_REGS, &copy.regs);
 	if (result >= 0)
-		result = kvm_ioctl(v->fd, KVM_SET_MSRS, &copy.msrs);
+		result = kvm_ioctl(v->fd, KVM_SET_MSRS, copy.msrs);
 	if (result >= 0 && result != MSRS)
 		result = -EINVAL;
 	if (result >= 0)
