@@ -12,7 +12,7 @@ import pytest
 
 import harness
 
-VERBS = ["run", "image", "job", "ps", "top", "metrics", "trace", "profile", "doctor", "version", "help", "completion"]
+VERBS = ["run", "serve", "image", "job", "ps", "top", "metrics", "trace", "profile", "doctor", "version", "help", "completion"]
 MAN = harness.ROOT / "docs" / "man"
 
 
