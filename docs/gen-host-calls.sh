@@ -85,8 +85,9 @@ END {
 	kind("output to a file, `--upper`, or `--rw FILE`", " JAIL_CHANGES")
 	kind("`--rw DIRECTORY`", " JAIL_CHANGES JAIL_NAMES")
 	kind("all of it", " JAIL_TERMINAL JAIL_SOCKET JAIL_CHANGES JAIL_NAMES")
-	printf "\nThe zygote: %d; %d where FS and GS bases cannot be set by instructions.\n",
-		count("ZYGOTE", ""), count("ZYGOTE", "JAIL_BASES")
+	kind("read-only grants, a template", " JAIL_TEMPLATE")
+	printf "\nThe zygote: %d; %d where FS and GS bases cannot be set by instructions; %d of a template.\n",
+		count("ZYGOTE", ""), count("ZYGOTE", "JAIL_BASES"), count("ZYGOTE", "JAIL_TEMPLATE")
 	for (i = 1; i <= nrows; i++) {
 		if (row_list[i] != list || i == 1) {
 			list = row_list[i]

@@ -52,19 +52,22 @@ void vm_kick_restore(struct vm_kick *k)
 		__atomic_store_n(k->immediate_exit, 1, __ATOMIC_SEQ_CST);
 }
 
+/* The vCPU this thread ran last: a new thread may have an old one's pthread_t, not its variables.
+ */
+static _Thread_local const struct vm_kick *bound;
+static _Thread_local pid_t bound_tid;
+
+/* The runner itself can only be here in a signal handler, and then that signal has ended the call
+ * or comes before it. */
 void vm_kick(struct vm_kick *k)
 {
 	int saved = errno;
 
 	vm_kick_set(k);
-	if (atomic_load(&k->running))
+	if (atomic_load(&k->running) && !(bound == k && bound_tid == atomic_load(&k->owner_tid)))
 		syscall(SYS_tgkill, getpid(), atomic_load(&k->owner_tid), vm_kick_signal());
 	errno = saved;
 }
-
-/* The vCPU this thread ran last: a new thread may have an old one's pthread_t, not its variables.
- */
-static _Thread_local const struct vm_kick *bound;
 
 int vm_kick_bind(struct vm_kick *k)
 {
@@ -79,7 +82,8 @@ int vm_kick_bind(struct vm_kick *k)
 	if (result != 0)
 		return -result;
 	k->owner = pthread_self();
-	atomic_store(&k->owner_tid, (pid_t)syscall(SYS_gettid));
+	bound_tid = (pid_t)syscall(SYS_gettid);
+	atomic_store(&k->owner_tid, bound_tid);
 	bound = k;
 	return 0;
 }

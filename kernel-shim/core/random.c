@@ -91,15 +91,27 @@ static void reseed(struct random_state *s)
 		s->given = 0; /* the key is still good; ask again later */
 }
 
-static struct random_state *state(void)
+static struct random_state *seeded(void)
 {
 	struct random_state *s = (struct random_state *)kern->random_state;
 
 	if (!s->seeded) {
 		s->seeded = 1;
 		mix(s, kern->boot->random, sizeof(kern->boot->random));
-	} else if (s->given > RESEED_BYTES ||
-		   (s->given && clock_mono_ns() - s->seeded_at > RESEED_NS)) {
+	}
+	return s;
+}
+
+void random_add(const u8 *seed, size_t n)
+{
+	mix(seeded(), seed, n);
+}
+
+static struct random_state *state(void)
+{
+	struct random_state *s = seeded();
+
+	if (s->given > RESEED_BYTES || (s->given && clock_mono_ns() - s->seeded_at > RESEED_NS)) {
 		reseed(s);
 	}
 	return s;

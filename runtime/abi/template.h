@@ -4,6 +4,9 @@
  * whether it could be read), and that makes clones of itself on request. Each clone is a process,
  * goes on from there with streams of its own, and ends like any other run, with its own report.
  *
+ * Its own stdin, stdout and stderr are pipes, sockets or /dev/null; what the program prints before
+ * it stops goes there.
+ *
  * `sandbox run --template-fd N`: N is a SOCK_SEQPACKET socket of AF_UNIX on which these messages
  * go, one in a packet. The template says READY once. Each CLONE is answered with one CLONED, in
  * order. When the other side closes its end the template ends; its clones do not. If the

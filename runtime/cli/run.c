@@ -134,6 +134,9 @@ static int prepare(struct run *run)
 	c->trace = run->options.trace;
 	c->stats = run->options.stats || run->json;
 	c->until_fd = run->options.until_fd;
+	c->template_fd = run->options.template_fd;
+	c->report_fd = run->options.json_fd;
+	c->messages_fd = run->options.messages_fd;
 	c->log = on_log;
 	c->denied = on_denied;
 	c->crossed = run->options.host ? on_crossed : NULL;
@@ -216,7 +219,8 @@ static int launch(struct run *run)
 	}
 	observe(run);
 	r = result ? launch_run(c, result) : -ENOMEM;
-	observe_destroy(&run->observed);
+	if (!result || !result->clone) /* else it is the template's */
+		observe_destroy(&run->observed);
 	if (run->options.host) /* before anything is said of the run */
 		run->join_failed = run_join_end(&run->join);
 
@@ -229,7 +233,7 @@ static int launch(struct run *run)
 		return POLICY_FAILED;
 	}
 	run->report.result = result;
-	return exit_code(result);
+	return result->template ? 0 : exit_code(result);
 }
 
 /* A report that was asked for and is not there is a failure of the sandbox, whatever the program's
@@ -276,6 +280,8 @@ static int run_run(int argc, char **argv)
 	if (!code)
 		code = launch(&run);
 	run.report.code = code;
+	if (run.report.result && run.report.result->template) /* no program ended: nothing to say */
+		goto out;
 	if (run.report.result)
 		report_problems(&run.report, run.policy ? policy_note(run.policy) : "");
 	if (run.report.result && run.options.stats)

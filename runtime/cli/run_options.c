@@ -47,6 +47,7 @@ enum run_key {
 	KEY_JSON_FD,
 	KEY_MESSAGES_FD,
 	KEY_SAMPLES_FD,
+	KEY_TEMPLATE_FD,
 	KEY_FILE_SIZE,
 	KEY_UNTIL_FD,
 };
@@ -108,6 +109,10 @@ static const struct argp_option options[] = {
 	{"json-fd", KEY_JSON_FD, "N", 0, "The same, to the open descriptor N", 5},
 	{"messages-fd", KEY_MESSAGES_FD, "N", 0,
 		"Write what the sandbox itself has to say to the open descriptor N, not to stderr",
+		5},
+	{"template-fd", KEY_TEMPLATE_FD, "N", 0,
+		"Stop where the program asks for its stdin, and make clones of it for who is at "
+		"the other end of the socket N",
 		5},
 	/* for sandbox profile: a file as abi/samples.h has it */
 	{"samples-fd", KEY_SAMPLES_FD, "N", OPTION_HIDDEN, 0, 5},
@@ -250,7 +255,6 @@ static error_t parse_until(struct run_options *o, const char *arg)
 static error_t parse_report(struct run_options *o, int key, char *arg)
 {
 	error_t r;
-	int fd;
 
 	switch (key) {
 	case 'q':
@@ -280,12 +284,14 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 		return parse_until(o, arg);
 	case KEY_JSON_FD:
 		return parse_fd("json-fd", arg, &o->json_fd);
+	case KEY_TEMPLATE_FD:
+		return parse_fd("template-fd", arg, &o->template_fd);
 	case KEY_SAMPLES_FD:
 		return parse_fd("samples-fd", arg, &o->samples_fd);
 	case KEY_MESSAGES_FD:
-		r = parse_fd("messages-fd", arg, &fd);
+		r = parse_fd("messages-fd", arg, &o->messages_fd);
 		if (!r)
-			cli_say_to(fd);
+			cli_say_to(o->messages_fd);
 		return r;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -359,6 +365,13 @@ static error_t check_together(const struct run_options *o)
 	}
 	if (o->host && !o->trace) {
 		cli_say("--host: only with --trace");
+		return EINVAL;
+	}
+	if (o->template_fd && (o->json_file || o->host || o->upper || o->samples_fd)) {
+		cli_say("--template-fd: not together with --%s", o->json_file ? "json"
+								 : o->host    ? "host"
+								 : o->upper   ? "upper"
+									      : "samples-fd");
 		return EINVAL;
 	}
 	if (o->image || !option)

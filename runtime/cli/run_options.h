@@ -13,9 +13,9 @@ struct run_options {
 	bool host;	   /* the trace has the host's part too */
 	const char *trace; /* NULL: off; "": all */
 	const char *trace_file, *json_file;
-	const char *name;				/* for `sandbox ps`; NULL: none */
-	int json_fd, until_fd, samples_fd;		/* 0: not given */
-	const char *image, *store, *entrypoint, *upper; /* NULL: not given */
+	const char *name; /* for `sandbox ps`; NULL: none */
+	int json_fd, messages_fd, until_fd, samples_fd, template_fd; /* 0: not given */
+	const char *image, *store, *entrypoint, *upper;		     /* NULL: not given */
 };
 
 extern const struct argp run_argp;

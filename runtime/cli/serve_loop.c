@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -329,12 +330,19 @@ static bool is_open(int fd)
 	return flags >= 0 && !(flags & O_PATH);
 }
 
-/* Clones may have no terminal, and what is closed here is nothing to them. */
+static bool is_stream(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+/* A template takes streams only: what a terminal or a file shall get goes through here. */
 static int choose_stderr(struct server *s)
 {
 	int ends[2];
 
-	if (is_open(STDERR_FILENO) && !isatty(STDERR_FILENO)) {
+	if (is_open(STDERR_FILENO) && is_stream(STDERR_FILENO)) {
 		s->clone_err = STDERR_FILENO;
 		return 0;
 	}

@@ -110,6 +110,38 @@ JAIL_CALL(WATCHER, epoll_pwait, "until a watched file or a signal is there")
 JAIL_CALL(WATCHER, preadv2, "the signal, and who sent it")
 JAIL_CALL(WATCHER, write, "that the time limit passed and the shim did not stop")
 
+JAIL_LIST(TEMPLATE, CORE, JAIL_TEMPLATE, ANY,
+	"a template (--template-fd) and its clones, which are forked from it and inherit its filter: what the kernel shares between the two is made anew")
+JAIL_CALL(TEMPLATE, recvmsg, "a request for a clone; what came for it")
+JAIL_CALL(TEMPLATE, sendmsg, "the answer")
+JAIL_CALL(TEMPLATE, wait4, "clones that ended")
+JAIL_CALL(TEMPLATE, memfd_create, "a clone's memory, and that of its trapped processes' contexts")
+JAIL_CALL(TEMPLATE, ftruncate, "how large these are")
+JAIL_CALL(TEMPLATE, fcntl, "and stay; how a clone's streams were opened")
+JAIL_CALL(TEMPLATE, socketpair, "to a clone's zygote")
+JAIL_CALL(TEMPLATE, dup2, "a clone's streams, where the template had its own")
+JAIL_CALL(TEMPLATE, dup3, "the same, for what the program has open")
+JAIL_CALL(TEMPLATE, eventfd2, "a clone's watcher: that it shall stop")
+JAIL_CALL(TEMPLATE, epoll_create1, "a clone's watcher: what it waits for")
+JAIL_CALL(TEMPLATE, epoll_pwait, "a clone's watcher: waiting")
+JAIL_CALL(TEMPLATE, timer_create, "a clone's timers: kicks, the time limit")
+JAIL_CALL(TEMPLATE, rt_sigaction, "who takes them")
+JAIL_CALL(TEMPLATE, set_robust_list, "libc's own, when a process or a thread begins")
+JAIL_CALL(TEMPLATE, rseq, "libc's own, when a thread begins")
+JAIL_CALL(TEMPLATE, seccomp, "a clone's watcher: its narrower filter")
+
+JAIL_LIST(TEMPLATE_KICK, WATCHER, JAIL_TEMPLATE, ANY, "kicks in a clone, which is not the process that tgkill(2) is let through for")
+JAIL_CALL(TEMPLATE_KICK, timer_settime, "a timer of the vCPU's thread goes off")
+
+JAIL_LIST(TEMPLATE_FORKS, CORE, JAIL_TEMPLATE, COPIES, "a template's forks, and a clone's threads: with libc's flags, no more and no less")
+JAIL_CALL(TEMPLATE_FORKS, clone, "a clone; its watcher, its limiter")
+
+JAIL_LIST(TEMPLATE_ABSENT, CORE, JAIL_TEMPLATE, ABSENT, "what a template does not have (ENOSYS), whatever the kernel has")
+JAIL_CALL(TEMPLATE_ABSENT, clone3, "its flags could not be looked at; libc takes clone then")
+
+JAIL_LIST(TEMPLATE_NAMES, CORE, JAIL_TEMPLATE, THREADS, "prctl(2) with PR_SET_NAME and PR_SET_NO_NEW_PRIVS")
+JAIL_CALL(TEMPLATE_NAMES, prctl, "what a clone's threads are called; libseccomp's own")
+
 JAIL_LIST(ZYGOTE, ZYGOTE, ALWAYS, ANY,
 	"the zygote of trapped processes: receives requests, forks, hands descriptors on. Its children close a narrower filter behind it (vmm/process/filter.c)")
 JAIL_CALL(ZYGOTE, recvmsg, "a request of the launcher")
@@ -134,6 +166,12 @@ JAIL_CALL(ZYGOTE_BASES, arch_prctl, "user code's FS and GS")
 
 JAIL_LIST(ZYGOTE_FORKS, ZYGOTE, ALWAYS, FORKS, "the zygote's forks: with CLONE_FILES, CLONE_PIDFD and SIGCHLD, no more and no less")
 JAIL_CALL(ZYGOTE_FORKS, clone, "a new trapped process")
+
+JAIL_LIST(ZYGOTE_TEMPLATE, ZYGOTE, JAIL_TEMPLATE, ANY, "the zygote of a template: what a clone's zygote begins with")
+JAIL_CALL(ZYGOTE_TEMPLATE, dup2, "its own descriptors, where the first one had its")
+
+JAIL_LIST(ZYGOTE_COPIES, ZYGOTE, JAIL_TEMPLATE, PLAIN_FORKS, "and a fork with SIGCHLD alone")
+JAIL_CALL(ZYGOTE_COPIES, clone, "a clone's zygote")
 
 JAIL_LIST(ZYGOTE_DEATHS, ZYGOTE, ALWAYS, DEATHS, "and prctl(2) with PR_SET_PDEATHSIG alone")
 JAIL_CALL(ZYGOTE_DEATHS, prctl, "a child ends when the zygote does")

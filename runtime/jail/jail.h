@@ -30,6 +30,7 @@ enum jail_need {
 	JAIL_SOCKET = 0x10,   /* a socket was */
 	JAIL_CHANGES = 0x20,  /* a file may be changed */
 	JAIL_NAMES = 0x40,    /* names in a directory may be */
+	JAIL_TEMPLATE = 0x80, /* clones may be made */
 };
 
 /* Processes that live in the jail beside this one, forked when its namespaces, root and rules are

@@ -24,8 +24,18 @@ enum how {
 	TERMINALS, /* requests_tty */
 	VCPUS,	   /* the backend's requests */
 	FORKS,	   /* the zygote's, and no others */
-	DEATHS,	   /* PR_SET_PDEATHSIG */
+	PLAIN_FORKS,
+	DEATHS, /* PR_SET_PDEATHSIG */
+	COPIES, /* of this process, and threads */
+	THREADS,
+	ABSENT, /* is ENOSYS */
 };
+
+/* clone(2) as glibc calls it for fork(3) and pthread_create(3). */
+#define LIBC_FORK (CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)
+#define LIBC_THREAD                                                                                \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |        \
+		CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
 /* Words of the table. */
 #define ALWAYS	0u
@@ -152,8 +162,23 @@ static void allow_how(struct filter *f, int call, enum how how)
 	case FORKS:
 		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, CLONE_FILES | CLONE_PIDFD | SIGCHLD, 0));
 		break;
+	case PLAIN_FORKS:
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, SIGCHLD, 0));
+		break;
 	case DEATHS:
 		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0));
+		break;
+	case COPIES:
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, LIBC_FORK, 0));
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, LIBC_THREAD, 0));
+		break;
+	case THREADS:
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS, 0));
+		break;
+	case ABSENT:
+		if (!f->err)
+			f->err = seccomp_rule_add(f->ctx, SCMP_ACT_ERRNO(ENOSYS), call, 0);
 		break;
 	}
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "kernel-shim/home/host/process.h"
 #include "runtime/jail/jail.h"
@@ -17,6 +18,9 @@
 struct home_process {
 	struct process_vm *vm;
 	struct host_process *engine;
+	/* of the next clone; -1 */
+	struct process_heir heir;
+	int heir_ram;
 };
 
 static uint64_t process_own_ram(struct launch *l)
@@ -45,6 +49,7 @@ static int process_prepare(struct launch *l)
 	if (!h)
 		return -ENOMEM;
 	l->home_state = h;
+	h->heir_ram = h->heir.control_fd = h->heir.socket = -1;
 	r = process_vm_create(&h->vm, &caps, l->ram_fd);
 	if (!r)
 		r = host_process_create(&h->engine, h->vm, l->shared_start, l->c->cpus);
@@ -57,7 +62,7 @@ static int limit_zygote(void *arg)
 {
 	const struct launch *l = arg;
 
-	return jail_zygote(l->c->caps.fsgsbase ? 0 : JAIL_BASES);
+	return jail_zygote((l->c->caps.fsgsbase ? 0 : JAIL_BASES) | (l->needs & JAIL_TEMPLATE));
 }
 
 static int process_fork(struct launch *l, bool pid_namespace)
@@ -96,12 +101,70 @@ static void process_window_unmap(struct launch *l, uint64_t off, uint64_t len)
 	host_process_window_unmap(h->engine, off, len);
 }
 
+/* -- templates -- */
+
+static int process_park(struct launch *l)
+{
+	struct home_process *h = l->home_state;
+
+	host_process_park(h->engine);
+	return 0;
+}
+
+static void process_drop(struct launch *l)
+{
+	struct home_process *h = l->home_state;
+
+	process_heir_drop(&h->heir);
+	if (h->heir_ram >= 0)
+		close(h->heir_ram);
+	h->heir_ram = -1;
+}
+
+static int process_make_heir(struct launch *l)
+{
+	struct home_process *h = l->home_state;
+	int r;
+
+	h->heir_ram = launch_memory_copy(l);
+	if (h->heir_ram < 0)
+		return h->heir_ram;
+	r = process_heir_make(h->vm, h->heir_ram, &h->heir);
+	if (r)
+		process_drop(l);
+	return r;
+}
+
+static int process_become(struct launch *l, const uint8_t *seed, size_t n)
+{
+	struct home_process *h = l->home_state;
+	int r = launch_memory_adopt(l, h->heir_ram);
+
+	if (!r)
+		r = process_heir_become(h->vm, h->heir_ram, &h->heir);
+	h->heir_ram = h->heir.control_fd = h->heir.socket = -1;
+	if (!r)
+		r = host_process_ops.cpu_begin(h->engine, 0); /* timers are not inherited */
+	host_home_copied(seed, n);
+	return r;
+}
+
+/* -- the end -- */
+
+/* A clone's trapped processes are not its children: the shim has counted. */
+static void take_clone_times(struct launch *l)
+{
+	if (l->res->clone && l->c->shown)
+		l->res->user_ns += l->c->shown->shim.user_ns - l->user_ns0;
+}
+
 static void process_take_stats(struct launch *l)
 {
 	struct home_process *h = l->home_state;
 
 	if (h && h->vm)
 		process_stats(h->vm, &l->res->processes);
+	take_clone_times(l);
 }
 
 static void process_destroy(struct launch *l)
@@ -131,6 +194,10 @@ const struct launch_home_ops launch_home_process = {
 	.kick = process_kick_engine,
 	.window_map = process_window_map,
 	.window_unmap = process_window_unmap,
+	.park = process_park,
+	.heir = process_make_heir,
+	.become = process_become,
+	.drop = process_drop,
 	.stats = process_take_stats,
 	.destroy = process_destroy,
 };

@@ -13,8 +13,6 @@
 #include "runtime/jail/jail.h"
 #include "runtime/launch/launch_internal.h"
 
-#define KILL_GRACE_NS 2000000000ull /* after the time limit: for the shim to end by itself */
-
 /* The first reason is the one that counts: the others follow from it. */
 __attribute__((format(printf, 2, 0))) static void explain(
 	struct launch *l, const char *fmt, va_list ap)
@@ -62,10 +60,7 @@ static void on_exited(void *arg, int wait_status, const struct chan_report *repo
 	l->res->wait_status = wait_status;
 	l->res->report = *report;
 	l->res->out_of_memory = report->flags & CHAN_REPORT_OOM;
-	pthread_mutex_lock(&l->lock);
-	l->ended = true;
-	pthread_cond_broadcast(&l->ended_cond);
-	pthread_mutex_unlock(&l->lock);
+	launch_ended(l);
 }
 
 static void on_log(void *arg, uint32_t kind, const char *text)
@@ -110,124 +105,6 @@ static void on_window_unmap(void *arg, uint64_t off, uint64_t len)
 	struct launch *l = arg;
 
 	l->home->window_unmap(l, off, len);
-}
-
-/* -- threads -- */
-
-void launch_name_thread(const char *role, int number)
-{
-	char name[16];
-
-	if (number < 0)
-		snprintf(name, sizeof(name), "%s", role);
-	else
-		snprintf(name, sizeof(name), "%s %d", role, number);
-	prctl(PR_SET_NAME, name);
-}
-
-/* Nobody is there for whom it would end in order: as after SIGKILL. */
-static _Noreturn void abandon(struct launch *l)
-{
-	service_restore_tty(l->service);
-	_exit(128 + SIGKILL);
-}
-
-static void *watcher_main(void *arg)
-{
-	struct launch *l = arg;
-	int r;
-
-	launch_name_thread("watcher", -1);
-	r = jail_thread(JAIL_WATCHER, l->needs, NULL, 0);
-	if (!r)
-		r = service_watch_loop(l->service);
-	if (r == 1)
-		abandon(l);
-	if (r)
-		launch_fail(l, "the watcher thread failed: %s", strerror(-r));
-	return NULL;
-}
-
-/* True if the sandbox ended before `deadline` (CLOCK_MONOTONIC). */
-static bool ended_by(struct launch *l, uint64_t deadline)
-{
-	struct timespec ts = {(time_t)(deadline / 1000000000u), (long)(deadline % 1000000000u)};
-	bool ended;
-
-	pthread_mutex_lock(&l->lock);
-	while (!l->ended && pthread_cond_timedwait(&l->ended_cond, &l->lock, &ts) != ETIMEDOUT)
-		;
-	ended = l->ended;
-	pthread_mutex_unlock(&l->lock);
-	return ended;
-}
-
-static void *limiter_main(void *arg)
-{
-	struct launch *l = arg;
-	const struct chan_event ev = {.kind = CHAN_EV_KILL, .value = SIGKILL};
-
-	launch_name_thread("limiter", -1);
-	if (jail_thread(JAIL_WATCHER, l->needs, NULL, 0) || ended_by(l, l->deadline_ns))
-		return NULL;
-	atomic_store(&l->timed_out, true);
-	service_post_event(l->service, &ev);
-	if (ended_by(l, launch_now_ns() + KILL_GRACE_NS))
-		return NULL;
-	/* a shim that does not obey is not worth unwinding */
-	l->c->log(l->c->arg, CHAN_LOG_FATAL, "the time limit passed and the shim did not stop");
-	service_restore_tty(l->service);
-	_exit(124);
-}
-
-/* A program that stops itself stops this process (service/tty.c), the limiter's thread with it. The
- * kernel's timer goes on, and its SIGCONT lets the limiter see that the time is over. */
-static int continue_at(uint64_t when_ns)
-{
-	struct sigevent ev = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGCONT};
-	const struct itimerspec at = {
-		.it_value = {(time_t)(when_ns / 1000000000u), (long)(when_ns % 1000000000u)}};
-	timer_t timer;
-
-	if (timer_create(CLOCK_MONOTONIC, &ev, &timer) ||
-		timer_settime(timer, TIMER_ABSTIME, &at, NULL))
-		return -errno;
-	return 0;
-}
-
-static int start_limiter(struct launch *l)
-{
-	int r;
-
-	if (__builtin_add_overflow(launch_now_ns(), l->c->timeout_ns, &l->deadline_ns))
-		l->deadline_ns = UINT64_MAX;
-	r = continue_at(l->deadline_ns);
-	if (!r)
-		r = -pthread_create(&l->limiter, NULL, limiter_main, l);
-	l->limiter_runs = !r;
-	return r;
-}
-
-static int start_threads(struct launch *l)
-{
-	int r = -pthread_create(&l->watcher, NULL, watcher_main, l);
-
-	l->watcher_runs = !r;
-	return r || !l->c->timeout_ns ? r : start_limiter(l);
-}
-
-static void stop_threads(struct launch *l)
-{
-	pthread_mutex_lock(&l->lock);
-	l->ended = true;
-	pthread_cond_broadcast(&l->ended_cond);
-	pthread_mutex_unlock(&l->lock);
-	if (l->watcher_runs) {
-		service_shutdown(l->service);
-		pthread_join(l->watcher, NULL);
-	}
-	if (l->limiter_runs)
-		pthread_join(l->limiter, NULL);
 }
 
 /* -- steps -- */
@@ -296,6 +173,8 @@ static int make_vm(struct launch *l)
 
 	if (!r)
 		r = map_memory(l);
+	if (!r && l->template)
+		r = ops->again_keep(l->vm);
 	for (uint32_t i = 0; i < l->c->cpus && !r; i++) {
 		r = ops->vcpu_create(l->vm, i, &l->vcpu[i]);
 		if (!r && l->c->shown)
@@ -303,6 +182,18 @@ static int make_vm(struct launch *l)
 	}
 	if (r)
 		launch_fail(l, "cannot make a virtual machine: %s", strerror(-r));
+	return r;
+}
+
+int launch_vm_again(struct launch *l)
+{
+	const struct vm_ops *ops = l->c->backend;
+	int r = ops->again(l->vm);
+
+	if (!r)
+		r = map_memory(l);
+	for (uint32_t i = 0; i < l->c->cpus && !r; i++)
+		r = ops->vcpu_again(l->vcpu[i]);
 	return r;
 }
 
@@ -392,7 +283,7 @@ static unsigned needs_of(const struct launch *l)
 	       (reach & SERVICE_TERMINAL ? JAIL_TERMINAL : 0) |
 	       (reach & SERVICE_SOCKET ? JAIL_SOCKET : 0) |
 	       (reach & SERVICE_CHANGES ? JAIL_CHANGES : 0) |
-	       (reach & SERVICE_NAMES ? JAIL_NAMES : 0);
+	       (reach & SERVICE_NAMES ? JAIL_NAMES : 0) | (l->template ? JAIL_TEMPLATE : 0);
 }
 
 static int run(struct launch *l)
@@ -414,6 +305,8 @@ static int run(struct launch *l)
 		return r;
 	}
 	r = make_service(l);
+	if (!r)
+		r = launch_template_create(l);
 	if (r)
 		return r;
 	l->needs = needs_of(l);
@@ -445,7 +338,7 @@ static int run(struct launch *l)
 		return r;
 	}
 	/* 6. each thread closes its own filter; 7. the shim runs */
-	r = start_threads(l);
+	r = launch_threads_start(l);
 	if (r) {
 		launch_fail(l, "cannot start a thread: %s", strerror(-r));
 		return r;
@@ -498,7 +391,7 @@ static void take_times(struct launch *l, const struct rusage *before)
 
 static void take_down(struct launch *l, const struct rusage *before)
 {
-	stop_threads(l);
+	launch_threads_stop(l);
 	if (l->service)
 		service_restore_tty(l->service);
 	take_stats(l);
@@ -510,6 +403,7 @@ static void take_down(struct launch *l, const struct rusage *before)
 		l->c->backend->destroy(l->vm);
 	if (l->service)
 		service_destroy(l->service);
+	launch_template_destroy(l);
 	launch_memory_destroy(l);
 }
 
@@ -522,30 +416,24 @@ static bool boot_failed(const struct launch_result *res)
 
 int launch_run(const struct launch_config *c, struct launch_result *out)
 {
-	struct launch l = {.c = c, .res = out, .ram_fd = -1};
-	uint64_t t0 = launch_now_ns();
-	pthread_condattr_t attr;
+	struct launch l = {.c = c, .res = out, .ram_fd = -1, .begun_ns = launch_now_ns()};
 	struct rusage before;
 	bool ended;
 	int r;
 
 	getrusage(RUSAGE_CHILDREN, &before);
 	memset(out, 0, sizeof(*out));
-	out->start_ns = t0;
-	pthread_mutex_init(&l.lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l.ended_cond, &attr);
-	pthread_condattr_destroy(&attr);
+	out->start_ns = l.begun_ns;
+	l.timeout_ns = c->template_fd ? 0 : c->timeout_ns; /* a template has all the time */
+	launch_threads_init(&l);
 	l.home = home_of(c);
 
 	r = run(&l);
 	ended = l.ended;
 	take_down(&l, &before);
-	pthread_cond_destroy(&l.ended_cond);
-	pthread_mutex_destroy(&l.lock);
+	launch_threads_destroy(&l);
 
-	out->wall_ns = launch_now_ns() - t0;
+	out->wall_ns = launch_now_ns() - l.begun_ns;
 	if (r || !ended || boot_failed(out)) {
 		if (!atomic_load(&l.explained))
 			snprintf(out->error, sizeof(out->error), "the shim stopped: %s",

@@ -71,6 +71,9 @@ struct launch_config {
 	uint32_t pids_max;
 	uint64_t timeout_ns; /* wall time; 0: none */
 	int until_fd;	     /* all ends when it can be read or was hung up; 0: none */
+	/* A template (runtime/abi/template.h): its socket, 0: it is none. Clones find what is
+	 * theirs at the numbers that the reports and the messages have here, 0: they have none. */
+	int template_fd, report_fd, messages_fd;
 	uint32_t uid, gid;
 	uint32_t *groups;
 	uint32_t ngroups;
@@ -125,6 +128,8 @@ struct launch_result {
 	struct process_stats processes; /* backend process */
 	struct launch_jail_state jail;
 	unsigned jail_calls; /* different host calls that its threads' filters let through */
+	bool clone;	     /* this process is a clone: what others see of the launch is not its */
+	bool template;	     /* a template that is not wanted any more: no program ended */
 };
 
 /* 0 with *out filled, also for LAUNCH_FAILED; never exits or prints. */

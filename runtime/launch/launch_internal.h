@@ -31,6 +31,11 @@ struct launch {
 	void *home_state;
 	unsigned needs; /* JAIL_*: what the threads' filters have besides */
 
+	struct template *template; /* or NULL: this is none, or a clone */
+	uint64_t begun_ns;	   /* CLOCK_MONOTONIC */
+	uint64_t timeout_ns;	   /* as c->timeout_ns, or a clone's own */
+	uint64_t user_ns0;	   /* of user mode before this clone began */
+
 	pthread_t watcher, limiter;
 	bool watcher_runs, limiter_runs;
 	uint64_t deadline_ns; /* of the time limit, CLOCK_MONOTONIC */
@@ -71,6 +76,14 @@ struct launch_home_ops {
 	/* As in struct service_callbacks; absent where nobody wants to know. */
 	int (*window_map)(struct launch *l, uint64_t off, uint64_t len, int fd, uint64_t file_off);
 	void (*window_unmap)(struct launch *l, uint64_t off, uint64_t len);
+	/* Templates; absent where there can be none. All with the channel's request under way, in
+	 * its thread, while nothing else of the sandbox runs. park: once; all of the sandbox is in
+	 * this process's memory then. heir: what a clone will need that only this process can make.
+	 * become: in the clone. drop: of a clone, or instead of one. 0 or -errno. */
+	int (*park)(struct launch *l);
+	int (*heir)(struct launch *l);
+	int (*become)(struct launch *l, const uint8_t *seed, size_t n);
+	void (*drop)(struct launch *l);
 	/* Counts of the home's own, into l->res. May be absent. */
 	void (*stats)(struct launch *l);
 	void (*destroy)(struct launch *l);
@@ -82,6 +95,19 @@ extern const struct launch_home_ops launch_home_process;
 /* memory.c */
 int launch_memory_create(struct launch *l);
 void launch_memory_destroy(struct launch *l);
+/* A copy of what ram_fd holds: a descriptor, or -errno. */
+int launch_memory_copy(const struct launch *l);
+/* Before a fork: the other process gets RAM that is not ram_fd's. After it, there: fd, which is
+ * taken over, in place of ram_fd. */
+int launch_memory_share(struct launch *l);
+int launch_memory_adopt(struct launch *l, int fd);
+/* template.c */
+int launch_template_create(struct launch *l); /* before the jail; nothing if it is to be none */
+void launch_template_destroy(struct launch *l);
+/* Is this what a template stops at? Then all that follows is in a clone, unless it is false: nobody
+ * wants any more, and the sandbox ends. */
+bool launch_template_stops(struct launch *l, const struct chan_msg *m);
+bool launch_template_serve(struct launch *l);
 /* bootblock.c: grants and boot block; RAM from ram_reserved on is used. */
 int launch_bootblock_build(struct launch *l);
 /* host_path.c: where the host has a file that programs have at `path`, by the mounts as the program
@@ -92,9 +118,18 @@ void launch_clock_begin(struct launch *l); /* first of all: the rate is measured
 void launch_clock_init(struct launch *l);  /* last of all, before the shim runs */
 void launch_clock_refresh(struct launch *l);
 uint64_t launch_now_ns(void);
-/* launch.c: what this thread is called by who looks at the process from outside; number -1: there
- * is one. Before it closes its jail. */
+/* threads.c */
+/* What this thread is called by who looks at the process from outside; number -1: there is one.
+ * Before it closes its jail. */
 void launch_name_thread(const char *role, int number);
+void launch_threads_init(struct launch *l); /* the lock and what goes with it */
+void launch_threads_destroy(struct launch *l);
+/* The watcher, and the limiter if there is a time limit, which begins now. 0 or -errno. */
+int launch_threads_start(struct launch *l);
+void launch_threads_stop(struct launch *l);
+void launch_ended(struct launch *l); /* the program has: nobody need end it */
+/* launch.c: in a clone, the VM as make_vm made the first one's. 0 or -errno. */
+int launch_vm_again(struct launch *l);
 /* launch.c: remember the first failure, in words. */
 void launch_fail(struct launch *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

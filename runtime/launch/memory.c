@@ -5,9 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "runtime/launch/launch_internal.h"
+
+/* Of a template all that nobody else maps is its own too, for clones to share by fork. */
+static bool all_own(const struct launch *l)
+{
+	return l->c->template_fd && !l->home->own_ram;
+}
 
 /* The shim's own part, if there is one, then the memfd: one range of addresses. */
 static int map_ram(struct launch *l, uint64_t size)
@@ -21,13 +29,28 @@ static int map_ram(struct launch *l, uint64_t size)
 	l->mem.ram = p;
 	l->mem.ram_size = own + size;
 	l->shared_start = own;
-	if (mmap(p + own, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
-		    l->ram_fd, 0) == MAP_FAILED)
+	if (!all_own(l) &&
+		mmap(p + own, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+			l->ram_fd, 0) == MAP_FAILED)
 		return -errno;
 	/* a core dump of the launcher must not hold the guest's gigabytes, nor a child */
 	madvise(p, own + size, MADV_DONTDUMP);
 	madvise(p, own + size, MADV_DONTFORK);
 	return 0;
+}
+
+static int make_file(uint64_t size)
+{
+	int fd = memfd_create("sandbox-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
+
+	if (fd < 0)
+		return -errno;
+	if (!ftruncate(fd, (off_t)size) &&
+		!fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
 }
 
 int launch_memory_create(struct launch *l)
@@ -36,12 +59,11 @@ int launch_memory_create(struct launch *l)
 	void *p;
 	int r;
 
-	l->ram_fd = memfd_create("sandbox-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (l->ram_fd < 0)
-		return -errno;
-	if (ftruncate(l->ram_fd, (off_t)size) ||
-		fcntl(l->ram_fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
-		return -errno;
+	if (!all_own(l)) {
+		l->ram_fd = make_file(size);
+		if (l->ram_fd < 0)
+			return l->ram_fd;
+	}
 	r = map_ram(l, size);
 	if (r)
 		return r;
@@ -53,6 +75,72 @@ int launch_memory_create(struct launch *l)
 	l->mem.window_size = BOOT_WINDOW_SIZE;
 	if (l->home->ram_constant)
 		l->home->ram_constant(&l->mem.constant_start, &l->mem.constant_end);
+	return 0;
+}
+
+/* -- a copy for another process -- */
+
+static int copy_range(const struct launch *l, int to, off_t at, off_t end)
+{
+	while (at < end) {
+		const struct iovec iov = {l->mem.ram + l->shared_start + at, (size_t)(end - at)};
+		/* what the service writes with: one host call fewer for a launcher */
+		ssize_t n = syscall(SYS_pwritev2, to, &iov, 1L, at, 0L, 0L);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		at += n > 0 ? n : 0;
+	}
+	return 0;
+}
+
+/* Only what is there: what nobody ever wrote to is a hole. */
+static int copy_all(const struct launch *l, int to)
+{
+	off_t at = lseek(l->ram_fd, 0, SEEK_DATA), end;
+	int r = 0;
+
+	while (at >= 0 && !r) {
+		end = lseek(l->ram_fd, at, SEEK_HOLE);
+		if (end < 0)
+			break;
+		r = copy_range(l, to, at, end);
+		at = lseek(l->ram_fd, end, SEEK_DATA);
+	}
+	return r ? r : errno == ENXIO ? 0 : -errno;
+}
+
+int launch_memory_copy(const struct launch *l)
+{
+	int r, fd = make_file(l->c->mem_size);
+
+	if (fd < 0)
+		return fd;
+	r = copy_all(l, fd);
+	if (!r)
+		return fd;
+	close(fd);
+	return r;
+}
+
+int launch_memory_share(struct launch *l)
+{
+	size_t size = all_own(l) ? l->mem.ram_size : l->shared_start;
+
+	return madvise(l->mem.ram, size, MADV_DOFORK) ? -errno : 0;
+}
+
+int launch_memory_adopt(struct launch *l, int fd)
+{
+	uint8_t *p = l->mem.ram + l->shared_start;
+	size_t size = l->mem.ram_size - l->shared_start;
+
+	close(l->ram_fd);
+	l->ram_fd = fd;
+	if (mmap(p, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0) ==
+		MAP_FAILED)
+		return -errno;
+	madvise(p, size, MADV_DONTDUMP);
 	return 0;
 }
 

@@ -95,7 +95,7 @@ static void describe_stream(
 	}
 }
 
-static uint8_t access_of(int oflags)
+uint8_t service_access_of(int oflags)
 {
 	switch (oflags & O_ACCMODE) {
 	case O_RDONLY:
@@ -135,7 +135,7 @@ int64_t service_inherit(struct service *s, int fd, int *out_oflags)
 	r = host_statx(fd, "", &stx);
 	if (r)
 		return r;
-	h.access = h.rights = access_of(oflags);
+	h.access = h.rights = service_access_of(oflags);
 	if (S_ISREG(stx.stx_mode)) {
 		h.kind = HANDLE_FILE;
 		h.flags = HANDLE_REGULAR;

@@ -152,6 +152,19 @@ void handle_drop(struct service *s, struct handle *h)
 	t->live--;
 }
 
+int handles_each(struct service *s, int (*fn)(struct service *s, struct handle *h))
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < s->handles.used && !r; i++) {
+		struct handle *h = at(&s->handles, i);
+
+		if (h->kind != HANDLE_FREE)
+			r = fn(s, h);
+	}
+	return r;
+}
+
 static unsigned reach_of(const struct handle *h)
 {
 	switch (h->kind) {

@@ -62,7 +62,7 @@ int service_create(
 		return -ENOMEM;
 	s->mem = *mem;
 	s->cb = *cb;
-	s->proc_fd = -1;
+	s->proc_fd = s->proc_root = -1;
 	handles_init(s);
 	r = policy_init(s);
 	if (r)
@@ -94,6 +94,8 @@ void service_destroy(struct service *s)
 	policy_destroy(s);
 	if (s->proc_fd >= 0)
 		close(s->proc_fd);
+	if (s->proc_root >= 0)
+		close(s->proc_root);
 	free(s);
 }
 

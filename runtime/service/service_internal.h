@@ -117,6 +117,8 @@ struct handle *handle_get(struct service *s, uint64_t id);
 uint32_t handle_id(const struct handle *h);
 bool handles_full(const struct service *s);
 void handle_drop(struct service *s, struct handle *h);
+/* fn for each that is in use, until it does not return 0. */
+int handles_each(struct service *s, int (*fn)(struct service *s, struct handle *h));
 
 /* -- policy.c: grants, and what is refused -- */
 
@@ -199,6 +201,7 @@ int host_statx(int fd, const char *name, struct statx *stx);
 /* openat with O_CLOEXEC; the error is -errno, with EMFILE as ENFILE: it is not the program's limit.
  */
 int host_openat(int dirfd, const char *name, int flags, mode_t mode);
+uint8_t service_access_of(int oflags); /* RIGHT_* */
 /* Opens what fd refers to once more, by /proc/self/fd. */
 int host_reopen(struct service *s, int fd, int flags);
 /* Looks up one component and fills *ent; 0 or the error, which is in ent->err too. */
@@ -212,6 +215,7 @@ int walk_one(struct request *rq, struct handle *dir, const char *name, struct ch
 struct watch {
 	uint64_t tag;
 	uint32_t seq;
+	uint32_t events; /* while armed */
 	bool used;
 	bool armed;
 };
@@ -239,6 +243,10 @@ void events_destroy(struct service *s);
 bool events_push_locked(struct events *e, const struct chan_event *ev);
 void events_announce(struct service *s);
 void watch_forget(struct service *s, struct handle *h);
+/* In a copy of the process (copied.c): descriptors of its own for events, and then what is watched
+ * by each handle. */
+int events_anew(struct service *s, int until_fd);
+int watch_anew(struct service *s, struct handle *h);
 
 /* -- tty.c -- */
 
@@ -276,7 +284,9 @@ struct service {
 	struct policy policy;
 	struct events events;
 	struct ttys ttys;
-	int proc_fd; /* O_PATH of /proc/self/fd */
+	int proc_fd;   /* O_PATH of /proc/self/fd */
+	int proc_root; /* of /proc, while there may be copies; or -1 */
+	bool copied;   /* this process is not the one that closed the jail */
 	_Atomic bool timing;
 	_Atomic uint64_t calls[CHAN_OP_COUNT];
 	_Atomic uint64_t ns[CHAN_OP_COUNT];

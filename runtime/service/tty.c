@@ -141,6 +141,8 @@ int64_t stop_op(struct request *rq)
 	struct service *s = rq->s;
 	int r;
 
+	if (s->copied) /* nobody's job: no shell would continue it */
+		return -EPERM;
 	pthread_mutex_lock(&s->ttys.lock);
 	for (uint32_t i = 0; i < s->ttys.count; i++)
 		s->ttys.tty[i].reapply = s->ttys.tty[i].changed;

@@ -35,6 +35,15 @@ static int epoll_add(int epoll_fd, int fd, uint64_t cookie)
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
 }
 
+static int make_descriptors(struct events *e)
+{
+	e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	e->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (e->epoll_fd < 0 || e->stop_fd < 0)
+		return -errno;
+	return epoll_add(e->epoll_fd, e->stop_fd, COOKIE_STOP);
+}
+
 int events_init(struct service *s)
 {
 	struct events *e = &s->events;
@@ -44,15 +53,26 @@ int events_init(struct service *s)
 	r = pthread_mutex_init(&e->lock, NULL);
 	if (r)
 		return -r;
-	e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	e->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (e->epoll_fd < 0 || e->stop_fd < 0)
-		r = -errno;
-	else
-		r = epoll_add(e->epoll_fd, e->stop_fd, COOKIE_STOP);
+	r = make_descriptors(e);
 	if (r)
 		events_destroy(s);
 	return r;
+}
+
+/* An epoll instance and an eventfd are shared with whoever inherited them; a signalfd gives each
+ * process its own signals, but is watched for the one that put it there. */
+int events_anew(struct service *s, int until_fd)
+{
+	struct events *e = &s->events;
+	int r;
+
+	close(e->epoll_fd);
+	close(e->stop_fd);
+	pthread_mutex_init(&e->lock, NULL);
+	r = make_descriptors(e);
+	if (!r)
+		r = epoll_add(e->epoll_fd, e->signal_fd, COOKIE_SIGNAL);
+	return r ? r : epoll_add(e->epoll_fd, until_fd, COOKIE_UNTIL);
 }
 
 void events_destroy(struct service *s)
@@ -110,6 +130,11 @@ void watch_forget(struct service *s, struct handle *h)
 	pthread_mutex_unlock(&s->events.lock);
 }
 
+static uint64_t cookie(const struct watch *w, const struct handle *h)
+{
+	return (uint64_t)w->seq << 32 | (h->watch - 1);
+}
+
 static int arm(struct events *e, struct handle *h, uint32_t events, uint64_t tag)
 {
 	bool fresh = !h->watch;
@@ -124,7 +149,8 @@ static int arm(struct events *e, struct handle *h, uint32_t events, uint64_t tag
 		return -ENOSPC;
 	}
 	w->tag = tag;
-	ev.data.u64 = (uint64_t)w->seq << 32 | (h->watch - 1);
+	w->events = events;
+	ev.data.u64 = cookie(w, h);
 	if (epoll_ctl(e->epoll_fd, fresh ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, h->fd, &ev)) {
 		int err = errno;
 
@@ -162,6 +188,25 @@ int64_t watch_op(struct request *rq)
 	if (added)
 		events_announce(rq->s);
 	return r;
+}
+
+int watch_anew(struct service *s, struct handle *h)
+{
+	struct events *e = &s->events;
+	struct watch *w = &e->watch[h->watch - 1];
+	struct epoll_event ev = {
+		.events = EPOLLONESHOT | (w->armed ? w->events : 0), .data.u64 = cookie(w, h)};
+	struct chan_event now = {.kind = CHAN_EV_READY, .value = w->events, .tag = w->tag};
+	bool armed = w->armed;
+
+	if (!epoll_ctl(e->epoll_fd, EPOLL_CTL_ADD, h->fd, &ev))
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	slot_drop(e, h); /* a file that epoll does not take is always ready */
+	if (armed)
+		events_push_locked(e, &now);
+	return 0;
 }
 
 /* -- the watcher's side -- */

@@ -18,6 +18,7 @@ struct vm {
 	/* What forget_translations maps for a moment: page-aligned. */
 	uint8_t scratch[4096] __attribute__((aligned(4096)));
 	int fd;
+	int device;	/* -1, but while it may be made again */
 	bool sync_regs; /* KVM_RUN carries the registers */
 	bool osxsave;	/* XSAVE is offered: CR4.OSXSAVE and XCR0 are set for the program */
 	uint64_t xcr0;
@@ -29,6 +30,7 @@ struct vm {
 
 struct vcpu {
 	struct vm *vm;
+	uint32_t index;
 	int fd;
 	struct kvm_run *run;
 
@@ -77,6 +79,7 @@ bool kvm_host_has_vmx_or_svm(void);
 
 /* vcpu.c */
 int kvm_vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out);
+int kvm_vcpu_again(struct vcpu *v);
 void kvm_vcpu_destroy(struct vcpu *v);
 int kvm_vcpu_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
 int kvm_vcpu_get_fpu(struct vcpu *v, void *buf, size_t size);

@@ -70,8 +70,57 @@ static void kvm_destroy(struct vm *vm)
 		return;
 	if (vm->fd >= 0)
 		close(vm->fd);
+	if (vm->device >= 0)
+		close(vm->device);
 	free(vm->cpuid);
 	free(vm);
+}
+
+static int vm_open(struct vm *vm, int device)
+{
+	int result = kvm_ioctl(device, KVM_CREATE_VM, NULL);
+
+	if (result < 0)
+		return result;
+	vm->fd = result;
+	vm_place_real_mode_pages(vm);
+	return 0;
+}
+
+static int kvm_again_keep(struct vm *vm)
+{
+	vm->device = kvm_device_open(KVM_DEVICE, NULL, 0);
+	return vm->device < 0 ? vm->device : 0;
+}
+
+static int kvm_again(struct vm *vm)
+{
+	int result;
+
+	close(vm->fd);
+	vm->fd = -1;
+	result = vm_open(vm, vm->device);
+	close(vm->device);
+	vm->device = -1;
+	return result;
+}
+
+static size_t kvm_again_ioctls(const unsigned long **out)
+{
+	static const unsigned long numbers[] = {
+		KVM_CREATE_VM,
+		KVM_SET_IDENTITY_MAP_ADDR,
+		KVM_SET_TSS_ADDR,
+		KVM_SET_USER_MEMORY_REGION,
+		KVM_CREATE_VCPU,
+		KVM_SET_CPUID2,
+		KVM_SET_XCRS,
+		KVM_SET_DEVICE_ATTR,
+		KVM_GET_DEVICE_ATTR,
+	};
+
+	*out = numbers;
+	return sizeof(numbers) / sizeof(numbers[0]);
 }
 
 static int kvm_create(struct vm **out)
@@ -88,18 +137,16 @@ static int kvm_create(struct vm **out)
 		return -ENOMEM;
 	}
 	memset(vm, 0, sizeof(*vm));
-	vm->fd = -1;
+	vm->fd = vm->device = -1;
 	result = vm_learn(vm, device);
 	if (result < 0)
 		goto fail;
-	result = kvm_ioctl(device, KVM_CREATE_VM, NULL);
+	result = vm_open(vm, device);
 	if (result < 0)
 		goto fail;
-	vm->fd = result;
 	result = ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
 	vm->xsave_size =
 		result > (int)sizeof(struct kvm_xsave) ? (size_t)result : sizeof(struct kvm_xsave);
-	vm_place_real_mode_pages(vm);
 	close(device);
 	*out = vm;
 	return 0;
@@ -173,6 +220,10 @@ const struct vm_ops vm_kvm_ops = {
 	.map_memory = kvm_map_memory,
 	.forget_translations = kvm_forget_translations,
 	.forget_ioctl = KVM_SET_USER_MEMORY_REGION,
+	.again_keep = kvm_again_keep,
+	.again = kvm_again,
+	.vcpu_again = kvm_vcpu_again,
+	.again_ioctls = kvm_again_ioctls,
 	.vcpu_create = kvm_vcpu_create,
 	.vcpu_set_sregs = kvm_vcpu_set_sregs,
 	.vcpu_get_sregs = kvm_vcpu_get_sregs,

@@ -64,65 +64,91 @@ static int vcpu_first_registers(struct vcpu *v)
 	return 0;
 }
 
-void kvm_vcpu_destroy(struct vcpu *v)
+static void vcpu_close(struct vcpu *v)
 {
-	if (!v)
-		return;
 	if (v->run)
 		munmap(v->run, v->vm->run_size);
 	if (v->fd >= 0)
 		close(v->fd);
+	v->run = NULL;
+	v->fd = -1;
+}
+
+void kvm_vcpu_destroy(struct vcpu *v)
+{
+	if (!v)
+		return;
+	vcpu_close(v);
 	free(v->xsave);
 	free(v);
+}
+
+static int vcpu_open(struct vcpu *v)
+{
+	void *run;
+
+	v->irq = -1;
+	v->fd = kvm_ioctl(v->vm->fd, KVM_CREATE_VCPU, (void *)(uintptr_t)v->index);
+	if (v->fd < 0)
+		return v->fd;
+	run = mmap(NULL, v->vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	if (run == MAP_FAILED)
+		return -errno;
+	v->run = run;
+	v->kick.immediate_exit = &v->run->immediate_exit;
+	return 0;
+}
+
+/* What is to be before it first runs. */
+static int vcpu_begin(struct vcpu *v)
+{
+	/* Before XCR0 and the sregs: KVM checks both against the guest's CPUID. */
+	int result = kvm_cpuid_set(v->vm, v->fd, v->index);
+
+	if (result >= 0)
+		result = vcpu_set_xcr0(v);
+	if (result >= 0)
+		result = vcpu_set_tsc(v);
+	return result < 0 ? result : vcpu_first_registers(v);
 }
 
 int kvm_vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
 {
 	struct vcpu *v = calloc(1, sizeof(*v));
-	void *run;
 	int result;
 
 	if (!v)
 		return -ENOMEM;
 	v->vm = vm;
-	v->irq = -1;
-	v->fd = kvm_ioctl(vm->fd, KVM_CREATE_VCPU, (void *)(uintptr_t)index);
-	result = v->fd;
-	if (result < 0)
-		goto fail;
-	run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
-	if (run == MAP_FAILED) {
-		result = -errno;
-		goto fail;
+	v->index = index;
+	result = vcpu_open(v);
+	if (!result) {
+		v->xsave = calloc(1, vm->xsave_size);
+		result = v->xsave ? vm_kick_install() : -ENOMEM;
 	}
-	v->run = run;
-	v->kick.immediate_exit = &v->run->immediate_exit;
-	v->xsave = calloc(1, vm->xsave_size);
-	if (!v->xsave) {
-		result = -ENOMEM;
-		goto fail;
+	if (!result)
+		result = vcpu_begin(v);
+	if (result < 0) {
+		kvm_vcpu_destroy(v);
+		return result;
 	}
-	result = vm_kick_install();
-	if (result < 0)
-		goto fail;
-	/* Before XCR0 and the sregs: KVM checks both against the guest's CPUID. */
-	result = kvm_cpuid_set(vm, v->fd, index);
-	if (result < 0)
-		goto fail;
-	result = vcpu_set_xcr0(v);
-	if (result < 0)
-		goto fail;
-	result = vcpu_set_tsc(v);
-	if (result < 0)
-		goto fail;
-	result = vcpu_first_registers(v);
-	if (result < 0)
-		goto fail;
 	*out = v;
 	return 0;
-fail:
-	kvm_vcpu_destroy(v);
-	return result;
+}
+
+int kvm_vcpu_again(struct vcpu *v)
+{
+	int result;
+
+	vcpu_close(v);
+	v->regs_dirty = v->sregs_dirty = false;
+	v->sregs_hot = 0;
+	v->good_cr0 = v->good_cr4 = v->good_efer = 0;
+	v->io_in = v->unfinished = false;
+	v->stats = (struct vm_stats){0};
+	v->kick.owner_tid = 0; /* the signal is let in again, for this thread */
+	result = vcpu_open(v);
+	return result ? result : vcpu_begin(v);
 }
 
 int kvm_vcpu_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,6 +18,11 @@
 struct stub_ctx *process_context(struct process_vm *vm, uint32_t number)
 {
 	return (struct stub_ctx *)(vm->control + STUB_FILE_CTX + (size_t)number * STUB_SLOT_SIZE);
+}
+
+void process_contexts_init(struct process_vm *vm)
+{
+	memset(vm->free, 0xff, sizeof(vm->free));
 }
 
 static void give_back(struct process_vm *vm, uint32_t number)

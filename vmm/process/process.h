@@ -44,6 +44,18 @@ int process_vm_create(struct process_vm **out, const struct process_caps *caps, 
 int process_vm_start(struct process_vm *vm, bool pid_namespace, int (*limit)(void *arg), void *arg);
 void process_vm_destroy(struct process_vm *vm);
 
+/* A process that is to be forked from this one goes on with a zygote and contexts of its own. All
+ * spaces were destroyed before, and process_vm_empty called; all that is left of vm is in memory.
+ * make: in this process, with what will be the other's STUB_FD_RAM, as large as this one's. become:
+ * in the other. drop: closes what become would have taken. Files keep their numbers. */
+struct process_heir {
+	int control_fd, socket;
+};
+void process_vm_empty(struct process_vm *vm); /* those of spaces that were destroyed are gone */
+int process_heir_make(struct process_vm *vm, int ram_fd, struct process_heir *out);
+int process_heir_become(struct process_vm *vm, int ram_fd, const struct process_heir *h);
+void process_heir_drop(struct process_heir *h);
+
 /* A file that may be mapped from now on: its number for stub_op.fd, or -errno. fd stays the
  * caller's. */
 int process_file_add(struct process_vm *vm, int fd);

@@ -78,12 +78,18 @@ int process_filter_build(struct stub_const *c);
 /* zygote.c: forks it; it is ready for requests when this returns 0. */
 int process_zygote_start(
 	struct process_vm *vm, bool pid_namespace, int (*limit)(void *arg), void *arg);
-/* One request and its reply. fd: sent along, or -1; *got: descriptor that came back, or -1. */
-int process_zygote_call(struct process_vm *vm, uint32_t kind, uint32_t arg, int fd, int *got);
+/* One request and its reply. fds: sent along, at most ZYGOTE_FDS_MAX; *got: descriptor that came
+ * back, or -1. */
+int process_zygote_call(
+	struct process_vm *vm, uint32_t kind, uint32_t arg, const int *fds, size_t nfds, int *got);
+/* vm.c: the control memfd: a new one; and it, mapped as vm->control. 0 or -errno. */
+int process_control_make(int *fd);
+int process_control_map(struct process_vm *vm, int fd);
 /* context.c */
 struct stub_ctx *process_context(struct process_vm *vm, uint32_t number);
 /* The number of a context that no living process has, or -errno. */
 int process_context_take(struct process_vm *vm);
+void process_contexts_init(struct process_vm *vm);		     /* nobody has one */
 void process_context_unused(struct process_vm *vm, uint32_t number); /* no process got it */
 /* Ends the process; its context is free when it is gone. Frees s. */
 void process_space_kill(struct process_space *s);

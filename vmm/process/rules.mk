@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The process backend, and the stub that runs in its processes: a blob of position-independent code.
-PROCESS_SRCS := $(addprefix vmm/process/,names.c ops.c vm.c space.c context.c turn.c zygote.c filter.c patch.c patch_form.c probe.c)
+PROCESS_SRCS := $(addprefix vmm/process/,names.c ops.c vm.c space.c context.c turn.c zygote.c fork.c filter.c patch.c patch_form.c probe.c)
 
 STUB_CFLAGS := -std=gnu11 $(OPT) $(WARN) -I. -ffreestanding -fno-builtin -fPIE -mgeneral-regs-only \
 	-fno-stack-protector -fcf-protection=none -fno-jump-tables -fno-asynchronous-unwind-tables \

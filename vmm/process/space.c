@@ -26,7 +26,7 @@ static int spawn(struct process_vm *vm, struct process_space *s)
 	memset(s->ctx, 0, offsetof(struct stub_ctx, ops));
 	s->ctx->turn = TURN_STUB; /* until it is ready */
 	s->starting = true;
-	r = process_zygote_call(vm, ZYGOTE_SPAWN, s->number, -1, &s->pidfd);
+	r = process_zygote_call(vm, ZYGOTE_SPAWN, s->number, NULL, 0, &s->pidfd);
 	if (r || s->pidfd < 0) {
 		process_context_unused(vm, s->number);
 		return r ? r : -EPIPE;

@@ -141,17 +141,20 @@ static void reap(void)
 
 union fd_message {
 	struct cmsghdr head;
-	char room[CMSG_SPACE(sizeof(int))];
+	char room[CMSG_SPACE(sizeof(int) * ZYGOTE_FDS_MAX)];
 };
 
-static int received_fd(const struct msghdr *m)
+/* Those that came with a request; *n: how many. */
+static const int *received_fds(const struct msghdr *m, uint32_t *n)
 {
 	const struct cmsghdr *c = m->msg_control;
 
+	*n = 0;
 	if (m->msg_controllen < sizeof(*c) || c->cmsg_level != SOL_SOCKET ||
 		c->cmsg_type != SCM_RIGHTS)
-		return -1;
-	return *(const int *)CMSG_DATA(c);
+		return (const int *)0;
+	*n = (uint32_t)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	return (const int *)CMSG_DATA(c);
 }
 
 /* Nobody wakes it: the time limit is all. */
@@ -176,7 +179,7 @@ static void reply(long result, int fd)
 		control.head.cmsg_type = SCM_RIGHTS;
 		*(int *)CMSG_DATA(&control.head) = fd;
 		m.msg_control = &control;
-		m.msg_controllen = sizeof(control);
+		m.msg_controllen = CMSG_SPACE(sizeof(int));
 	}
 	for (int tries = 0; tries < INFLIGHT_TRIES; tries++) {
 		long r = call3(__NR_sendmsg, STUB_FD_SOCKET, (long)&m, MSG_NOSIGNAL);
@@ -190,7 +193,34 @@ static void reply(long result, int fd)
 	die();
 }
 
-static void handle(const struct zygote_request *rq, int fd)
+/* -- another zygote begins -- */
+
+/* The text and the constants stay those of the first, which are the same. */
+static void become_another(const int *fds)
+{
+	for (long i = 0; i < ZYGOTE_FDS_MAX; i++)
+		if (call3(__NR_dup2, fds[i], i, 0) != i || call3(__NR_close, fds[i], 0, 0))
+			die();
+	if (call6(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0))
+		die();
+}
+
+static void fork_another(const int *fds, uint32_t n)
+{
+	long pid = n == ZYGOTE_FDS_MAX ? call6(__NR_clone, SIGCHLD, 0, 0, 0, 0, 0) : -EINVAL;
+
+	if (!pid) {
+		become_another(fds);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		call3(__NR_close, fds[i], 0, 0);
+	reply(pid < 0 ? pid : 0, -1);
+}
+
+/* -- all of them -- */
+
+static void handle(const struct zygote_request *rq, const int *fds, uint32_t nfds)
 {
 	int pidfd = -1;
 	long r;
@@ -203,10 +233,14 @@ static void handle(const struct zygote_request *rq, int fd)
 			call3(__NR_close, pidfd, 0, 0);
 		break;
 	case ZYGOTE_FILE:
-		reply(fd, -1);
+		reply(nfds == 1 ? *fds : -EBADF, -1);
 		break;
 	case ZYGOTE_CLOSE:
-		reply(rq->arg >= STUB_FD_FIRST_FILE ? call3(__NR_close, rq->arg, 0, 0) : -9, -1);
+		reply(rq->arg >= STUB_FD_FIRST_FILE ? call3(__NR_close, rq->arg, 0, 0) : -EBADF,
+			-1);
+		break;
+	case ZYGOTE_FORK:
+		fork_another(fds, nfds);
 		break;
 	default:
 		die();
@@ -221,6 +255,8 @@ void zygote_main(void)
 	for (;;) {
 		struct zygote_request rq;
 		union fd_message control;
+		const int *fds;
+		uint32_t nfds;
 		struct iovec iov = {&rq, sizeof(rq)};
 		struct msghdr m = {.msg_iov = &iov,
 			.msg_iovlen = 1,
@@ -233,6 +269,7 @@ void zygote_main(void)
 		reap();
 		if (n != sizeof(rq))
 			die();
-		handle(&rq, received_fd(&m));
+		fds = received_fds(&m, &nfds);
+		handle(&rq, fds, nfds);
 	}
 }

@@ -24,18 +24,22 @@
 
 extern const uint8_t process_stub[], process_stub_end[] __attribute__((visibility("hidden")));
 
-static int control_create(struct process_vm *vm)
+int process_control_make(int *fd)
 {
-	void *p;
+	*fd = memfd_create("sandbox-control", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (*fd < 0)
+		return -errno;
+	if (ftruncate(*fd, (off_t)CONTROL_SIZE) ||
+		fcntl(*fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+		return -errno;
+	return 0;
+}
 
-	vm->control_fd = memfd_create("sandbox-control", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (vm->control_fd < 0)
-		return -errno;
-	if (ftruncate(vm->control_fd, (off_t)CONTROL_SIZE) ||
-		fcntl(vm->control_fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
-		return -errno;
-	p = mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-		vm->control_fd, 0);
+int process_control_map(struct process_vm *vm, int fd)
+{
+	void *p =
+		mmap(NULL, CONTROL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
 	if (p == MAP_FAILED)
 		return -errno;
 	vm->control = p;
@@ -83,8 +87,10 @@ int process_vm_create(struct process_vm **out, const struct process_caps *caps, 
 	vm->caps = *caps;
 	vm->processors = processors();
 	vm->patience = PATIENCE;
-	memset(vm->free, 0xff, sizeof(vm->free));
-	r = control_create(vm);
+	process_contexts_init(vm);
+	r = process_control_make(&vm->control_fd);
+	if (!r)
+		r = process_control_map(vm, vm->control_fd);
 	if (!r)
 		r = control_fill(vm);
 	if (r) {
@@ -138,12 +144,12 @@ void process_vm_destroy(struct process_vm *vm)
 
 int process_file_add(struct process_vm *vm, int fd)
 {
-	return process_zygote_call(vm, ZYGOTE_FILE, 0, fd, NULL);
+	return process_zygote_call(vm, ZYGOTE_FILE, 0, &fd, 1, NULL);
 }
 
 void process_file_remove(struct process_vm *vm, int number)
 {
-	process_zygote_call(vm, ZYGOTE_CLOSE, (uint32_t)number, -1, NULL);
+	process_zygote_call(vm, ZYGOTE_CLOSE, (uint32_t)number, NULL, 0, NULL);
 }
 
 void process_stats(const struct process_vm *vm, struct process_stats *out)

@@ -154,17 +154,17 @@ int process_zygote_start(
 
 union fd_message {
 	struct cmsghdr head;
-	char room[CMSG_SPACE(sizeof(int))];
+	char room[CMSG_SPACE(sizeof(int) * ZYGOTE_FDS_MAX)];
 };
 
-static void attach_fd(struct msghdr *m, union fd_message *control, int fd)
+static void attach_fds(struct msghdr *m, union fd_message *control, const int *fds, size_t n)
 {
-	control->head = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+	control->head = (struct cmsghdr){.cmsg_len = CMSG_LEN(n * sizeof(int)),
 		.cmsg_level = SOL_SOCKET,
 		.cmsg_type = SCM_RIGHTS};
-	memcpy(CMSG_DATA(&control->head), &fd, sizeof(fd));
+	memcpy(CMSG_DATA(&control->head), fds, n * sizeof(int));
 	m->msg_control = control;
-	m->msg_controllen = sizeof(*control);
+	m->msg_controllen = CMSG_SPACE(n * sizeof(int));
 }
 
 /* Nobody wakes it: the time limit is all. */
@@ -176,14 +176,15 @@ static void rest(void)
 	syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, &limit, NULL, 0);
 }
 
-static int send_request(struct process_vm *vm, struct zygote_request *rq, int fd)
+static int send_request(
+	struct process_vm *vm, struct zygote_request *rq, const int *fds, size_t nfds)
 {
 	union fd_message control;
 	struct iovec iov = {rq, sizeof(*rq)};
 	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	if (fd >= 0)
-		attach_fd(&m, &control, fd);
+	if (nfds)
+		attach_fds(&m, &control, fds, nfds);
 	/* All that a user has on its way in sockets counts against one limit (ETOOMANYREFS in
 	 * unix(7)): what others have sent will arrive, or be collected. */
 	for (int tries = 0; tries < INFLIGHT_TRIES; tries++) {
@@ -220,10 +221,11 @@ static int receive_reply(struct process_vm *vm, int *got)
 	return rp.result;
 }
 
-int process_zygote_call(struct process_vm *vm, uint32_t kind, uint32_t arg, int fd, int *got)
+int process_zygote_call(
+	struct process_vm *vm, uint32_t kind, uint32_t arg, const int *fds, size_t nfds, int *got)
 {
 	struct zygote_request rq = {kind, arg};
-	int none, r = send_request(vm, &rq, fd);
+	int none, r = send_request(vm, &rq, fds, nfds);
 
 	return r ? r : receive_reply(vm, got ? got : &none);
 }

@@ -86,6 +86,9 @@ int host_home_boot(const struct host_home_config *c);
 void host_home_run(u32 cpu);
 /* All processors have left. */
 void host_home_free(void);
+/* This process is a copy of the one that booted, in a call of the channel: seed is what no other
+ * copy has. There was one processor, whose thread this is. */
+void host_home_copied(const u8 *seed, size_t n);
 
 /* User code of mm runs on this processor between these two, without the lock. */
 void host_user_begin(struct mm *mm);

@@ -69,3 +69,11 @@ void kick_timer_set(struct kick_timer *k, u64 when_ns)
 	if (timer_settime(k->timer, TIMER_ABSTIME, &its, NULL))
 		plat_panic("the kick timer cannot be set");
 }
+
+void kick_timer_now(struct kick_timer *k)
+{
+	const struct itimerspec now = {.it_value = {.tv_nsec = 1}};
+
+	if (k->made)
+		timer_settime(k->timer, 0, &now, NULL);
+}

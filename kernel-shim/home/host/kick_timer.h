@@ -22,5 +22,7 @@ int kick_timer_make(struct kick_timer *k, void (*fire)(void *arg), void *arg);
 void kick_timer_stop(struct kick_timer *k); /* k may go */
 /* At monotonic time when_ns or before (0: not wanted). */
 void kick_timer_set(struct kick_timer *k, u64 when_ns);
+/* Any thread: now. Not for a timer that the core's thread sets too. */
+void kick_timer_now(struct kick_timer *k);
 
 #endif

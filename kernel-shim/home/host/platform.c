@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <x86intrin.h>
 
+#include "core/random.h"
 #include "core/task.h"
 #include "home/host/fiber.h"
 #include "home/host/host.h"
@@ -273,6 +274,12 @@ void host_home_run(u32 cpu)
 		host_cpu_begin(cpu);
 	core_run(kern);
 	host_cpu_end();
+}
+
+void host_home_copied(const u8 *seed, size_t n)
+{
+	random_add(seed, n);
+	host_home.c.samples = NULL; /* another process reads those */
 }
 
 void host_home_free(void)

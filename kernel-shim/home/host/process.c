@@ -54,12 +54,13 @@ static struct host_mm *mm_get_own(struct host_process *e, struct mm *mm)
 	return m;
 }
 
-/* What other processors have brought in comes at once, where it is not too much. */
-static struct host_space *space_new(struct mm *mm)
+/* What other processors have brought in, or the process that this is a copy of, comes at once,
+ * where it is not too much. */
+static struct host_space *space_new(const struct host_process *e, struct mm *mm)
 {
 	struct host_space *s = calloc(1, sizeof(*s));
 
-	if (s && kern->ncpus > 1 && mm->rss_pages <= AT_ONCE_MAX)
+	if (s && (kern->ncpus > 1 || e->parked) && mm->rss_pages <= AT_ONCE_MAX)
 		space_stale(s, kern->user_va_start, kern->user_va_end);
 	return s;
 }
@@ -74,7 +75,7 @@ static struct host_space *space_get(struct host_process *e, struct mm *mm)
 	if (!m)
 		return NULL;
 	if (!m->on[cpu])
-		m->on[cpu] = space_new(mm);
+		m->on[cpu] = space_new(e, mm);
 	s = m->on[cpu];
 	if (!s || s->space)
 		return s;
@@ -414,6 +415,27 @@ int host_process_create(
 	}
 	*out = e;
 	return 0;
+}
+
+static void space_park(struct host_mm *m, u32 cpu)
+{
+	struct host_space *s = m->on[cpu];
+
+	if (s && s->fpu_owner && s->space)
+		process_fpu_get(s->space, s->fpu_owner->fpu);
+	space_free(s);
+	m->on[cpu] = NULL;
+}
+
+void host_process_park(struct host_process *e)
+{
+	list_for_each(l, &e->mms)
+	{
+		for (u32 i = 0; i < e->ncpus; i++)
+			space_park(list_entry(l, struct host_mm, link), i);
+	}
+	e->parked = true;
+	process_vm_empty(e->vm);
 }
 
 /* Address spaces that live on when the sandbox ends go here. */

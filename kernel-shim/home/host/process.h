@@ -23,6 +23,11 @@ void host_process_destroy(struct host_process *e);
 /* Any thread: make user code return TRAP_KICK soon, on whichever processors there is some. */
 void host_process_kick(struct host_process *e);
 
+/* No process runs user code any more and none is left of it: all that the engine has is in memory,
+ * for a copy of this one to go on with (process_heir_make). What programs had mapped comes back at
+ * once when they run. With the kernel lock, on a processor's thread, while no other one runs. */
+void host_process_park(struct host_process *e);
+
 /* What the file window holds, as the service maps and unmaps it. fd stays the caller's. */
 int host_process_window_map(struct host_process *e, u64 window_off, u64 len, int fd, u64 file_off);
 void host_process_window_unmap(struct host_process *e, u64 window_off, u64 len);

@@ -83,6 +83,8 @@ struct host_process {
 	struct process_vm *vm;
 	u64 shared_start;
 	u32 ncpus;
+	bool parked; /* once: address spaces may have been in use before their processes were made
+		      */
 	struct host_process_cpu cpu[CPUS_MAX];
 	struct list mms;
 	struct window_range *window; /* sorted by off */

@@ -525,7 +525,7 @@ const struct host_engine_ops host_trap_ops = {
 
 /* -- making one -- */
 
-static int set_registers(struct trap_cpu *c, const struct vm_caps *caps)
+static int set_registers(struct trap_cpu *c)
 {
 	const u64 star = (u64)TRAP_KERNEL_CS << 32 | 0x23ull << 48;
 	const struct vm_ops *ops = c->e->ops;
@@ -533,7 +533,7 @@ static int set_registers(struct trap_cpu *c, const struct vm_caps *caps)
 
 	c->s = (struct vm_sregs){
 		.cr0 = 0x80050033,			    /* PG AM WP NE ET MP PE */
-		.cr4 = 0x620 | (caps->xsave ? 0x40000 : 0), /* PAE OSFXSR OSXMMEXCPT, OSXSAVE */
+		.cr4 = 0x620 | (c->e->xsave ? 0x40000 : 0), /* PAE OSFXSR OSXMMEXCPT, OSXSAVE */
 		.efer = 0xd01,				    /* NXE LMA LME SCE */
 		.cr3 = 0,
 		.gdt_base = TRAP_VA + TRAP_PA_GDT,
@@ -569,6 +569,7 @@ int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm
 	e->shadow = !caps->hardware;
 	e->ram = ram;
 	e->syscall_ring0 = caps->syscall_ring0;
+	e->xsave = caps->xsave;
 	e->fpu_size = caps->xsave_size;
 	e->ncpus = ncpus;
 	trap_stubs_write(ram, ram_size, ncpus, caps->syscall_ring0);
@@ -580,7 +581,7 @@ int host_trap_create(struct host_trap **out, const struct vm_ops *ops, struct vm
 			.vcpu = vcpus[i],
 			.stack = trap_stack(ram_size, i),
 			.ring0 = true};
-		r = set_registers(c, caps);
+		r = set_registers(c);
 	}
 	if (r) {
 		host_trap_destroy(e);
@@ -599,6 +600,44 @@ void host_trap_destroy(struct host_trap *e)
 
 void host_trap_kick(struct host_trap *e)
 {
-	for (u32 i = 0; i < e->ncpus; i++)
-		kick_cpu(&e->cpu[i]);
+	for (u32 i = 0; i < e->ncpus; i++) {
+		if (e->copied)
+			kick_timer_now(&e->cpu[i].nudge);
+		else
+			kick_cpu(&e->cpu[i]);
+	}
+}
+
+/* -- copies -- */
+
+void host_trap_park(struct host_trap *e)
+{
+	for (u32 i = 0; i < e->ncpus; i++) {
+		if (e->cpu[i].fpu_owner)
+			fpu_save(&e->cpu[i]);
+		e->cpu[i].fpu_owner = NULL;
+	}
+}
+
+static int cpu_copied(struct trap_cpu *c)
+{
+	int r = kick_timer_make(&c->timer, on_kick_timer, c);
+
+	if (!r)
+		r = kick_timer_make(&c->nudge, on_kick_timer, c);
+	c->ring0 = true;
+	c->flush = false;
+	return r ? r : set_registers(c);
+}
+
+int host_trap_copied(struct host_trap *e)
+{
+	int r = 0;
+
+	e->copied = true;
+	e->forget = false; /* a new VM has no shadow yet */
+	e->synced = e->changed;
+	for (u32 i = 0; i < e->ncpus && !r; i++)
+		r = cpu_copied(&e->cpu[i]);
+	return r;
 }

@@ -25,4 +25,10 @@ void host_trap_destroy(struct host_trap *e);
 /* Any thread: make user code return TRAP_KICK soon, on whichever processors there is some. */
 void host_trap_kick(struct host_trap *e);
 
+/* As host_process_park: nothing that matters is left in the vCPUs. */
+void host_trap_park(struct host_trap *e);
+/* In a process that was forked from this one then, on its thread: the vCPU was made again. Kicks
+ * come by a timer from now on: tgkill(2) is for a process that the jail knew. 0 or -errno. */
+int host_trap_copied(struct host_trap *e);
+
 #endif

@@ -49,6 +49,7 @@ struct trap_cpu {
 	struct vm_sregs s;	/* as last set */
 	struct task *fpu_owner; /* whose state the vCPU holds */
 	struct kick_timer timer;
+	struct kick_timer nudge; /* in a copy: for other threads */
 };
 
 struct host_trap {
@@ -56,6 +57,8 @@ struct host_trap {
 	struct vm *vm;
 	u8 *ram;
 	bool syscall_ring0;
+	bool xsave;
+	bool copied;
 	size_t fpu_size;
 	/* KVM shadows our page tables and sees only ring 0's writes to them. What it has not been
 	 * shown are the changes [synced, changed), by number; the shadow is all vCPUs'. */

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Templates and their clones (runtime/abi/template.h). A template stops in the request by which its
+ * program asks for its stdin. Each clone is forked there and answers that request itself: with the
+ * fork it has the launcher's memory, the shim's and the service's state in it; what is not memory
+ * it gets from its home and from the descriptors that came with the message.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/abi/template.h"
+#include "runtime/launch/launch_internal.h"
+
+#define PAGE	   4096u
+#define SEED_BYTES 64
+
+struct template
+{
+	int socket;
+	bool parked;
+	unsigned living;	  /* clones that were not reaped; the zygote is a child too */
+	uint8_t seed[SEED_BYTES]; /* of the clone that is being made */
+};
+
+union fd_message {
+	struct cmsghdr head;
+	char room[CMSG_SPACE(sizeof(int) * TEMPLATE_FDS)];
+};
+
+/* -- before -- */
+
+static uint32_t stdin_of(const struct launch *l)
+{
+	const struct boot_fd *f = (const struct boot_fd *)((const uint8_t *)l->boot + l->boot->fds);
+
+	return l->boot->nfds && !f->fd ? f->handle : 0;
+}
+
+static int check(struct launch *l)
+{
+	const struct boot_fd *f = (const struct boot_fd *)((const uint8_t *)l->boot + l->boot->fds);
+
+	if (!l->home->park || !(l->c->backend->processes || l->c->backend->again)) {
+		launch_fail(l,
+			"no templates with backend %s, home %s (--backend=process, or "
+			"--backend=kvm --home=host)",
+			l->c->backend->name, l->home->name);
+		return -ENOTSUP;
+	}
+	if (l->c->cpus > 1) {
+		launch_fail(l, "a template has one processor (--cpus 1)");
+		return -EINVAL;
+	}
+	for (uint32_t i = 0; i < l->boot->nfds; i++) {
+		if (service_is_stream(l->service, f[i].handle))
+			continue;
+		launch_fail(l, "descriptor %d of a template must be a pipe, a socket or /dev/null",
+			f[i].fd);
+		return -EINVAL;
+	}
+	if (stdin_of(l))
+		return 0;
+	launch_fail(l, "a template needs a stdin, for it stops when that is asked for");
+	return -EINVAL;
+}
+
+int launch_template_create(struct launch *l)
+{
+	int r;
+
+	if (!l->c->template_fd)
+		return 0;
+	r = check(l);
+	if (!r)
+		r = service_prepare_copies(l->service);
+	if (r)
+		return r;
+	l->template = calloc(1, sizeof(*l->template));
+	if (!l->template)
+		return -ENOMEM;
+	l->template->socket = l->c->template_fd;
+	return 0;
+}
+
+void launch_template_destroy(struct launch *l)
+{
+	free(l->template);
+	l->template = NULL;
+}
+
+bool launch_template_stops(struct launch *l, const struct chan_msg *m)
+{
+	return l->template && !l->template->parked && m->a[0] == stdin_of(l) &&
+	       (m->op == CHAN_OP_READ || m->op == CHAN_OP_POLL || m->op == CHAN_OP_WATCH);
+}
+
+/* -- messages -- */
+
+static bool say(const struct template *t, const struct template_message *out)
+{
+	struct iovec iov = {(void *)(uintptr_t)out, sizeof(*out)};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	do
+		n = sendmsg(t->socket, &m, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n == sizeof(*out);
+}
+
+static void close_all(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+}
+
+/* How many descriptors came with it. */
+static size_t take_fds(const struct msghdr *m, int fds[TEMPLATE_FDS])
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	size_t n;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return 0;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	n = n < TEMPLATE_FDS ? n : TEMPLATE_FDS;
+	memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+	return n;
+}
+
+/* false: there are no more. *nfds: TEMPLATE_FDS, or it is none that could be understood. */
+static bool hear(
+	const struct template *t, struct template_message *in, int fds[TEMPLATE_FDS], size_t *nfds)
+{
+	union fd_message control;
+	struct iovec iov = {in, sizeof(*in)};
+	struct msghdr m = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	ssize_t n;
+
+	do
+		n = recvmsg(t->socket, &m, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return false;
+	*nfds = take_fds(&m, fds);
+	if (n == sizeof(*in) && in->version == TEMPLATE_VERSION && in->kind == TEMPLATE_CLONE &&
+		*nfds == TEMPLATE_FDS && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		return true;
+	close_all(fds, *nfds);
+	*nfds = 0;
+	return true;
+}
+
+/* -- in the clone -- */
+
+static int put_at(int fd, int number)
+{
+	return !number || dup2(fd, number) == number ? 0 : -errno;
+}
+
+/* Those of the launcher itself. The template's own must not stay open here: who reads from its
+ * streams waits for their end. */
+static int place_fds(const struct launch *l, const int *fds)
+{
+	int r = put_at(fds[TEMPLATE_FD_REPORT], l->c->report_fd);
+
+	if (!r)
+		r = put_at(fds[TEMPLATE_FD_MESSAGES], l->c->messages_fd);
+	if (!r && dup2(fds[TEMPLATE_FD_IN], 0) < 0)
+		r = -errno;
+	if (!r)
+		r = put_at(fds[TEMPLATE_FD_OUT], 1);
+	if (!r)
+		r = put_at(fds[l->c->messages_fd ? TEMPLATE_FD_ERR : TEMPLATE_FD_MESSAGES], 2);
+	return r;
+}
+
+static int replace_streams(struct launch *l, const int *fds)
+{
+	const struct boot_fd *f = (const struct boot_fd *)((const uint8_t *)l->boot + l->boot->fds);
+	uint32_t handle[3];
+	int with[3];
+
+	for (uint32_t i = 0; i < l->boot->nfds; i++) {
+		handle[i] = f[i].handle;
+		with[i] = fds[TEMPLATE_FD_IN + f[i].fd];
+	}
+	return service_copied(l->service, handle, with, l->boot->nfds, fds[TEMPLATE_FD_UNTIL]);
+}
+
+/* Others see the template there, and the fork left it out: what the clone counts goes nowhere. */
+static int hide(const struct launch *l)
+{
+	size_t size = (sizeof(*l->c->shown) + PAGE - 1) & ~(size_t)(PAGE - 1);
+
+	if (!l->c->shown)
+		return 0;
+	return mmap(l->c->shown, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED
+		       ? -errno
+		       : 0;
+}
+
+/* What was counted so far is the template's. */
+static void begin_result(struct launch *l)
+{
+	struct launch_result *res = l->res;
+	const struct launch_jail_state jail = res->jail;
+	const unsigned calls = res->jail_calls;
+
+	memset(res, 0, sizeof(*res));
+	res->jail = jail;
+	res->jail_calls = calls;
+	res->clone = true;
+	res->start_ns = l->begun_ns;
+}
+
+static int become_clone(struct launch *l, const struct template_message *in, const int *fds)
+{
+	int r;
+
+	l->begun_ns = launch_now_ns();
+	l->timeout_ns = in->timeout_ns ? in->timeout_ns : l->c->timeout_ns;
+	begin_result(l);
+	launch_threads_init(l);
+	r = hide(l);
+	if (!r)
+		r = place_fds(l, fds);
+	if (!r)
+		r = l->home->become(l, l->template->seed, sizeof(l->template->seed));
+	if (!r)
+		r = replace_streams(l, fds);
+	if (!r)
+		r = launch_threads_start(l);
+	launch_clock_refresh(l);
+	close(l->template->socket);
+	close_all(fds, TEMPLATE_FD_UNTIL); /* that one is watched as it is */
+	explicit_bzero(l->template->seed, sizeof(l->template->seed));
+	launch_template_destroy(l);
+	l->res->start_ns = launch_now_ns() - l->begun_ns;
+	return r;
+}
+
+static _Noreturn void give_up(struct launch *l, int r)
+{
+	char why[128];
+
+	snprintf(why, sizeof(why), "the clone could not begin: %s", strerror(-r));
+	l->c->log(l->c->arg, CHAN_LOG_FATAL, why);
+	_exit(125);
+}
+
+/* -- in the template -- */
+
+static int park(struct launch *l)
+{
+	int r = launch_memory_share(l);
+
+	l->template->parked = true;
+	if (l->c->shown)
+		l->user_ns0 = l->c->shown->shim.user_ns;
+	return r ? r : l->home->park(l);
+}
+
+/* Clones that ended: not those whose end nobody can have noticed yet (abi/template.h). */
+static void reap(struct template *t)
+{
+	while (t->living && waitpid(-1, NULL, WNOHANG) > 0)
+		t->living--;
+}
+
+/* 0 in the clone, its number here, or -errno. */
+static pid_t make_clone(struct launch *l, const struct template_message *in, int *fds)
+{
+	int r = getrandom(l->template->seed, SEED_BYTES, 0) == SEED_BYTES ? 0 : -EIO;
+	pid_t pid;
+
+	if (!r && l->home->heir)
+		r = l->home->heir(l);
+	if (r)
+		return r;
+	pid = fork();
+	if (!pid) {
+		r = become_clone(l, in, fds);
+		if (r)
+			give_up(l, r);
+		return 0;
+	}
+	r = pid < 0 ? -errno : 0;
+	l->template->living += !r;
+	if (l->home->drop)
+		l->home->drop(l);
+	return r ? r : pid;
+}
+
+/* The trapped processes of the clones live in the template's PID namespace, and end with it. Who
+ * asked for this launch need not wait so long. */
+static void outlive_clones(struct launch *l)
+{
+	service_shutdown(l->service); /* not even their end is this one's any more */
+	for (int fd = 0; fd < 3; fd++)
+		close(fd);
+	while (l->template->living) {
+		pid_t pid = waitpid(-1, NULL, 0);
+
+		if (pid < 0 && errno != EINTR)
+			break;
+		l->template->living -= pid > 0;
+	}
+}
+
+static struct template_message answer(pid_t pid)
+{
+	return (struct template_message){
+		.version = TEMPLATE_VERSION,
+		.kind = TEMPLATE_CLONED,
+		.error = pid < 0 ? pid : 0,
+		.pid = pid > 0 ? pid : 0,
+	};
+}
+
+/* true in a clone, false when nobody asks any more. */
+static bool make_clones(struct launch *l)
+{
+	struct template_message in, out = {.version = TEMPLATE_VERSION, .kind = TEMPLATE_READY};
+	int fds[TEMPLATE_FDS];
+	size_t nfds;
+	pid_t pid;
+
+	while (say(l->template, &out) && hear(l->template, &in, fds, &nfds)) {
+		reap(l->template);
+		pid = nfds ? make_clone(l, &in, fds) : -EPROTO;
+		if (!pid)
+			return true;
+		close_all(fds, nfds);
+		out = answer(pid);
+	}
+	return false;
+}
+
+bool launch_template_serve(struct launch *l)
+{
+	const struct chan_event end = {.kind = CHAN_EV_KILL, .value = SIGKILL};
+	int r = park(l);
+
+	if (r)
+		launch_fail(l, "the template cannot stop: %s", strerror(-r));
+	else if (make_clones(l))
+		return true;
+	l->res->template = !r;
+	outlive_clones(l);
+	service_post_event(l->service, &end);
+	return false;
+}
