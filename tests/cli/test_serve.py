@@ -532,7 +532,9 @@ def test_nothing_is_left_when_it_is_killed(sig, me):
 def test_nothing_is_kept_of_connections(me):
     with serving(me, "/bin/cat") as server:
         (template,) = children(server.pid)
+        idle = server.fds()
         server.talk(b"x")
+        assert launcher.until(lambda: server.fds() == idle)
         before = (server.fds(), len(os.listdir(f"/proc/{template}/fd")))
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(lambda n: server.talk(b"%d" % n) == b"%d" % n, range(300)))
