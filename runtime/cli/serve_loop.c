@@ -14,6 +14,7 @@
 
 #define KILL_NS	     1000000000ull /* for clones to end by themselves, and once more */
 #define CLOSE_NS     2000000000ull /* for the report of a template that closed its end */
+#define PATIENCE_NS  5000000000ull /* then it is said that it is not ready */
 #define TEMPLATE_MS  2000	   /* for the template to end */
 #define WAIT_MAX_MS  3600000
 #define GATHER_PIECE 16384u
@@ -129,7 +130,10 @@ static void next_phase(struct server *s, uint64_t now_ns)
 
 static void say_how_it_ended(const struct server *s, int status, const char *when)
 {
-	if (WIFSIGNALED(status))
+	if (status < 0)
+		cli_say("serve: %s: its sandbox closed the socket and did not end, %s",
+			s->options->title, when);
+	else if (WIFSIGNALED(status))
 		cli_say("serve: %s: its sandbox was killed by signal %d %s", s->options->title,
 			WTERMSIG(status), when);
 	else
@@ -143,11 +147,10 @@ static int early_code(const struct server *s, int status)
 {
 	json_t *report = serve_report_parse(s->report.text, s->report.size);
 	const char *kind = serve_report_kind(report);
-	int code = WIFEXITED(status) ? WEXITSTATUS(status) : POLICY_FAILED;
-	bool said = !strcmp(kind, "failed") || !strcmp(kind, "not-started") ||
-		    (!report && code >= POLICY_FAILED && code <= POLICY_FAILED + 2);
+	int code = status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 
-	if (said && WIFEXITED(status)) {
+	if (code >= POLICY_FAILED && code <= POLICY_NOT_FOUND &&
+		(!report || !strcmp(kind, "failed") || !strcmp(kind, "not-started"))) {
 		json_decref(report);
 		return code;
 	}
@@ -212,6 +215,7 @@ static void start_serving(struct server *s)
 		return;
 	}
 	s->accepting = true;
+	s->deadline_ns = 0;
 	s->phase = SERVE_SERVING;
 	address_of(&at, s->listener.fd);
 	address_text(text, &at);
@@ -407,6 +411,7 @@ static int start_template(struct server *s)
 	if (r)
 		return r;
 	s->has_template = true;
+	s->deadline_ns = serve_now_ns() + PATIENCE_NS;
 	s->from_template = (struct source){s->template.fd, on_template, s};
 	return source_add(s, &s->from_template);
 }
@@ -471,6 +476,14 @@ static int wait_ms(const struct server *s, uint64_t now_ns)
 	return !next ? -1 : ms > WAIT_MAX_MS ? WAIT_MAX_MS : (int)ms;
 }
 
+/* A program that never asks would else be taken for one that takes its time. */
+static void say_waiting(struct server *s)
+{
+	s->deadline_ns = 0;
+	if (!s->options->quiet)
+		cli_say("waiting for %s to read its standard input", s->options->title);
+}
+
 static void on_time(struct server *s)
 {
 	uint64_t now = serve_now_ns();
@@ -479,10 +492,12 @@ static void on_time(struct server *s)
 		s->retry_ns = 0;
 	connection_tick(s, now);
 	if (s->deadline_ns && now >= s->deadline_ns) {
-		if (s->phase == SERVE_WARMING)
+		if (s->phase != SERVE_WARMING)
+			next_phase(s, now);
+		else if (s->template_closed)
 			ended_early(s);
 		else
-			next_phase(s, now);
+			say_waiting(s);
 	}
 	if (s->phase >= SERVE_DRAINING && !s->connections)
 		s->phase = SERVE_OVER;

@@ -127,15 +127,15 @@ static bool is_over(struct template_client *t, int *status)
 int template_end(struct template_client *t, int patience_ms)
 {
 	struct pollfd p = {.fd = t->pidfd, .events = POLLIN};
-	int status = POLICY_FAILED << 8;
+	int status = POLICY_FAILED << 8, waited = 0;
 
 	close(t->fd);
-	for (int waited = 0; !is_over(t, &status); waited += TRY_MS) {
+	for (; !is_over(t, &status); waited += TRY_MS) {
 		if (waited >= patience_ms)
 			kill(t->pid, SIGKILL);
 		poll(&p, 1, TRY_MS);
 	}
 	if (t->pidfd >= 0)
 		close(t->pidfd);
-	return status;
+	return waited > patience_ms ? -1 : status;
 }

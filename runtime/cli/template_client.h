@@ -34,8 +34,8 @@ int template_start(struct template_client *t, const struct template_start *s);
 int template_receive(struct template_client *t, struct template_message *m);
 /* CLONE. 0 or -errno; -EAGAIN: it has not read what was sent before. */
 int template_clone(struct template_client *t, const int fds[TEMPLATE_FDS], uint64_t timeout_ns);
-/* Closes our end, which ends it; kills it when it has not ended after patience_ms. Returns its
- * status as waitpid(2) has it. */
+/* Closes our end, which ends it. Returns its status as waitpid(2) has it; -1 when it had not ended
+ * after patience_ms and was killed. */
 int template_end(struct template_client *t, int patience_ms);
 
 #endif
