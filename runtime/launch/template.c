@@ -332,7 +332,8 @@ static struct template_message answer(pid_t pid)
 /* true in a clone, false when nobody asks any more. */
 static bool make_clones(struct launch *l)
 {
-	struct template_message in, out = {.version = TEMPLATE_VERSION, .kind = TEMPLATE_READY};
+	struct template_message out = {.version = TEMPLATE_VERSION, .kind = TEMPLATE_READY};
+	struct template_message in = {0};
 	int fds[TEMPLATE_FDS];
 	size_t nfds;
 	pid_t pid;

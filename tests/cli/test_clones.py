@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""--template-fd: a program that stops where it asks for its stdin, and what its clones are to each other."""
+import os
+import pty
+import signal
+import subprocess
+
+import harness
+import launcher
+import pytest
+from cloning import CLONE, MESSAGE, VERSION, Template, template
+
+PYTHON = "/usr/bin/python3"
+BUILT = harness.PROGRAMS
+
+
+@pytest.fixture(params=["process", "kvm"])
+def backend(request, me):
+    if os.environ.get("SANDBOX_HOME_KIND") == "guest" and request.param == "kvm":
+        pytest.skip("no templates in home guest")
+    if me.run("--backend", request.param, "/bin/true").code == 125:
+        pytest.skip(f"backend {request.param} cannot be used here")
+    return request.param
+
+
+def shell(script):
+    return ["/bin/sh", "-c", script]
+
+
+def python(source):
+    return [PYTHON, "-c", source]
+
+
+# --- a clone is the program, gone on
+
+
+def test_goes_on_where_the_template_stopped(me, backend):
+    with template(me, backend, shell("a=before; read line; echo $a $line; exit 0")) as t:
+        assert t.clone().answer("one\n") == "before one\n"
+        assert t.clone().answer("two\n") == "before two\n"
+
+
+def test_ends_as_the_program_does(me, backend):
+    with template(me, backend, shell("read how; eval $how")) as t:
+        for how, kind, code, signo in (("exit 7", "exited", 7, None), ("kill -TERM $$", "signaled", 143, 15)):
+            clone = t.clone()
+            clone.tell(how + "\n")
+            report, said = clone.end()
+            assert said == "" and report["backend"] == backend
+            assert [report["exit"][name] for name in ("kind", "code", "signal")] == [kind, code, signo]
+
+
+def test_memory_files_and_directories_that_a_clone_changes_are_its_own(me, backend):
+    source = ("import os, sys\nseen = []\nos.mkdir('/tmp/own')\nos.chdir('/tmp/own')\nopen('f', 'w').write('x')\nfor line in sys.stdin:\n"
+              "    seen.append(line.strip())\n    open('f', 'a').write(line.strip())\n    os.mkdir(line.strip())\n"
+              "    print(seen, open('f').read(), sorted(os.listdir('.')))\n")
+    with template(me, backend, python(source)) as t:
+        clones = [t.clone() for _ in range(3)]
+        for name, clone in zip("abc", clones):
+            assert clone.answer(name + "\n") == f"['{name}'] x{name} ['{name}', 'f']\n"
+
+
+def test_random_numbers_differ_from_clone_to_clone(me, backend):
+    source = ("import os, sys\nos.urandom(8)\nsys.stdin.read()\n"
+              "print(os.urandom(8).hex(), open('/dev/urandom', 'rb').read(8).hex(), open('/proc/sys/kernel/random/uuid').read().strip())")
+    with template(me, backend, python(source)) as t:
+        words = " ".join(t.clone().answer() for _ in range(4)).split()
+        assert len(words) == len(set(words)) == 12
+
+
+def test_random_numbers_differ_where_the_template_never_asked_for_any(me, backend):
+    with template(me, backend, shell("read line; od -An -N16 -tx1 /dev/urandom")) as t:
+        assert len({t.clone().answer() for _ in range(4)}) == 4
+
+
+def test_children_and_pipes_of_the_template_live_on_in_each_clone(me, backend):
+    script = "mkfifo /tmp/q; (while read w </tmp/q; do echo child $w; done) & read line; echo $line >/tmp/q; sleep 0.1; kill $!; wait; echo end"
+    with template(me, backend, shell(script)) as t:
+        assert [t.clone().answer(f"{i}\n") for i in range(3)] == [f"child {i}\nend\n" for i in range(3)]
+
+
+def test_threads_of_the_template_live_on_in_each_clone(me, backend):
+    source = ("import queue, sys, threading\nq, out = queue.Queue(), queue.Queue()\n"
+              "def work():\n    while True: out.put(q.get() * 2)\n"
+              "for _ in range(4): threading.Thread(target=work, daemon=True).start()\n"
+              "q.put(1); out.get()\nfor line in sys.stdin:\n    q.put(int(line)); print(out.get())\n")
+    with template(me, backend, python(source)) as t:
+        assert [t.clone().answer(f"{i}\n") for i in range(3)] == ["0\n", "2\n", "4\n"]
+
+
+@pytest.mark.parametrize("way", ["select.select([0], [], [])", "select.poll().register(0)", "s.register(0, selectors.EVENT_READ); s.select()"])
+def test_stops_too_where_the_program_waits_for_its_stdin(me, backend, way):
+    if "poll()" in way:
+        way = "p = select.poll(); p.register(0, select.POLLIN); p.poll()"
+    source = f"import os, select, selectors\ns = selectors.EpollSelector()\n{way}\nprint(os.read(0, 100).decode())"
+    with template(me, backend, python(source)) as t:
+        assert [t.clone().answer(w) for w in ("a", "b")] == ["a\n", "b\n"]
+
+
+def test_an_open_directory_is_read_on_by_each_clone_alone(me, backend):
+    for i in range(300):
+        me.file(f"file{i:03}", "")
+    source = ("import os, sys\nit = os.scandir('.')\nseen = [next(it).name for _ in range(5)]\nsys.stdin.read()\n"
+              "seen += [e.name for e in it]\nprint(len(seen), len(set(seen)))")
+    with template(me, backend, python(source)) as t:
+        assert [t.clone().answer() for _ in range(3)] == ["300 300\n"] * 3
+
+
+def test_what_was_mapped_of_files_and_shared_between_processes_is_copied(me, backend):
+    me.file("data", b"d" * 10000)
+    source = ("import mmap, os, sys\nf = open('data', 'rb')\nm = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)\ns = mmap.mmap(-1, 8192)\n"
+              "s[0:1] = b'0'\nline = sys.stdin.readline().strip()\n"
+              "if not os.fork():\n    s[0:1] = line.encode()\n    os._exit(0)\nos.wait()\nprint(m[9999:], s[0:1])")
+    with template(me, backend, python(source)) as t:
+        assert [t.clone().answer(f"{i}\n") for i in range(3)] == [f"b'd' b'{i}'\n" for i in range(3)]
+
+
+def test_vector_registers_are_as_they_were(me, backend):
+    """python's floats live in them across the read; a long sum shows a lost one."""
+    source = "import sys\nx = sum(i / 3 for i in range(1000))\nsys.stdin.readline()\nprint(x + sum(i / 7 for i in range(1000)))"
+    native = subprocess.run(python(source), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+    with template(me, backend, python(source)) as t:
+        assert {t.clone().answer() for _ in range(3)} == {native}
+
+
+@pytest.mark.parametrize("program", ["mm_mmap", "mm_fault", "proc_fork_wait", "proc_exec", "sig_basic", "sig_altstack", "thread_pthread", "time_sleep",
+                                     "futex_op", "pipe", "epoll", "eventfd", "fs_rw", "fs_dir", "cpu_vector", "procfs", "sock_unix", "sig_restart"])
+def test_what_a_clone_executes_behaves_as_in_any_sandbox(me, backend, program):
+    path = BUILT / "dynamic" / program
+    if not path.exists():
+        pytest.skip(f"{program} is not built")
+    words = shell(f"cd /tmp; read go; exec {path}")
+    plain = me.run("--backend", backend, "--ro", BUILT, *shell(f"cd /tmp; exec {path}"))
+    with template(me, backend, words, "--ro", str(BUILT)) as t:
+        clone = t.clone()
+        clone.tell("go\n")
+        out = clone.output()
+        report, said = clone.end()
+        assert (report["exit"]["code"], said) == (plain.code, "")
+        assert out == plain.out
+
+
+# --- streams
+
+
+def test_large_input_and_output_pass(me, backend):
+    data = "0123456789abcdef" * 65536
+    with template(me, backend, ["/bin/cat"]) as t:
+        for _ in range(2):
+            clone = t.clone()
+            if not os.fork():
+                clone.tell(data)
+                os._exit(0)
+            clone.hang_up()
+            assert clone.output() == data
+            os.wait()
+
+
+def test_sockets_and_files_can_be_a_clones_streams(me, backend):
+    path = me.file("in", "from a file\n")
+    with template(me, backend, shell("read line; echo got $line")) as t:
+        with open(path, "rb") as f:
+            clone = t.clone(stdin=f.fileno())
+        assert clone.output() == "got from a file\n"
+        clone.end()
+
+
+def test_a_terminal_is_refused_in_words(me, backend):
+    master, slave = pty.openpty()
+    with template(me, backend, shell("read line; echo $line")) as t:
+        clone = t.clone(stdin=slave)
+        report, said = clone.end()
+        assert report is None and said.startswith("sandbox: the clone could not begin: ")
+    os.close(master)
+    os.close(slave)
+
+
+# --- its end
+
+
+def test_the_time_limit_is_each_clones_own(me, backend):
+    with template(me, backend, shell("read line; sleep $line; echo slept"), "--timeout", "60") as t:
+        slow, quick = t.clone(timeout=0.3), t.clone(timeout=30)
+        slow.tell("20\n")
+        quick.tell("0.5\n")
+        assert quick.output() == "slept\n"
+        assert slow.end()[0]["exit"]["kind"] == "timeout"
+        assert t.clone().answer("0\n") == "slept\n"
+
+
+def test_ends_when_nobody_holds_it_any_more(me, backend):
+    with template(me, backend, shell("read line; echo $line")) as t:
+        clone = t.clone()
+        os.close(clone.until)
+        clone.until = -1
+        assert clone.end() == (None, "")
+        assert t.clone().answer("next\n") == "next\n"
+
+
+def test_is_told_of_signals(me, backend):
+    with template(me, backend, shell("trap 'echo told; exit 0' TERM; read line; echo ready; while :; do sleep 0.01; done")) as t:
+        clone = t.clone()
+        clone.tell("\n", end=False)
+        assert os.read(clone.stdout, 100) == b"ready\n"
+        os.kill(clone.pid, signal.SIGTERM)
+        assert clone.output() == "told\n"
+
+
+def test_a_clone_that_is_killed_is_nobody_elses_matter(me, backend):
+    with template(me, backend, shell("read line; echo $line; read more; echo $more")) as t:
+        a, b = t.clone(), t.clone()
+        for clone in (a, b):
+            clone.tell("1\n", end=False)
+            assert os.read(clone.stdout, 100) == b"1\n"
+        os.kill(a.pid, signal.SIGKILL)
+        assert a.end() == (None, "")
+        b.tell("2\n")
+        assert b.output() == "2\n"
+
+
+def test_stopping_itself_stops_no_host_process(me, backend):
+    with template(me, backend, shell("read line; kill -STOP $$; echo on")) as t:
+        clone = t.clone(timeout=0.5)
+        clone.tell("\n")
+        assert clone.end()[0]["exit"]["kind"] == "timeout"
+        assert launcher.status_of(t.process.pid, "State")[0] in "SR"
+
+
+def test_a_template_that_is_not_wanted_any_more_waits_for_its_clones(me, backend):
+    t = Template(me, backend, shell("read line; sleep 0.3; echo $line"))
+    t.ready()
+    clone = t.clone()
+    t.close()
+    assert clone.answer("late\n") == "late\n"
+    assert t.said() == (0, "", "")
+
+
+def test_hundreds_of_clones_leave_nothing_behind(me, backend):
+    with template(me, backend, shell("read line; echo $line")) as t:
+        t.clone().answer("first\n")
+        fds = len(os.listdir(f"/proc/{t.process.pid}/fd"))
+        for i in range(200):
+            assert t.clone().answer(f"{i}\n") == f"{i}\n"
+        assert len(os.listdir(f"/proc/{t.process.pid}/fd")) == fds
+
+
+# --- what cannot be a template, or is no request
+
+
+def test_a_program_that_does_not_ask_ends_like_any_other(me, backend):
+    t = Template(me, backend, shell("exit 3"))
+    assert t.socket.recv(4096) == b""
+    t.close()
+    assert t.said()[0] == 3
+
+
+@pytest.mark.parametrize("options, why", [
+    (["--cpus", "2"], "a template has one processor (--cpus 1)"),
+    (["--json", "/dev/null"], "--template-fd: not together with --json"),
+])
+def test_what_a_template_cannot_have_is_refused(me, backend, options, why):
+    if "--json" in options:
+        got = me.run("--backend", backend, *options, "--template-fd", "0", "/bin/cat", stdin=subprocess.DEVNULL)
+        assert got.code == 125
+        return
+    t = Template(me, backend, ["/bin/cat"], *options)
+    assert t.socket.recv(4096) == b""
+    t.close()
+    code, _, err = t.said()
+    assert (code, err) == (125, f"sandbox: {why}\n")
+
+
+def test_nonsense_on_the_socket_is_answered_and_its_descriptors_are_closed(me, backend):
+    with template(me, backend, shell("read line; echo $line")) as t:
+        before = sorted(os.listdir(f"/proc/{t.process.pid}/fd"))
+        with open("/dev/null", "rb") as null:
+            fd = null.fileno()
+            for message, fds in ((b"x", []), (b"", []), (b"y" * 4000, [fd] * 6), (MESSAGE.pack(VERSION, CLONE, 0, 0, 0), [fd] * 5),
+                                 (MESSAGE.pack(VERSION, 99, 0, 0, 0), [fd] * 6), (MESSAGE.pack(7, CLONE, 0, 0, 0), [fd] * 6),
+                                 (MESSAGE.pack(VERSION, CLONE, 0, 0, 0), [fd] * 12)):
+                if message:
+                    assert t.ask(message, fds)[0] < 0
+        assert sorted(os.listdir(f"/proc/{t.process.pid}/fd")) == before
+        assert t.clone().answer("still here\n") == "still here\n"
