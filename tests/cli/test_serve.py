@@ -128,6 +128,17 @@ def test_shell(me):
         assert server.talk(b"") == b"hello\n"
 
 
+@pytest.mark.parametrize(
+    "wait",
+    ["select.select([0], [], [])", "p = select.poll(); p.register(0, 1); p.poll()", "e = select.epoll(); e.register(0, 1); e.poll()", "threading.Thread(target=time.sleep, args=[0.1]).start()"],
+    ids=["select", "poll", "epoll", "thread"],
+)
+def test_ways_to_ask_for_input(wait, me):
+    with serving(me, PYTHON, "-c", f"import os, select, threading, time; {wait}; os.write(1, os.read(0, 100))") as server:
+        for data in (b"one", b"two"):
+            assert server.talk(data) == data
+
+
 PROGRAM = """
 import sys
 seen = 0
@@ -316,6 +327,13 @@ def test_nothing_listens_before_the_program_is_ready(me):
         socket.create_connection(("127.0.0.1", port))
     assert server.talk(b"x\n") == b"x\n"
     assert server.stop() == 0
+
+
+def test_a_program_that_never_reads(me):
+    server = Server(me, [*LOCAL, "/bin/sleep", "300"])
+    assert launcher.until(lambda: server.said()), "after five seconds"
+    assert server.said() == "sandbox: waiting for /bin/sleep to read its standard input\n"
+    assert server.stop() == 143
 
 
 # --- programs that end early
