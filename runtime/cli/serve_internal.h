@@ -81,7 +81,7 @@ struct server {
 	int spare[2]; /* the next report's pipe; -1 */
 };
 
-/* -- loop -- */
+/* -- sources -- */
 
 uint64_t serve_now_ns(void); /* CLOCK_MONOTONIC */
 /* Waits for it from now on. 0 or -errno. */
@@ -93,10 +93,6 @@ int gather_add(struct server *s, struct gather *g, int fd, void (*ready)(struct 
 /* What has come. True: all. */
 bool gather_more(struct server *s, struct gather *g);
 void gather_clear(struct server *s, struct gather *g);
-/* Nothing more is accepted; running connections may go on for a while. */
-void serve_drain(struct server *s, uint64_t grace_ns);
-/* The template is no longer one, and this is why. */
-void serve_template_failed(struct server *s, const char *why);
 
 /* -- connections -- */
 

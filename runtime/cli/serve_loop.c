@@ -12,84 +12,13 @@
 
 #include "runtime/cli/serve_internal.h"
 
-#define KILL_NS	     1000000000ull /* for clones to end by themselves, and once more */
-#define CLOSE_NS     2000000000ull /* for the report of a template that closed its end */
-#define PATIENCE_NS  5000000000ull /* then it is said that it is not ready */
-#define TEMPLATE_MS  2000	   /* for the template to end */
-#define WAIT_MAX_MS  3600000
-#define GATHER_PIECE 16384u
-#define RELAY_PIECE  4096u
-
-uint64_t serve_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* -- sources -- */
-
-int source_add(struct server *s, struct source *source)
-{
-	struct epoll_event e = {.events = EPOLLIN, .data.ptr = source};
-
-	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, source->fd, &e) ? -errno : 0;
-}
-
-void source_close(struct server *s, struct source *source)
-{
-	if (source->fd < 0)
-		return;
-	/* not left to close: others may have the same file */
-	epoll_ctl(s->epoll, EPOLL_CTL_DEL, source->fd, NULL);
-	close(source->fd);
-	source->fd = -1;
-}
-
-int gather_add(struct server *s, struct gather *g, int fd, void (*ready)(struct server *, void *),
-	void *of)
-{
-	g->source = (struct source){fd, ready, of};
-	if (fcntl(fd, F_SETFL, O_NONBLOCK))
-		return -errno;
-	return source_add(s, &g->source);
-}
-
-static void gather_keep(struct gather *g, const char *piece, size_t n)
-{
-	char *text =
-		g->cut || g->size + n > SERVE_REPORT_MAX ? NULL : realloc(g->text, g->size + n);
-
-	if (!text) {
-		g->cut = true;
-		return;
-	}
-	memcpy(text + g->size, piece, n);
-	g->text = text;
-	g->size += n;
-}
-
-bool gather_more(struct server *s, struct gather *g)
-{
-	char piece[GATHER_PIECE];
-	ssize_t n = read(g->source.fd, piece, sizeof piece);
-
-	if (n > 0)
-		gather_keep(g, piece, (size_t)n);
-	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-		return false;
-	source_close(s, &g->source);
-	return true;
-}
-
-void gather_clear(struct server *s, struct gather *g)
-{
-	source_close(s, &g->source);
-	free(g->text);
-	g->text = NULL;
-	g->size = 0;
-}
+#define KILL_NS	    1000000000ull /* for clones to end by themselves, and once more */
+#define CLOSE_NS    2000000000ull /* for the report of a template that closed its end */
+#define PATIENCE_NS 5000000000ull /* then it is said that it is not ready */
+#define TEMPLATE_MS 2000	  /* for the template to end */
+#define WAIT_MAX_MS 3600000
+#define RELAY_PIECE 4096u
+#define RELAY_LAST  16u /* pieces that a pipe holds */
 
 /* -- phases -- */
 
@@ -103,13 +32,12 @@ static void set_accepting(struct server *s)
 		s->accepting = want;
 }
 
-void serve_drain(struct server *s, uint64_t grace_ns)
+/* Nothing more is accepted; running connections may go on for a while. */
+static void drain(struct server *s)
 {
-	uint64_t now = serve_now_ns();
-
 	source_close(s, &s->listener);
 	s->phase = SERVE_DRAINING;
-	if (__builtin_add_overflow(now, grace_ns, &s->deadline_ns))
+	if (__builtin_add_overflow(serve_now_ns(), s->options->grace_ns, &s->deadline_ns))
 		s->deadline_ns = 0;
 }
 
@@ -186,7 +114,8 @@ static void ended_early(struct server *s)
 	s->phase = SERVE_OVER;
 }
 
-void serve_template_failed(struct server *s, const char *why)
+/* The template is no longer one, and this is why; NULL: as it ended. */
+static void template_failed(struct server *s, const char *why)
 {
 	int status = end_template(s, TEMPLATE_MS);
 
@@ -200,7 +129,7 @@ void serve_template_failed(struct server *s, const char *why)
 	if (s->phase == SERVE_WARMING)
 		s->phase = SERVE_OVER;
 	else if (s->phase == SERVE_SERVING)
-		serve_drain(s, s->options->grace_ns);
+		drain(s);
 }
 
 /* -- what becomes ready -- */
@@ -211,7 +140,7 @@ static void start_serving(struct server *s)
 	struct address at;
 
 	if (listen(s->listener.fd, SOMAXCONN) || source_add(s, &s->listener)) {
-		serve_template_failed(s, strerror(errno));
+		template_failed(s, strerror(errno));
 		return;
 	}
 	s->accepting = true;
@@ -231,8 +160,10 @@ static void on_program(struct server *s, void *of)
 
 	if (n > 0)
 		s->greeting_size += (size_t)n;
+	if (!n) /* it has ended */
+		epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->program.fd, NULL);
 	if (s->greeting_size > SERVE_GREETING_MAX && s->phase == SERVE_WARMING)
-		serve_template_failed(
+		template_failed(
 			s, "the program wrote more than 8 KiB before it read its standard input");
 }
 
@@ -254,7 +185,7 @@ static void on_ready(struct server *s)
 static void on_closed(struct server *s)
 {
 	if (s->phase != SERVE_WARMING) {
-		serve_template_failed(s, NULL);
+		template_failed(s, NULL);
 		return;
 	}
 	epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->template.fd, NULL);
@@ -274,15 +205,15 @@ static void on_template(struct server *s, void *of)
 	if (r == -EPIPE)
 		on_closed(s);
 	else if (r == -EPROTO)
-		serve_template_failed(s, "what the template said is no message");
+		template_failed(s, "what the template said is no message");
 	else if (r)
-		serve_template_failed(s, strerror(-r));
+		template_failed(s, strerror(-r));
 	else if (m.kind == TEMPLATE_READY && s->phase == SERVE_WARMING)
 		on_ready(s);
 	else if (m.kind == TEMPLATE_CLONED && s->asked)
 		connection_cloned(s, &m);
 	else
-		serve_template_failed(s, "the template said what was not asked for");
+		template_failed(s, "the template said what was not asked for");
 }
 
 static void on_report(struct server *s, void *of)
@@ -316,7 +247,7 @@ static void on_signal(struct server *s, void *of)
 		s->code = 128 + (int)info.ssi_signo;
 		s->phase = SERVE_OVER;
 	} else if (s->phase == SERVE_SERVING) {
-		serve_drain(s, s->options->grace_ns);
+		drain(s);
 		if (s->nconnections && !s->options->quiet)
 			cli_say("no more connections are taken; %u may go on for %.3g s",
 				s->nconnections, (double)s->options->grace_ns / 1e9);
@@ -444,8 +375,8 @@ static void destroy(struct server *s)
 	connection_drop(s);
 	if (s->has_template)
 		end_template(s, TEMPLATE_MS);
-	while (s->relay.fd >= 0 && relay(s)) /* what was said last */
-		;
+	for (unsigned i = 0; i < RELAY_LAST && s->relay.fd >= 0 && relay(s); i++)
+		; /* what was said last */
 	source_close(s, &s->listener);
 	source_close(s, &s->signals);
 	source_close(s, &s->program);
