@@ -30,7 +30,7 @@ class Server:
     def __init__(self, me, words, **popen):
         self.err = me.work / "stderr"
         with open(self.err, "wb") as err:
-            self.process = me.start("serve", *(FAKE if os.environ.get("SERVE_FAKE") else []), *words, stderr=popen.pop("stderr", err), **popen)
+            self.process = me.start("serve", *words, stderr=popen.pop("stderr", err), **popen)
         self.pid = self.process.pid
 
     def said(self):
