@@ -137,11 +137,15 @@ struct vm_ops {
 	/* Optional, NULL where it cannot be done: a process that was forked from this one makes the
 	 * VM and its vCPUs anew, from what it finds in memory; what the kernel has of the first
 	 * ones is of no use there. again_keep: before, while the device can be opened. again:
-	 * there; then all memory is mapped as at first, and vcpu_again for each vCPU, whose
-	 * registers, but for the general ones, are then those of a new one. */
+	 * there; then all memory is mapped as at first, and vcpu_again for each vCPU. Its
+	 * registers, but for the general ones, are then those of a new one; or, with `saved`, all
+	 * of its state is what vcpu_save wrote after an exit, on its thread: vcpu_saved_size bytes.
+	 */
 	int (*again_keep)(struct vm *vm);
 	int (*again)(struct vm *vm);
-	int (*vcpu_again)(struct vcpu *v);
+	size_t (*vcpu_saved_size)(const struct vcpu *v);
+	int (*vcpu_save)(struct vcpu *v, void *saved);
+	int (*vcpu_again)(struct vcpu *v, const void *saved);
 	size_t (*again_ioctls)(const unsigned long **out); /* the numbers that these need */
 	int (*vcpu_create)(struct vm *vm, uint32_t index, struct vcpu **out);
 	int (*vcpu_set_sregs)(struct vcpu *v, const struct vm_sregs *s);

@@ -12,7 +12,7 @@
 #define RESEED_BYTES (1u << 20)
 #define RESEED_NS    (300 * NSEC_PER_SEC)
 
-/* kernel.random_state seen as a structure. */
+/* kernel.random_state seen as a structure; home/guest/layout.h says how it begins. */
 struct random_state {
 	u32 key[KEY_WORDS];
 	u64 seeded;

@@ -110,7 +110,7 @@ JAIL_CALL(WATCHER, epoll_pwait, "until a watched file or a signal is there")
 JAIL_CALL(WATCHER, preadv2, "the signal, and who sent it")
 JAIL_CALL(WATCHER, write, "that the time limit passed and the shim did not stop")
 
-JAIL_LIST(TEMPLATE, CORE, JAIL_TEMPLATE, ANY,
+JAIL_LIST(TEMPLATE, CORE | SERVICE, JAIL_TEMPLATE, ANY,
 	"a template (--template-fd) and its clones, which are forked from it and inherit its filter: what the kernel shares between the two is made anew")
 JAIL_CALL(TEMPLATE, recvmsg, "a request for a clone; what came for it")
 JAIL_CALL(TEMPLATE, sendmsg, "the answer")
@@ -130,16 +130,22 @@ JAIL_CALL(TEMPLATE, set_robust_list, "libc's own, when a process or a thread beg
 JAIL_CALL(TEMPLATE, rseq, "libc's own, when a thread begins")
 JAIL_CALL(TEMPLATE, seccomp, "a clone's watcher: its narrower filter")
 
-JAIL_LIST(TEMPLATE_KICK, WATCHER, JAIL_TEMPLATE, ANY, "kicks in a clone, which is not the process that tgkill(2) is let through for")
+JAIL_LIST(TEMPLATE_VCPU, SERVICE, JAIL_TEMPLATE, VCPUS, "what a clone's vCPU thread needs, which comes from this one: the numbers that the backend needs of its vCPUs, and to make them")
+JAIL_CALL(TEMPLATE_VCPU, ioctl, "a clone's virtual machine, its vCPU")
+
+JAIL_LIST(TEMPLATE_STACKS, SERVICE, JAIL_TEMPLATE, NOT_EXECUTABLE, "and its stack")
+JAIL_CALL(TEMPLATE_STACKS, mprotect, "guard pages of the stacks of a clone's threads")
+
+JAIL_LIST(TEMPLATE_KICK, WATCHER | SERVICE, JAIL_TEMPLATE, ANY, "kicks in a clone, which is not the process that tgkill(2) is let through for")
 JAIL_CALL(TEMPLATE_KICK, timer_settime, "a timer of the vCPU's thread goes off")
 
-JAIL_LIST(TEMPLATE_FORKS, CORE, JAIL_TEMPLATE, COPIES, "a template's forks, and a clone's threads: with libc's flags, no more and no less")
+JAIL_LIST(TEMPLATE_FORKS, CORE | SERVICE, JAIL_TEMPLATE, COPIES, "a template's forks, and a clone's threads: with libc's flags, no more and no less")
 JAIL_CALL(TEMPLATE_FORKS, clone, "a clone; its watcher, its limiter")
 
-JAIL_LIST(TEMPLATE_ABSENT, CORE, JAIL_TEMPLATE, ABSENT, "what a template does not have (ENOSYS), whatever the kernel has")
+JAIL_LIST(TEMPLATE_ABSENT, CORE | SERVICE, JAIL_TEMPLATE, ABSENT, "what a template does not have (ENOSYS), whatever the kernel has")
 JAIL_CALL(TEMPLATE_ABSENT, clone3, "its flags could not be looked at; libc takes clone then")
 
-JAIL_LIST(TEMPLATE_NAMES, CORE, JAIL_TEMPLATE, THREADS, "prctl(2) with PR_SET_NAME and PR_SET_NO_NEW_PRIVS")
+JAIL_LIST(TEMPLATE_NAMES, CORE | SERVICE, JAIL_TEMPLATE, THREADS, "prctl(2) with PR_SET_NAME and PR_SET_NO_NEW_PRIVS")
 JAIL_CALL(TEMPLATE_NAMES, prctl, "what a clone's threads are called; libseccomp's own")
 
 JAIL_LIST(ZYGOTE, ZYGOTE, ALWAYS, ANY,

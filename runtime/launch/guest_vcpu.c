@@ -29,11 +29,22 @@ static const struct vm_ops *ops_of(const struct guest_vcpu *v)
 	return v->l->c->backend;
 }
 
-/* The shim is to look. Any thread, and signal handlers. */
-static void kick(struct guest_vcpu *v)
+static void kick_here(struct guest_vcpu *v)
 {
 	atomic_store(&v->kicked, true);
 	ops_of(v)->vcpu_kick(vcpu_of(v));
+}
+
+/* The shim is to look. Any thread. In a clone by a timer: tgkill(2) is let through for the process
+ * that closed the jail. */
+static void kick(struct guest_vcpu *v)
+{
+	const struct itimerspec now = {.it_value = {.tv_nsec = 1}};
+
+	if (!v->l->res->clone)
+		kick_here(v);
+	else if (atomic_load(&v->begun))
+		timer_settime(v->nudge, 0, &now, NULL);
 }
 
 /* -- timer -- */
@@ -44,7 +55,7 @@ static void on_timer(int sig, siginfo_t *si, void *uc)
 
 	(void)sig;
 	(void)uc;
-	kick(v);
+	kick_here(v);
 }
 
 static int make_timer(struct guest_vcpu *v)
@@ -60,7 +71,11 @@ static int make_timer(struct guest_vcpu *v)
 	if (sigaction(ev.sigev_signo, &sa, NULL))
 		return -errno;
 	ev.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-	return timer_create(CLOCK_MONOTONIC, &ev, &v->timer) ? -errno : 0;
+	if (timer_create(CLOCK_MONOTONIC, &ev, &v->timer))
+		return -errno;
+	if (v->l->res->clone && timer_create(CLOCK_MONOTONIC, &ev, &v->nudge))
+		return -errno;
+	return 0;
 }
 
 /* The guest wrote it: any nonsense is only its own loss. false: no time at all. */
@@ -113,14 +128,26 @@ static void park(struct guest_vcpu *v)
 
 /* -- exits -- */
 
-/* One doorbell: returns when the ring was served. */
-static void ring_bell(struct home_guest *h)
+/* Returns when the ring was served. */
+static void await_served(struct guest_vcpu *v, uint32_t bell)
 {
-	uint32_t bell = atomic_fetch_add(&h->bells, 1) + 1, served;
+	struct home_guest *h = v->l->home_state;
+	uint32_t served;
+
+	while ((int32_t)((served = atomic_load(&h->served)) - bell) < 0 && !atomic_load(&h->stop)) {
+		guest_save_if_wanted(v);
+		guest_futex(&h->served, FUTEX_WAIT, served, NULL);
+	}
+}
+
+/* One doorbell. */
+static void ring_bell(struct guest_vcpu *v)
+{
+	struct home_guest *h = v->l->home_state;
+	uint32_t bell = atomic_fetch_add(&h->bells, 1) + 1;
 
 	guest_futex(&h->bells, FUTEX_WAKE, 1, NULL);
-	while ((int32_t)((served = atomic_load(&h->served)) - bell) < 0 && !atomic_load(&h->stop))
-		guest_futex(&h->served, FUTEX_WAIT, served, NULL);
+	await_served(v, bell);
 }
 
 static void guest_panic(struct launch *l, uint32_t n)
@@ -175,7 +202,7 @@ static bool port_exit(struct guest_vcpu *v, uint16_t port, uint32_t value)
 
 	switch (port) {
 	case CHAN_PORT_DOORBELL:
-		ring_bell(h);
+		ring_bell(v);
 		break;
 	case CHAN_PORT_TIMER:
 		arm_timer(v);
@@ -292,8 +319,7 @@ static void *vcpu_main(void *arg)
 	struct guest_vcpu *v = arg;
 	struct launch *l = v->l;
 	struct home_guest *h = l->home_state;
-	const unsigned long *ioctls;
-	size_t n = ops_of(v)->vcpu_ioctls(&ioctls);
+	struct launch_ioctls ioctls = {.n = 0};
 	struct turns turns = {.shown = l->c->shown ? &l->c->shown->cpu[v->id] : NULL};
 	struct vm_exit x = {.reason = VM_EXIT_INTR};
 	int r = make_timer(v);
@@ -302,10 +328,14 @@ static void *vcpu_main(void *arg)
 		r = guest_sampling_begin(v);
 
 	launch_name_thread("vcpu", (int)v->id);
+	atomic_store(&v->begun, true);
+	launch_ioctls_of_vcpus(l, &ioctls);
 	if (!r)
-		r = jail_thread(JAIL_VCPU, l->needs, ioctls, n);
+		r = jail_thread(JAIL_VCPU, l->needs, ioctls.number, ioctls.n);
 	if (r)
 		launch_fail(l, "cannot close the vCPU thread's jail: %s", strerror(-r));
+	if (!r && v->resumes)
+		await_served(v, atomic_load(&h->bells));
 	while (!r && !atomic_load(&h->stop)) {
 		r = run_turn(v, &turns, &x);
 		if (!r && !handle_exit(v, &x))

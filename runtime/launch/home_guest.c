@@ -111,7 +111,8 @@ static int guest_prepare(struct launch *l)
 	l->home_state = h;
 	for (uint32_t i = 0; i < l->c->cpus; i++)
 		h->vcpu[i] = (struct guest_vcpu){.l = l, .id = i};
-	h->may_poll = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	/* a template stops where the vCPU waits for its doorbell's answer */
+	h->may_poll = sysconf(_SC_NPROCESSORS_ONLN) > 1 && !l->template;
 	h->poll_ns = POLL_NS_MAX;
 	guest_doorbell(l);
 	l->boot->cr3 = GUEST_PA_PML4;
@@ -123,17 +124,20 @@ static int guest_prepare(struct launch *l)
 		r = guest_vcpu_set_registers(l, i);
 	if (!r)
 		r = guest_sampling_prepare(l);
-	return r;
+	return r || !l->template ? r : guest_clone_prepare(l);
 }
 
 static int guest_run(struct launch *l)
 {
+	struct launch_ioctls ioctls = {.n = 0};
 	int r = guest_vcpus_start(l);
 
+	launch_ioctls_of_vcpus(
+		l, &ioctls); /* of use only to a template: a clone's thread is this one's */
 	if (r)
 		launch_fail(l, "cannot start a vCPU's thread: %s", strerror(-r));
 	if (!r) {
-		r = jail_thread(JAIL_SERVICE, l->needs, NULL, 0);
+		r = jail_thread(JAIL_SERVICE, l->needs, ioctls.number, ioctls.n);
 		if (r)
 			launch_fail(l, "cannot close the jail: %s", strerror(-r));
 	}
@@ -150,8 +154,10 @@ static void guest_destroy(struct launch *l)
 	/* the vCPUs' timers are for threads that are gone, and go with the process */
 	struct home_guest *h = l->home_state;
 
-	if (h)
+	if (h) {
 		sampler_destroy(h->sampler);
+		free(h->saved);
+	}
 	free(h);
 	l->home_state = NULL;
 }
@@ -163,6 +169,8 @@ const struct launch_home_ops launch_home_guest = {
 	.ram_constant = guest_image_constant,
 	.prepare = guest_prepare,
 	.run = guest_run,
+	.park = guest_park,
+	.become = guest_become,
 	.kick = guest_vcpus_kick,
 	.destroy = guest_destroy,
 };

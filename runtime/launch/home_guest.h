@@ -20,6 +20,9 @@ struct guest_vcpu {
 	pthread_t thread;
 	bool runs; /* there is a thread to be joined */
 	timer_t timer;
+	timer_t nudge;		   /* in a clone, for other threads: it kicks at once */
+	bool resumes;		   /* in a clone: the first thing is that a doorbell is answered */
+	_Atomic bool begun;	   /* its timers are there */
 	_Atomic uint32_t unparked; /* somebody sent UNPARK since its last PARK returned; a futex */
 	_Atomic bool kicked;	   /* the shim is to look: not only this thread */
 	struct guest_sampling {
@@ -35,6 +38,10 @@ struct home_guest {
 	 * looks at the ring. 16 bytes so aligned are in one page. */
 	_Alignas(16) _Atomic uint32_t bells;
 	_Atomic uint32_t served, polling, stop;
+	/* Of a template: the vCPU's state is wanted by the service, and is there. A futex. */
+	_Atomic uint32_t saving;
+	void *saved; /* vm_ops.vcpu_save's */
+	int save_err;
 	struct sampler *sampler; /* or NULL: there is nowhere to put samples */
 	uint64_t poll_ns;	 /* how long looking pays, learned */
 	bool may_poll;		 /* more than one processor */
@@ -57,6 +64,13 @@ void guest_vcpus_stop(struct launch *l);
 void guest_vcpus_join(struct launch *l);
 void guest_vcpus_kick(struct launch *l);
 int guest_vcpu_set_registers(struct launch *l, uint32_t id);
+
+/* guest_clone.c: what launch_home_ops say of templates, and the vCPU thread's part in a park: while
+ * its doorbell waits for an answer. */
+int guest_clone_prepare(struct launch *l);
+int guest_park(struct launch *l);
+int guest_become(struct launch *l, const uint8_t *seed, size_t n);
+void guest_save_if_wanted(struct guest_vcpu *v);
 
 /* guest_sample.c: samples of user code, if somebody asks */
 int guest_sampling_prepare(struct launch *l);

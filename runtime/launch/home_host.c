@@ -7,8 +7,6 @@
 #include "runtime/jail/jail.h"
 #include "runtime/launch/host_core.h"
 
-#define IOCTLS_MAX 32
-
 static uint64_t host_ram_reserved(struct launch *l)
 {
 	return host_trap_ram(l->mem.ram_size, l->c->cpus);
@@ -25,34 +23,13 @@ static int host_prepare(struct launch *l)
 	return r;
 }
 
-struct ioctls {
-	unsigned long number[IOCTLS_MAX];
-	size_t n;
-};
-
-static void add_ioctls(struct ioctls *to, const unsigned long *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (to->n < IOCTLS_MAX)
-			to->number[to->n++] = list[i];
-}
-
 static int host_run(struct launch *l)
 {
-	const struct vm_ops *ops = l->c->backend;
-	const unsigned long *list;
-	struct ioctls ioctls = {.n = 0};
-	size_t n = ops->vcpu_ioctls(&list);
+	struct launch_ioctls ioctls = {.n = 0};
 
-	add_ioctls(&ioctls, list, n);
+	launch_ioctls_of_vcpus(l, &ioctls);
 	/* these threads change the guest's page tables, so they must say so */
-	add_ioctls(&ioctls, &ops->forget_ioctl, 1);
-	if (l->template) {
-		n = ops->again_ioctls(&list);
-		add_ioctls(&ioctls, list, n);
-	}
-	if (ioctls.n == IOCTLS_MAX)
-		return -E2BIG;
+	launch_ioctls_add(&ioctls, &l->c->backend->forget_ioctl, 1);
 	return launch_core_run(l, &host_trap_ops, l->home_state, ioctls.number, ioctls.n);
 }
 
@@ -66,7 +43,7 @@ static int host_park(struct launch *l)
 
 static int host_become(struct launch *l, const uint8_t *seed, size_t n)
 {
-	int r = launch_vm_again(l);
+	int r = launch_vm_again(l, NULL);
 
 	if (!r)
 		r = host_trap_copied(l->home_state);

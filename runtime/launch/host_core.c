@@ -42,10 +42,6 @@ static void core_channel(void *arg, struct chan_msg *m)
 
 	/* input and output share the data area: the service reads a copy, as it does from a ring */
 	memcpy(h->in, l->ring->data, n);
-	if (launch_template_stops(l, m) && !launch_template_serve(l)) {
-		m->result = -EINTR;
-		return;
-	}
 	service_handle(l->service, m, h->in, l->ring->data);
 	service_update_events(l->service, l->ring);
 	if (m->op == CHAN_OP_WAIT || m->op == CHAN_OP_GETATTR)

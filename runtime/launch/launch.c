@@ -82,6 +82,13 @@ static void on_denied(void *arg, const char *operation, const char *path, const 
 	l->c->denied(l->c->arg, operation, path, flag_help);
 }
 
+static bool on_asked(void *arg, const struct chan_msg *msg)
+{
+	struct launch *l = arg;
+
+	return !launch_template_stops(l, msg) || launch_template_serve(l);
+}
+
 static void on_handled(void *arg, const struct chan_msg *msg, const uint8_t *in, uint64_t ns)
 {
 	struct launch *l = arg;
@@ -185,7 +192,26 @@ static int make_vm(struct launch *l)
 	return r;
 }
 
-int launch_vm_again(struct launch *l)
+/* One that has no place is one that the filter does not have: the thread ends at it, in tests. */
+void launch_ioctls_add(struct launch_ioctls *to, const unsigned long *list, size_t n)
+{
+	for (size_t i = 0; i < n && to->n < LAUNCH_IOCTLS; i++)
+		to->number[to->n++] = list[i];
+}
+
+void launch_ioctls_of_vcpus(const struct launch *l, struct launch_ioctls *out)
+{
+	const unsigned long *list;
+	size_t n = l->c->backend->vcpu_ioctls(&list);
+
+	launch_ioctls_add(out, list, n);
+	if (!l->template)
+		return;
+	n = l->c->backend->again_ioctls(&list);
+	launch_ioctls_add(out, list, n);
+}
+
+int launch_vm_again(struct launch *l, const void *saved)
 {
 	const struct vm_ops *ops = l->c->backend;
 	int r = ops->again(l->vm);
@@ -193,7 +219,7 @@ int launch_vm_again(struct launch *l)
 	if (!r)
 		r = map_memory(l);
 	for (uint32_t i = 0; i < l->c->cpus && !r; i++)
-		r = ops->vcpu_again(l->vcpu[i]);
+		r = ops->vcpu_again(l->vcpu[i], saved);
 	return r;
 }
 
@@ -218,6 +244,7 @@ static int make_service(struct launch *l)
 		.exited = on_exited,
 		.log = on_log,
 		.denied = on_denied,
+		.asked = l->c->template_fd ? on_asked : NULL,
 		.handled = l->c->crossed ? on_handled : NULL,
 		.window_map = l->home->window_map ? on_window_map : NULL,
 		.window_unmap = l->home->window_unmap ? on_window_unmap : NULL,

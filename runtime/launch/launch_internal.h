@@ -128,8 +128,17 @@ void launch_threads_destroy(struct launch *l);
 int launch_threads_start(struct launch *l);
 void launch_threads_stop(struct launch *l);
 void launch_ended(struct launch *l); /* the program has: nobody need end it */
-/* launch.c: in a clone, the VM as make_vm made the first one's. 0 or -errno. */
-int launch_vm_again(struct launch *l);
+/* launch.c: what a thread that runs vCPUs needs, and where there are clones makes them again. */
+#define LAUNCH_IOCTLS 40
+struct launch_ioctls {
+	unsigned long number[LAUNCH_IOCTLS];
+	size_t n;
+};
+void launch_ioctls_of_vcpus(const struct launch *l, struct launch_ioctls *out);
+void launch_ioctls_add(struct launch_ioctls *to, const unsigned long *list, size_t n);
+/* launch.c: in a clone, the VM as make_vm made the first one's, and its vCPU (vm.h, vcpu_again). 0
+ * or -errno. */
+int launch_vm_again(struct launch *l, const void *saved);
 /* launch.c: remember the first failure, in words. */
 void launch_fail(struct launch *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -48,10 +48,8 @@ static int check(struct launch *l)
 	const struct boot_fd *f = (const struct boot_fd *)((const uint8_t *)l->boot + l->boot->fds);
 
 	if (!l->home->park || !(l->c->backend->processes || l->c->backend->again)) {
-		launch_fail(l,
-			"no templates with backend %s, home %s (--backend=process, or "
-			"--backend=kvm --home=host)",
-			l->c->backend->name, l->home->name);
+		launch_fail(l, "backend %s has no templates (--backend=kvm, --backend=process)",
+			l->c->backend->name);
 		return -ENOTSUP;
 	}
 	if (l->c->cpus > 1) {

@@ -181,7 +181,8 @@ void service_handle(struct service *s, struct chan_msg *msg, const uint8_t *in, 
 		msg->result = r;
 	} else {
 		since = stats_begin(s, msg->op);
-		msg->result = perform_request(&rq);
+		msg->result =
+			s->cb.asked && !s->cb.asked(s->cb.arg, msg) ? -EINTR : perform_request(&rq);
 		ns = stats_count(s, msg->op, since);
 	}
 	if (s->cb.handled)

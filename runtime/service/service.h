@@ -54,6 +54,9 @@ struct service_callbacks {
 	/* Something was refused by policy: once per (operation, path). flag_help such as "--rw /x",
 	 * or "" where no flag would allow it. Both strings are free of control characters. */
 	void (*denied)(void *arg, const char *operation, const char *path, const char *flag_help);
+	/* A request is about to be performed; false: it is not, and its answer is EINTR. NULL if
+	 * nobody asks. */
+	bool (*asked)(void *arg, const struct chan_msg *msg);
 	/* A request was answered, also one that was refused (ns 0); NULL if nobody asks. */
 	void (*handled)(void *arg, const struct chan_msg *msg, const uint8_t *in, uint64_t ns);
 	/* A file was laid into the window at off (bytes from its start), or a range of it was given

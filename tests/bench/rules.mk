@@ -71,3 +71,8 @@ $(BENCH_OUT)/sdk-start: $(BENCH_OUT)/sdk_start.c.o $(B)/libsandbox.so
 .PHONY: bench-sdk
 bench-sdk: all $(BENCH_OUT)/sdk-start $(BENCH_OUT)/hello
 	$(Q)$(BENCH_OUT)/sdk-start $(abspath $(BENCH_OUT))/hello
+
+# Clones of a template against starts: the time to a program's first answer, and memory.
+.PHONY: bench-clones
+bench-clones: all
+	$(Q)SANDBOX_BIN=$(abspath $(B))/sandbox tests/bench/clones $(BENCH_ARGS)

@@ -79,7 +79,6 @@ bool kvm_host_has_vmx_or_svm(void);
 
 /* vcpu.c */
 int kvm_vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out);
-int kvm_vcpu_again(struct vcpu *v);
 void kvm_vcpu_destroy(struct vcpu *v);
 int kvm_vcpu_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
 int kvm_vcpu_get_fpu(struct vcpu *v, void *buf, size_t size);
@@ -92,6 +91,18 @@ int kvm_vcpu_set_sregs(struct vcpu *v, const struct vm_sregs *s);
 int kvm_vcpu_get_sregs(struct vcpu *v, struct vm_sregs *s);
 /* Hand sregs that wait for the next run to KVM now. */
 int kvm_sregs_flush(struct vcpu *v);
+
+/* again.c */
+size_t kvm_vcpu_saved_size(const struct vcpu *v);
+int kvm_vcpu_save(struct vcpu *v, void *saved);
+int kvm_vcpu_again(struct vcpu *v, const void *saved);
+/* vcpu.c: the parts of making one. */
+void kvm_vcpu_close(struct vcpu *v);
+int kvm_vcpu_open(struct vcpu *v);
+int kvm_vcpu_begin(struct vcpu *v);
+int kvm_vcpu_first_registers(struct vcpu *v); /* as KVM has them now */
+/* run.c: what the last exit left to do is done, without the guest running. 0 or -errno. */
+int kvm_vcpu_finish(struct vcpu *v);
 
 /* run.c */
 int kvm_vcpu_run(struct vcpu *v, struct vm_exit *out);

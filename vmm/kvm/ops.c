@@ -117,6 +117,9 @@ static size_t kvm_again_ioctls(const unsigned long **out)
 		KVM_SET_XCRS,
 		KVM_SET_DEVICE_ATTR,
 		KVM_GET_DEVICE_ATTR,
+		KVM_GET_MSRS,
+		KVM_GET_VCPU_EVENTS,
+		KVM_SET_VCPU_EVENTS,
 	};
 
 	*out = numbers;
@@ -222,6 +225,8 @@ const struct vm_ops vm_kvm_ops = {
 	.forget_ioctl = KVM_SET_USER_MEMORY_REGION,
 	.again_keep = kvm_again_keep,
 	.again = kvm_again,
+	.vcpu_saved_size = kvm_vcpu_saved_size,
+	.vcpu_save = kvm_vcpu_save,
 	.vcpu_again = kvm_vcpu_again,
 	.again_ioctls = kvm_again_ioctls,
 	.vcpu_create = kvm_vcpu_create,

@@ -172,6 +172,23 @@ static int unfinished_finish(struct vcpu *v)
 	return more ? -EIO : 0;
 }
 
+/* An OUT's instruction may still be to be stepped over. */
+int kvm_vcpu_finish(struct vcpu *v)
+{
+	int result = registers_in(v);
+	bool more;
+
+	if (result < 0)
+		return result;
+	v->unfinished = false;
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	more = ioctl(v->fd, KVM_RUN, 0) == 0;
+	registers_out(v);
+	v->regs_valid = v->sregs_valid = false;
+	vm_kick_restore(&v->kick);
+	return more ? -EIO : errno == EINTR ? 0 : -errno;
+}
+
 static void exit_fail(struct vm_exit *out, uint32_t exit_reason, uint64_t detail)
 {
 	out->reason = VM_EXIT_FAIL;

@@ -47,7 +47,7 @@ bool kvm_vcpu_tsc_is_host(const struct vcpu *v)
 }
 
 /* Where the registers live, and what KVM has in them now. */
-static int vcpu_first_registers(struct vcpu *v)
+int kvm_vcpu_first_registers(struct vcpu *v)
 {
 	struct kvm_sync_regs *place = v->vm->sync_regs ? &v->run->s.regs : &v->own;
 	int result;
@@ -64,7 +64,7 @@ static int vcpu_first_registers(struct vcpu *v)
 	return 0;
 }
 
-static void vcpu_close(struct vcpu *v)
+void kvm_vcpu_close(struct vcpu *v)
 {
 	if (v->run)
 		munmap(v->run, v->vm->run_size);
@@ -78,12 +78,12 @@ void kvm_vcpu_destroy(struct vcpu *v)
 {
 	if (!v)
 		return;
-	vcpu_close(v);
+	kvm_vcpu_close(v);
 	free(v->xsave);
 	free(v);
 }
 
-static int vcpu_open(struct vcpu *v)
+int kvm_vcpu_open(struct vcpu *v)
 {
 	void *run;
 
@@ -100,7 +100,7 @@ static int vcpu_open(struct vcpu *v)
 }
 
 /* What is to be before it first runs. */
-static int vcpu_begin(struct vcpu *v)
+int kvm_vcpu_begin(struct vcpu *v)
 {
 	/* Before XCR0 and the sregs: KVM checks both against the guest's CPUID. */
 	int result = kvm_cpuid_set(v->vm, v->fd, v->index);
@@ -109,7 +109,7 @@ static int vcpu_begin(struct vcpu *v)
 		result = vcpu_set_xcr0(v);
 	if (result >= 0)
 		result = vcpu_set_tsc(v);
-	return result < 0 ? result : vcpu_first_registers(v);
+	return result < 0 ? result : kvm_vcpu_first_registers(v);
 }
 
 int kvm_vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
@@ -121,34 +121,19 @@ int kvm_vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
 		return -ENOMEM;
 	v->vm = vm;
 	v->index = index;
-	result = vcpu_open(v);
+	result = kvm_vcpu_open(v);
 	if (!result) {
 		v->xsave = calloc(1, vm->xsave_size);
 		result = v->xsave ? vm_kick_install() : -ENOMEM;
 	}
 	if (!result)
-		result = vcpu_begin(v);
+		result = kvm_vcpu_begin(v);
 	if (result < 0) {
 		kvm_vcpu_destroy(v);
 		return result;
 	}
 	*out = v;
 	return 0;
-}
-
-int kvm_vcpu_again(struct vcpu *v)
-{
-	int result;
-
-	vcpu_close(v);
-	v->regs_dirty = v->sregs_dirty = false;
-	v->sregs_hot = 0;
-	v->good_cr0 = v->good_cr4 = v->good_efer = 0;
-	v->io_in = v->unfinished = false;
-	v->stats = (struct vm_stats){0};
-	v->kick.owner_tid = 0; /* the signal is let in again, for this thread */
-	result = vcpu_open(v);
-	return result ? result : vcpu_begin(v);
 }
 
 int kvm_vcpu_set_msr(struct vcpu *v, uint32_t msr, uint64_t value)

@@ -17,6 +17,7 @@ _Static_assert(sizeof(struct task) <= UINT16_MAX && sizeof(struct process) <= UI
 extern const struct guest_layout guest_layout;
 const struct guest_layout guest_layout __attribute__((used)) = {
 	.cpus = (u64)guest_home.kernel.cpus,
+	.random = (u64)guest_home.kernel.random_state,
 	.cpu_size = sizeof(struct cpu),
 	.ncpus = CPUS_MAX,
 	.trap_fault = TRAP_FAULT,

@@ -13,7 +13,9 @@
 #include <stdint.h>
 
 struct guest_layout {
-	uint64_t cpus; /* address of the first struct cpu */
+	uint64_t cpus;	 /* address of the first struct cpu */
+	uint64_t random; /* of the generator's state: 32 bytes of key, and 8 that are 0 until it was
+			    seeded, from the boot block */
 	uint32_t cpu_size, ncpus;
 	uint32_t trap_fault, trap_bus; /* values of a trap's kind */
 	struct {

@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		cmocka_set_test_filter(argv[2]);
 
+	failed += tests_again();
 	failed += tests_available();
 	failed += tests_exits();
 	failed += tests_kick();

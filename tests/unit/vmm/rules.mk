@@ -2,7 +2,7 @@
 # The VM backends' unit tests, with the backends compiled once more under the sanitizers, and the
 # program that measures what vmm/kvm/README.md says. Both need /dev/kvm: without it the tests that
 # do are reported as skipped.
-UNIT_VMM_TESTS := $(addprefix tests/unit/vmm/, guest.c machine.c main.c test_available.c test_exits.c \
+UNIT_VMM_TESTS := $(addprefix tests/unit/vmm/, guest.c machine.c main.c test_again.c test_available.c test_exits.c \
 	test_kick.c test_memory.c test_state.c test_tlb.c tlb.c)
 UNIT_VMM_DIR  := $(B)/tests/unit/vmm
 UNIT_VMM_BIN  := $(UNIT_VMM_DIR)/unit-vmm

@@ -17,6 +17,7 @@ void tests_need_vm(void);
 /* What the host can do, probed once. */
 const struct vm_caps *tests_caps(void);
 
+int tests_again(void);
 int tests_available(void);
 int tests_exits(void);
 int tests_kick(void);
