@@ -16,9 +16,16 @@ static bool is_end(const struct argp_option *o)
 	return !o->name && !o->key && !o->doc && !o->group;
 }
 
-#define EACH_OPTION(o, v)                                                                          \
-	for (const struct argp_option *o = (v)->argp->options; o && !is_end(o); o++)               \
+/* Also of those that it has from others. */
+static void each_option(const struct argp *a, const char *verb,
+	void (*show)(const char *verb, const struct argp_option *o))
+{
+	for (const struct argp_option *o = a->options; o && !is_end(o); o++)
 		if (listed(o))
+			show(verb, o);
+	for (const struct argp_child *c = a->children; c && c->argp; c++)
+		each_option(c->argp, verb, show);
+}
 
 static bool wants_value(const struct argp_option *o)
 {
@@ -55,34 +62,38 @@ static void print_verbs(void)
 }
 
 /* case "$prev" in: the value of the option before the cursor. */
-static void bash_values(const struct cli_verb *v)
+static void bash_value(const char *verb, const struct argp_option *o)
 {
-	EACH_OPTION(o, v)
-	{
-		if (!wants_value(o))
-			continue;
-		printf("\t\t%s/--%s) COMPREPLY=(", v->name, o->name);
-		if (is_choice(o)) {
-			printf("$(compgen -W '");
-			print_choice(o->arg);
-			printf("' -- \"$cur\")");
-		} else if (is_dir(o) || is_file(o)) {
-			printf("$(compgen -%c -- \"$cur\")", is_dir(o) ? 'd' : 'f');
-		}
-		printf("); return ;;\n");
+	if (!wants_value(o))
+		return;
+	printf("\t\t%s/--%s) COMPREPLY=(", verb, o->name);
+	if (is_choice(o)) {
+		printf("$(compgen -W '");
+		print_choice(o->arg);
+		printf("' -- \"$cur\")");
+	} else if (is_dir(o) || is_file(o)) {
+		printf("$(compgen -%c -- \"$cur\")", is_dir(o) ? 'd' : 'f');
 	}
+	printf("); return ;;\n");
+}
+
+static void print_name(const char *verb, const struct argp_option *o)
+{
+	printf(" --%s", o->name);
+}
+
+static void print_valued(const char *verb, const struct argp_option *o)
+{
+	if (wants_value(o))
+		print_name(verb, o);
 }
 
 static void bash_options(const struct cli_verb *v)
 {
 	printf("\t\t%s) opts='--help", v->name);
-	EACH_OPTION(o, v) printf(" --%s", o->name);
+	each_option(v->argp, v->name, print_name);
 	printf("'; valued='");
-	EACH_OPTION(o, v)
-	{
-		if (wants_value(o))
-			printf(" --%s", o->name);
-	}
+	each_option(v->argp, v->name, print_valued);
 	printf(" ' ;;\n");
 }
 
@@ -100,7 +111,7 @@ static void bash_body(void)
 		bash_options(*v);
 	printf("\t\t*) return ;;\n"
 	       "\tesac\n"
-	       "\tif [ \"$verb\" = run ]; then\n"
+	       "\tif [ \"$verb\" = run ] || [ \"$verb\" = serve ]; then\n"
 	       "\t\t# past PROGRAM, everything is a file of its own\n"
 	       "\t\tfor ((i = 2; i < COMP_CWORD; i++)); do\n"
 	       "\t\t\tword=\"${COMP_WORDS[i]}\"\n"
@@ -112,12 +123,12 @@ static void bash_body(void)
 	       "\tfi\n"
 	       "\tcase \"$verb/$prev\" in\n");
 	for (const struct cli_verb *const *v = cli_verbs; *v; v++)
-		bash_values(*v);
+		each_option((*v)->argp, (*v)->name, bash_value);
 	printf("\tesac\n"
 	       "\tcase \"$cur\" in\n"
 	       "\t-*) COMPREPLY=($(compgen -W \"$opts\" -- \"$cur\")) ;;\n"
 	       "\t*) case \"$verb\" in\n"
-	       "\t\trun) COMPREPLY=($(compgen -c -f -- \"$cur\")) ;;\n"
+	       "\t\trun | serve) COMPREPLY=($(compgen -c -f -- \"$cur\")) ;;\n"
 	       "\t\thelp) COMPREPLY=($(compgen -W '");
 	print_verbs();
 	printf("' -- \"$cur\")) ;;\n"
@@ -154,28 +165,29 @@ static void fish_quoted(const char *s)
 	putchar('\'');
 }
 
+static void fish_option(const char *verb, const struct argp_option *o)
+{
+	printf("complete -c sandbox -n '__fish_seen_subcommand_from %s' -l %s", verb, o->name);
+	if (o->key > ' ' && o->key < 0x7f)
+		printf(" -s %c", o->key);
+	if (is_choice(o)) {
+		printf(" -x -a '");
+		print_choice(o->arg);
+		putchar('\'');
+	} else if (wants_value(o)) {
+		printf(is_file(o) || is_dir(o) ? " -r -F" : " -x");
+	}
+	printf(" -d ");
+	fish_quoted(o->doc);
+	putchar('\n');
+}
+
 static void fish_verb(const struct cli_verb *v)
 {
 	printf("complete -c sandbox -n __fish_use_subcommand -f -a %s -d ", v->name);
 	fish_quoted(v->summary);
 	putchar('\n');
-	EACH_OPTION(o, v)
-	{
-		printf("complete -c sandbox -n '__fish_seen_subcommand_from %s' -l %s", v->name,
-			o->name);
-		if (o->key > ' ' && o->key < 0x7f)
-			printf(" -s %c", o->key);
-		if (is_choice(o)) {
-			printf(" -x -a '");
-			print_choice(o->arg);
-			putchar('\'');
-		} else if (wants_value(o)) {
-			printf(is_file(o) || is_dir(o) ? " -r -F" : " -x");
-		}
-		printf(" -d ");
-		fish_quoted(o->doc);
-		putchar('\n');
-	}
+	each_option(v->argp, v->name, fish_option);
 }
 
 static void print_fish(void)

@@ -52,7 +52,7 @@ enum run_key {
 	KEY_UNTIL_FD,
 };
 
-static const struct argp_option options[] = {
+const struct argp_option run_shared_options[] = {
 	{0, 0, 0, 0, "Files that the program sees:", 1},
 	{"ro", KEY_RO, "SRC[:DST]", 0, "Let it read SRC, at DST (default: the same path)", 0},
 	{"rw", KEY_RW, "SRC[:DST]", 0, "Let it read and change SRC", 0},
@@ -61,8 +61,6 @@ static const struct argp_option options[] = {
 	{"image", KEY_IMAGE, "NAME|FILE", 0,
 		"Make an image its \"/\": its changes stay in memory (sandbox image)", 0},
 	{"entrypoint", KEY_ENTRYPOINT, "PROGRAM", 0, "Run this in the image, not what it says", 0},
-	{"upper", KEY_UPPER, "DIR", 0,
-		"Keep what changes in the image in DIR, and begin with what is there", 0},
 	{"store", KEY_STORE, "DIR", 0, "Where images are (SANDBOX_STORE)", 0},
 	{"cwd", KEY_CWD, "DIR", 0, "Start in DIR (a path inside)", 0},
 
@@ -74,12 +72,9 @@ static const struct argp_option options[] = {
 
 	{0, 0, 0, 0, "Limits:", 3},
 	{"mem", KEY_MEM, "SIZE", 0, "Memory, such as 512M or 2G (default: 1G)", 0},
-	{"timeout", KEY_TIMEOUT, "DURATION", 0, "Kill it after 10, 1.5s, 2m; exit code 124", 0},
 	{"file-size", KEY_FILE_SIZE, "SIZE", 0, "The largest file that it may write", 0},
 	{"pids", KEY_PIDS, "N", 0, "Most processes and threads (default: 4096)", 0},
 	{"cpus", KEY_CPUS, "N", 0, "CPUs that run the program's threads; by default 1", 0},
-	{"until-fd", KEY_UNTIL_FD, "N", 0,
-		"Kill it when the open descriptor N can be read or was hung up", 0},
 
 	{0, 0, 0, 0, "How it is run:", 4},
 	{"backend", KEY_BACKEND, "auto|vmx|kvm|process", 0,
@@ -90,27 +85,37 @@ static const struct argp_option options[] = {
 	{"strict", KEY_STRICT, 0, 0, "Fail if a layer of the jail cannot be had", 0},
 
 	{0, 0, 0, 0, "What is reported:", 5},
-	{"quiet", 'q', 0, 0, "Only errors", 0},
-	{"verbose", 'v', 0, 0, "Also what was denied and what the jail lacks", 0},
-	{"trace", KEY_TRACE, "NAMES", OPTION_ARG_OPTIONAL,
-		"Show system calls (all, or open,read,…)", 0},
-	{"host", KEY_TRACE_HOST, 0, 0,
-		"With --trace: also what crosses the channel, and what the host is asked", 0},
-	{"trace-file", KEY_TRACE_FILE, "FILE", 0, "Write the trace to FILE (default: stderr)", 0},
-	{"stats", KEY_STATS, 0, 0, "Show counts and times at the end", 0},
-	{"json", KEY_JSON, "FILE", 0, "Write a report in JSON to FILE (\"-\": stdout)", 0},
 	{"name", KEY_NAME, "NAME", 0, "What sandbox ps and its like call it", 0},
-	{"json-fd", KEY_JSON_FD, "N", 0, "The same, to the open descriptor N", 0},
+	{0},
+};
+
+/* Of `sandbox run` only. */
+static const struct argp_option options[] = {
+	{"upper", KEY_UPPER, "DIR", 0,
+		"Keep what changes in the image in DIR, and begin with what is there", 1},
+	{"timeout", KEY_TIMEOUT, "DURATION", 0, "Kill it after 10, 1.5s, 2m; exit code 124", 3},
+	{"until-fd", KEY_UNTIL_FD, "N", 0,
+		"Kill it when the open descriptor N can be read or was hung up", 3},
+
+	{"quiet", 'q', 0, 0, "Only errors", 5},
+	{"verbose", 'v', 0, 0, "Also what was denied and what the jail lacks", 5},
+	{"trace", KEY_TRACE, "NAMES", OPTION_ARG_OPTIONAL,
+		"Show system calls (all, or open,read,…)", 5},
+	{"host", KEY_TRACE_HOST, 0, 0,
+		"With --trace: also what crosses the channel, and what the host is asked", 5},
+	{"trace-file", KEY_TRACE_FILE, "FILE", 0, "Write the trace to FILE (default: stderr)", 5},
+	{"stats", KEY_STATS, 0, 0, "Show counts and times at the end", 5},
+	{"json", KEY_JSON, "FILE", 0, "Write a report in JSON to FILE (\"-\": stdout)", 5},
+	{"json-fd", KEY_JSON_FD, "N", 0, "The same, to the open descriptor N", 5},
 	{"messages-fd", KEY_MESSAGES_FD, "N", 0,
 		"Write what the sandbox itself has to say to the open descriptor N, not to stderr",
-		0},
+		5},
 	{"template-fd", KEY_TEMPLATE_FD, "N", 0,
 		"Stop where the program asks for its stdin, and make clones of it for who is at "
-		"the "
-		"other end of the socket N",
-		0},
+		"the other end of the socket N",
+		5},
 	/* for sandbox profile: a file as abi/samples.h has it */
-	{"samples-fd", KEY_SAMPLES_FD, "N", OPTION_HIDDEN, 0, 0},
+	{"samples-fd", KEY_SAMPLES_FD, "N", OPTION_HIDDEN, 0, 5},
 	{0},
 };
 
@@ -266,17 +271,15 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 	case KEY_TRACE_HOST:
 		o->host = true;
 		return 0;
+	case KEY_UPPER:
+		o->upper = arg;
+		return 0;
 	case KEY_STATS:
 		o->stats = true;
 		return 0;
 	case KEY_JSON:
 		o->json_file = arg;
 		return 0;
-	case KEY_NAME:
-		o->name = arg;
-		return policy_hostname_valid(arg)
-			       ? 0
-			       : bad("name", arg, 0, "letters, digits, '-' and '.', at most 64");
 	case KEY_UNTIL_FD:
 		return parse_until(o, arg);
 	case KEY_JSON_FD:
@@ -340,9 +343,6 @@ static error_t parse_image(struct run_options *o, int key, const char *arg)
 	case KEY_IMAGE:
 		o->image = arg;
 		return 0;
-	case KEY_UPPER:
-		o->upper = arg;
-		return 0;
 	case KEY_STORE:
 		o->store = arg;
 		return 0;
@@ -380,7 +380,7 @@ static error_t check_together(const struct run_options *o)
 	return EINVAL;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+error_t run_shared_parse(int key, char *arg, struct argp_state *state)
 {
 	struct run_options *o = state->input;
 	error_t r;
@@ -393,10 +393,32 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_ENV:
 		return parse_env(&o->request, arg);
 	case KEY_MEM:
-	case KEY_TIMEOUT:
 	case KEY_FILE_SIZE:
 	case KEY_PIDS:
 	case KEY_CPUS:
+		return parse_limit(&o->request, key, arg);
+	case KEY_NAME:
+		o->name = arg;
+		return policy_hostname_valid(arg)
+			       ? 0
+			       : bad("name", arg, 0, "letters, digits, '-' and '.', at most 64");
+	}
+	r = parse_image(o, key, arg);
+	return r == ARGP_ERR_UNKNOWN ? parse_plain(&o->request, key, arg) : r;
+}
+
+static const struct argp shared = {
+	run_shared_options, run_shared_parse, NULL, NULL, NULL, NULL, NULL};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct run_options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = o;
+		return 0;
+	case KEY_TIMEOUT:
 		return parse_limit(&o->request, key, arg);
 	case ARGP_KEY_ARG: /* the program; what follows is its own */
 		o->request.program = arg;
@@ -408,18 +430,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			return 0;
 		cli_say("no program given: sandbox run [OPTION...] PROGRAM [ARG...]");
 		return EINVAL;
-	}
-	if (key == ARGP_KEY_END)
+	case ARGP_KEY_END:
 		return check_together(o);
-	r = parse_image(o, key, arg);
-	if (r != ARGP_ERR_UNKNOWN)
-		return r;
-	r = parse_plain(&o->request, key, arg);
-	return r == ARGP_ERR_UNKNOWN ? parse_report(o, key, arg) : r;
+	default:
+		return parse_report(o, key, arg);
+	}
 }
 
+static const struct argp_child children[] = {{.argp = &shared}, {0}};
 const struct argp run_argp = {
-	options, parse, "PROGRAM [ARG...]\n--image NAME [ARG...]", doc, NULL, NULL, NULL};
+	options, parse, "PROGRAM [ARG...]\n--image NAME [ARG...]", doc, children, NULL, NULL};
 
 static const char *env_or(const char *name, const char *otherwise)
 {

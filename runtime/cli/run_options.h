@@ -19,6 +19,10 @@ struct run_options {
 };
 
 extern const struct argp run_argp;
+/* The part of it that any run of a program can have, `sandbox serve` too; the parser's input is a
+ * struct run_options. */
+extern const struct argp_option run_shared_options[];
+error_t run_shared_parse(int key, char *arg, struct argp_state *state);
 
 /* Fills o; 0, or non-zero when a mistake was said. */
 int run_options_parse(struct run_options *o, int argc, char **argv);

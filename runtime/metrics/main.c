@@ -4,67 +4,21 @@
  * each request; a program of its own, so that the launcher is not linked with a web server and the
  * server holds nothing of a sandbox.
  */
-#include <arpa/inet.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runtime/cli/address.h"
 #include "runtime/cli/cli.h"
 #include "runtime/cli/observed.h"
 
+#define BACKLOG		64
 #define CONNECTIONS_MAX 16u
 #define TIMEOUT_S	10u /* of a connection on which nothing comes */
 #define CONTENT_TYPE	"text/plain; version=0.0.4; charset=utf-8"
-
-/* What getaddrinfo(3) would take the lowest 16 bits of. 0: any that is free. */
-static bool is_port(const char *text)
-{
-	uint32_t n;
-
-	return !strcmp(text, "0") || (!policy_parse_count(text, &n) && n <= UINT16_MAX);
-}
-
-/* A numeric address: 127.0.0.1:9100, [::1]:9100. The caller's to free; NULL: it is none. */
-static struct addrinfo *parse_address(const char *text)
-{
-	const struct addrinfo hints = {.ai_family = AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
-	const char *colon = strrchr(text, ':');
-	struct addrinfo *found = NULL;
-	char host[64];
-	size_t n;
-
-	if (!colon || colon == text || !is_port(colon + 1))
-		return NULL;
-	n = (size_t)(colon - text);
-	if (text[0] == '[' && colon[-1] == ']') {
-		text++;
-		n -= 2;
-	} else if (memchr(text, ':', n)) {
-		return NULL; /* which of them is the port's? */
-	}
-	snprintf(host, sizeof host, "%.*s", (int)n, text);
-	return getaddrinfo(host, colon + 1, &hints, &found) ? NULL : found;
-}
-
-static int listen_at(const struct addrinfo *a)
-{
-	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (!bind(fd, a->ai_addr, a->ai_addrlen) && !listen(fd, 64))
-		return fd;
-	one = -errno;
-	close(fd);
-	return one;
-}
 
 static enum MHD_Result answer(
 	struct MHD_Connection *c, unsigned status, char *text, size_t size, const char *type)
@@ -133,16 +87,12 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 
 static void say_where(int fd)
 {
-	struct sockaddr_storage at;
-	socklen_t size = sizeof at;
-	char host[64] = "?", port[8] = "?";
-	bool six;
+	char text[ADDRESS_TEXT_SIZE];
+	struct address a;
 
-	if (!getsockname(fd, (struct sockaddr *)&at, &size))
-		getnameinfo((struct sockaddr *)&at, size, host, sizeof host, port, sizeof port,
-			NI_NUMERICHOST | NI_NUMERICSERV);
-	six = strchr(host, ':');
-	cli_say("metrics: at http://%s%s%s:%s/metrics", six ? "[" : "", host, six ? "]" : "", port);
+	address_of(&a, fd);
+	address_text(text, &a);
+	cli_say("metrics: at http://%s/metrics", text);
 }
 
 static int serve(int fd)
@@ -170,18 +120,28 @@ static int serve(int fd)
 	return 0;
 }
 
+static int listen_at(const struct address *a)
+{
+	int fd = address_bind(a), r;
+
+	if (fd < 0 || !listen(fd, BACKLOG))
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
-	struct addrinfo *a = argc == 2 ? parse_address(argv[1]) : NULL;
+	struct address a;
 	int fd;
 
-	if (!a) {
+	if (argc != 2 || !address_numeric(&a, argv[1])) {
 		cli_say("--listen %s: want ADDR:PORT, such as 127.0.0.1:9100 or [::1]:9100",
 			argc == 2 ? argv[1] : "");
 		return POLICY_FAILED;
 	}
-	fd = listen_at(a);
-	freeaddrinfo(a);
+	fd = listen_at(&a);
 	if (fd < 0) {
 		cli_say("--listen %s: %s", argv[1], strerror(-fd));
 		return POLICY_FAILED;

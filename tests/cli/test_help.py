@@ -12,7 +12,7 @@ import pytest
 
 import harness
 
-VERBS = ["run", "image", "job", "ps", "top", "metrics", "trace", "profile", "doctor", "version", "help", "completion"]
+VERBS = ["run", "serve", "image", "job", "ps", "top", "metrics", "trace", "profile", "doctor", "version", "help", "completion"]
 MAN = harness.ROOT / "docs" / "man"
 
 
@@ -150,6 +150,13 @@ def test_man_page_has_every_option(verb, me):
     assert not listed - set.union(*(options_of(v, me) for v in VERBS)), "options that do not exist"
 
 
+def test_man_page_of_serve_has_its_own_options(me):
+    """Those of `sandbox run` are on its page."""
+    listed = set(re.findall(r"--([a-z][a-z-]*)", man_text("sandbox-serve.1")))
+    own = options_of("serve", me) - options_of("run", me)
+    assert own and own <= listed and not listed - set.union(*(options_of(v, me) for v in VERBS))
+
+
 def test_readme_uses_options_that_exist(me):
     text = (harness.ROOT / "README.md").read_text()
     used = set(re.findall(r"(?<![-\w])--([a-z][a-z-]*)", text))
@@ -181,6 +188,7 @@ def test_completion_of_verbs(me):
 def test_completion_of_options(me):
     assert complete(me, "sandbox run --") == {f"--{option}" for option in options_of("run", me)} | {"--help"}
     assert complete(me, "sandbox run --env-") == {"--env-clear"}
+    assert complete(me, "sandbox serve --") == {f"--{option}" for option in options_of("serve", me)} | {"--help"}
 
 
 def test_completion_of_values(me):
@@ -198,6 +206,7 @@ def test_completion_behind_the_program(me):
     me.file("file", "")
     assert complete(me, "sandbox run --mem 1G ls --") == set()
     assert complete(me, "sandbox run --mem 1G ls fi") == {"file"}
+    assert complete(me, "sandbox serve --listen :80 ls --") == set()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
