@@ -97,7 +97,9 @@ int guest_become(struct launch *l, const uint8_t *seed, size_t n)
 	struct home_guest *h = l->home_state;
 	int r = launch_vm_again(l, h->saved);
 
-	h->sampler = NULL; /* the template's */
+	/* the template's: a timer of its that went off would have this vCPU come out for ever */
+	h->sampler = NULL;
+	h->vcpu[0].sampling = (struct guest_sampling){.time = false};
 	if (!r)
 		r = add_random(l, seed, n);
 	return r ? r : start_vcpu(l);
