@@ -24,7 +24,7 @@ $(B)/box.erofs: $(FLATTEN_TREE) tests/emulated/box
 	$(Q)tests/emulated/box $(FLATTEN_TREE) $@
 
 .PHONY: check-emulated
-check-emulated: $(B)/sandbox $(B)/sandbox-profile $(B)/box.erofs $(UNIT_VMM_BIN) conformance-programs bench-programs
+check-emulated: all $(B)/box.erofs $(UNIT_VMM_BIN) conformance-programs bench-programs
 	$(Q)B="$(abspath $(B))" tests/emulated/suite $(EMULATED_TESTS)
 
 # Home guest's figures of counts.json, measured in the machine: $(B)/counts.json is what counts.json would then be.
@@ -53,7 +53,7 @@ check-metal: $(METAL_BIN) $(METAL_BOX_BIN) $(B)/sandbox $(FLATTEN_TREE) conforma
 .PHONY: vmx-emulated check-vmx bench-vmx hostile-vmx
 vmx-emulated: $(B)/sandbox
 	$(Q)$(MAKE) --no-print-directory vmx-module KDIR="$$(EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/headers)"
-check-vmx: vmx-emulated $(B)/box.erofs conformance-programs $(UNIT_VMM_BIN) $(HOSTILE_BIN)
+check-vmx: vmx-emulated all $(B)/box.erofs conformance-programs $(UNIT_VMM_BIN) $(HOSTILE_BIN)
 	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx
 bench-vmx: vmx-emulated $(B)/bench/exit_paths
 	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx --paths
