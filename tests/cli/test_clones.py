@@ -95,6 +95,14 @@ def test_stops_too_where_the_program_waits_for_its_stdin(me, backend, way):
         assert [t.clone().answer(w) for w in ("a", "b")] == ["a\n", "b\n"]
 
 
+def test_a_timer_that_was_set_before_interrupts_a_clone_that_only_computes(me, backend):
+    source = ("import signal, sys, time\nrang = []\nsignal.signal(signal.SIGALRM, lambda *_: rang.append(1))\n"
+              "signal.setitimer(signal.ITIMER_REAL, 1)\nsys.stdin.readline()\nend = time.monotonic() + 5\n"
+              "while not rang and time.monotonic() < end: pass\nprint(rang)")
+    with template(me, backend, python(source)) as t:
+        assert t.clone().answer() == "[1]\n"
+
+
 def test_an_open_directory_is_read_on_by_each_clone_alone(me, backend):
     for i in range(300):
         me.file(f"file{i:03}", "")
