@@ -162,6 +162,19 @@ def test_large_input_and_output_pass(me, backend):
             os.wait()
 
 
+def test_streams_that_the_template_opened_once_more_are_a_clones_own(me, backend):
+    """Else what clones write to one of them reaches the template's own stream, for all of them the same."""
+    source = ("import os\nagain, out = os.open('/dev/stdin', os.O_RDONLY), os.open('/dev/stdout', os.O_WRONLY)\n"
+              "data = os.read(0, 1) + os.read(again, 1) + os.read(os.open('/proc/self/fd/0', os.O_RDONLY), 1)\nos.write(out, data)")
+    with template(me, backend, python(source)) as t:
+        assert [t.clone().answer(w) for w in ("abc", "def")] == ["abc", "def"]
+
+
+def test_stops_where_it_reads_its_stdin_by_name(me, backend):
+    with template(me, backend, ["/bin/cat", "/dev/stdin"]) as t:
+        assert [t.clone().answer(w) for w in ("a", "b")] == ["a", "b"]
+
+
 def test_sockets_and_files_can_be_a_clones_streams(me, backend):
     path = me.file("in", "from a file\n")
     with template(me, backend, shell("read line; echo got $line")) as t:
