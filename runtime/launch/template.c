@@ -268,6 +268,7 @@ static pid_t make_clone(struct launch *l, const struct template_message *in, int
 		r = l->home->heir(l);
 	if (r)
 		return r;
+	service_copy_begin(l->service);
 	pid = fork();
 	if (!pid) {
 		r = become_clone(l, in, fds);
@@ -276,6 +277,7 @@ static pid_t make_clone(struct launch *l, const struct template_message *in, int
 		return 0;
 	}
 	r = pid < 0 ? -errno : 0;
+	service_copy_end(l->service);
 	l->template->living += !r;
 	if (l->home->drop)
 		l->home->drop(l);

@@ -123,6 +123,16 @@ static int stream_anew(struct service *s, struct handle *h, const void *fds)
 		       : 0;
 }
 
+void service_copy_begin(struct service *s)
+{
+	pthread_mutex_lock(&s->events.lock);
+}
+
+void service_copy_end(struct service *s)
+{
+	pthread_mutex_unlock(&s->events.lock);
+}
+
 int service_copied(struct service *s, const int fds[SERVICE_STREAMS], int until_fd)
 {
 	int r = proc_anew(s);

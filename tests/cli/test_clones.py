@@ -4,6 +4,7 @@ import os
 import pty
 import signal
 import subprocess
+import time
 
 import harness
 import launcher
@@ -223,6 +224,14 @@ def test_is_told_of_signals(me, backend):
         assert os.read(clone.stdout, 100) == b"ready\n"
         os.kill(clone.pid, signal.SIGTERM)
         assert clone.output() == "told\n"
+
+
+def test_a_signal_to_the_template_is_not_for_its_clones(me, backend):
+    with template(me, backend, shell("read line; sleep 0.1; echo $line")) as t:
+        for signo in (signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+            os.kill(t.process.pid, signo)
+        time.sleep(0.1)
+        assert [t.clone().answer("on\n") for _ in range(2)] == ["on\n"] * 2
 
 
 def test_a_clone_that_is_killed_is_nobody_elses_matter(me, backend):
