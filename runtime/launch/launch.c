@@ -461,6 +461,7 @@ int launch_run(const struct launch_config *c, struct launch_result *out)
 	launch_threads_destroy(&l);
 
 	out->wall_ns = launch_now_ns() - l.begun_ns;
+	out->timeout_ns = l.timeout_ns;
 	if (r || !ended || boot_failed(out)) {
 		if (!atomic_load(&l.explained))
 			snprintf(out->error, sizeof(out->error), "the shim stopped: %s",

@@ -120,6 +120,7 @@ struct launch_result {
 	bool out_of_memory;
 	char error[256];
 	uint64_t wall_ns, start_ns;  /* whole run; of it until the first guest instruction */
+	uint64_t timeout_ns;	     /* as the configuration says, or a clone's own */
 	uint64_t user_ns, system_ns; /* of this process and of the trapped ones */
 	uint64_t host_rss_peak_kib;
 	struct chan_report report;

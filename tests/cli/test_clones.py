@@ -204,7 +204,8 @@ def test_the_time_limit_is_each_clones_own(me, backend):
         slow.tell("20\n")
         quick.tell("0.5\n")
         assert quick.output() == "slept\n"
-        assert slow.end()[0]["exit"]["kind"] == "timeout"
+        report, said = slow.end()
+        assert report["exit"]["kind"] == "timeout" and said.startswith("sandbox: killed after 0.3 s (--timeout)\n")
         assert t.clone().answer("0\n") == "slept\n"
 
 
