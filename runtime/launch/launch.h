@@ -81,6 +81,7 @@ struct launch_config {
 	struct rlimit rlimits[RLIM_NLIMITS]; /* as the program sees them */
 
 	struct observe_state *shown; /* where others of the host see it live; NULL: nowhere */
+	int shown_fd;		     /* its file, locked for as long as it is open */
 	/* Where samples of user code go (abi/samples.h); NULL: nowhere. */
 	volatile struct samples_control *samples;
 	const int *hidden; /* O_PATH descriptors of directories that no grant reaches, closed by

@@ -184,6 +184,7 @@ static int hide(const struct launch *l)
 
 	if (!l->c->shown)
 		return 0;
+	close(l->c->shown_fd);
 	return mmap(l->c->shown, size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED
 		       ? -errno

@@ -2,6 +2,7 @@
 """--template-fd: a program that stops where it asks for its stdin, and what its clones are to each other."""
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -271,6 +272,16 @@ def test_hundreds_of_clones_leave_nothing_behind(me, backend):
         for i in range(200):
             assert t.clone().answer(f"{i}\n") == f"{i}\n"
         assert len(os.listdir(f"/proc/{t.process.pid}/fd")) == fds
+
+
+def test_a_clone_holds_nothing_by_which_the_template_is_shown(me, backend):
+    with template(me, backend, shell("read line; echo $line; read more")) as t:
+        clone = t.clone()
+        clone.tell("1\n", end=False)
+        assert os.read(clone.stdout, 100) == b"1\n"
+        held = {os.readlink(f"/proc/{clone.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{clone.pid}/fd")}
+        clone.close()
+        assert not [path for path in held if re.fullmatch(r"(/run(/user/\d+)?|/tmp)/sandbox(-\d+)?/\w+|/proc", path)]
 
 
 # --- what cannot be a template, or is no request
