@@ -132,6 +132,9 @@ JAIL_CALL(TEMPLATE, seccomp, "a clone's watcher: its narrower filter")
 JAIL_LIST(TEMPLATE_FLAGS, CORE | SERVICE, JAIL_TEMPLATE, FLAGS, "and descriptors: fcntl(2) with F_GETFL and F_ADD_SEALS; with others it would have the kernel send signals to any process")
 JAIL_CALL(TEMPLATE_FLAGS, fcntl, "that these stay so large; how a clone's streams were opened")
 
+JAIL_LIST(TEMPLATE_LIMITS, CORE | SERVICE, JAIL_TEMPLATE, OWN_LIMITS, "and limits: of this process, prlimit(2) with 0")
+JAIL_CALL(TEMPLATE_LIMITS, prlimit64, "how large files a clone writes; a template's memory for it is one that is larger")
+
 JAIL_LIST(TEMPLATE_VCPU, SERVICE, JAIL_TEMPLATE, VCPUS, "what a clone's vCPU thread needs, which comes from this one: the numbers that the backend needs of its vCPUs, and to make them")
 JAIL_CALL(TEMPLATE_VCPU, ioctl, "a clone's virtual machine, its vCPU")
 

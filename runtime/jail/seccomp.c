@@ -29,7 +29,8 @@ enum how {
 	DEATHS, /* PR_SET_PDEATHSIG */
 	COPIES, /* of this process, and threads */
 	THREADS,
-	FLAGS,	/* of descriptors */
+	FLAGS, /* of descriptors */
+	OWN_LIMITS,
 	ABSENT, /* is ENOSYS */
 };
 
@@ -181,6 +182,9 @@ static void allow_how(struct filter *f, int call, enum how how)
 	case FLAGS:
 		allow_if(f, call, SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0));
 		allow_if(f, call, SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS, 0));
+		break;
+	case OWN_LIMITS:
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, 0, 0));
 		break;
 	case ABSENT:
 		if (!f->err)

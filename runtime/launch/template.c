@@ -221,6 +221,8 @@ static int become_clone(struct launch *l, const struct template_message *in, con
 	if (!r)
 		r = service_copied(l->service, fds + TEMPLATE_FD_IN, fds[TEMPLATE_FD_UNTIL]);
 	if (!r)
+		r = launch_limit_files(l);
+	if (!r)
 		r = launch_threads_start(l);
 	launch_clock_refresh(l);
 	close(l->template->socket);

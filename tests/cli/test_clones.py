@@ -210,6 +210,19 @@ def test_the_time_limit_is_each_clones_own(me, backend):
         assert t.clone().answer("0\n") == "slept\n"
 
 
+def test_files_are_limited_in_each_clone(me, backend):
+    script = "read line; ulimit -f; head -c 2000000 /dev/zero >big 2>/dev/null; stat -c %s big; read line"
+    with template(me, backend, shell(script), "--rw", ".", "--file-size", "1M") as t:
+        for _ in range(2):
+            clone = t.clone()
+            clone.tell("\n", end=False)
+            assert os.read(clone.stdout, 100) == b"2048\n"
+            assert os.read(clone.stdout, 100) == b"1048576\n"
+            with open(f"/proc/{clone.pid}/limits", encoding="ascii") as f:
+                assert re.search(r"^Max file size +1048576 ", f.read(), re.M)
+            clone.close()
+
+
 def test_ends_when_nobody_holds_it_any_more(me, backend):
     with template(me, backend, shell("read line; echo $line")) as t:
         clone = t.clone()
