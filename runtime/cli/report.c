@@ -137,7 +137,7 @@ void report_problems(const struct report *r, const char *note)
 	if (r->options->quiet)
 		return;
 	if (res->end == LAUNCH_TIMEOUT)
-		cli_say("killed after %.3g s (--timeout)", (double)r->config->timeout_ns / 1e9);
+		cli_say("killed after %.3g s (--timeout)", (double)res->timeout_ns / 1e9);
 	if (res->out_of_memory && !res->could_not_start)
 		say_out_of_memory(r->config->mem_size);
 	if (r->code && !r->options->verbose)

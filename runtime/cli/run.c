@@ -199,6 +199,7 @@ static void observe(struct run *run)
 	if (observe_create(&run->observed, &about, why, sizeof why) && run->options.verbose)
 		cli_say("%s", why);
 	c->shown = run->observed.state;
+	c->shown_fd = run->observed.fd;
 	if (!c->samples)
 		c->samples = run->observed.samples;
 	c->hidden = run->observed.hidden;

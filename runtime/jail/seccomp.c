@@ -3,6 +3,7 @@
  * listed ends the process: nothing of ours makes it, so somebody else does.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
@@ -28,6 +29,8 @@ enum how {
 	DEATHS, /* PR_SET_PDEATHSIG */
 	COPIES, /* of this process, and threads */
 	THREADS,
+	FLAGS, /* of descriptors */
+	OWN_LIMITS,
 	ABSENT, /* is ENOSYS */
 };
 
@@ -175,6 +178,13 @@ static void allow_how(struct filter *f, int call, enum how how)
 	case THREADS:
 		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME, 0));
 		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS, 0));
+		break;
+	case FLAGS:
+		allow_if(f, call, SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0));
+		allow_if(f, call, SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS, 0));
+		break;
+	case OWN_LIMITS:
+		allow_if(f, call, SCMP_A0(SCMP_CMP_EQ, 0, 0));
 		break;
 	case ABSENT:
 		if (!f->err)

@@ -334,8 +334,10 @@ static void *vcpu_main(void *arg)
 		r = jail_thread(JAIL_VCPU, l->needs, ioctls.number, ioctls.n);
 	if (r)
 		launch_fail(l, "cannot close the vCPU thread's jail: %s", strerror(-r));
-	if (!r && v->resumes)
+	if (!r && v->resumes) {
+		arm_timer(v); /* the shim counts on what it asked for last */
 		await_served(v, atomic_load(&h->bells));
+	}
 	while (!r && !atomic_load(&h->stop)) {
 		r = run_turn(v, &turns, &x);
 		if (!r && !handle_exit(v, &x))

@@ -268,13 +268,13 @@ static int make_service(struct launch *l)
 	return r;
 }
 
-/* The shim applies the program's limits; this one the host applies too, whatever the shim does.
- * Only now: the memory is a file that is larger. */
-static int limit_files(struct launch *l)
+int launch_limit_files(const struct launch *l)
 {
 	struct rlimit now;
 
 	if (l->c->keep_fd) /* all changed files together may well be more than one may be */
+		return 0;
+	if (l->template && !l->res->clone && l->c->backend->processes) /* clones' memory is files */
 		return 0;
 	if (getrlimit(RLIMIT_FSIZE, &now))
 		return -errno;
@@ -347,7 +347,7 @@ static int run(struct launch *l)
 			l->c->backend->processes ? "processes" : "virtual machine", strerror(-r));
 		return r;
 	}
-	r = limit_files(l);
+	r = launch_limit_files(l);
 	if (r) {
 		launch_fail(l, "cannot limit the size of files: %s", strerror(-r));
 		return r;
@@ -461,6 +461,7 @@ int launch_run(const struct launch_config *c, struct launch_result *out)
 	launch_threads_destroy(&l);
 
 	out->wall_ns = launch_now_ns() - l.begun_ns;
+	out->timeout_ns = l.timeout_ns;
 	if (r || !ended || boot_failed(out)) {
 		if (!atomic_load(&l.explained))
 			snprintf(out->error, sizeof(out->error), "the shim stopped: %s",

@@ -81,6 +81,7 @@ struct launch_config {
 	struct rlimit rlimits[RLIM_NLIMITS]; /* as the program sees them */
 
 	struct observe_state *shown; /* where others of the host see it live; NULL: nowhere */
+	int shown_fd;		     /* its file, locked for as long as it is open */
 	/* Where samples of user code go (abi/samples.h); NULL: nowhere. */
 	volatile struct samples_control *samples;
 	const int *hidden; /* O_PATH descriptors of directories that no grant reaches, closed by
@@ -120,6 +121,7 @@ struct launch_result {
 	bool out_of_memory;
 	char error[256];
 	uint64_t wall_ns, start_ns;  /* whole run; of it until the first guest instruction */
+	uint64_t timeout_ns;	     /* as the configuration says, or a clone's own */
 	uint64_t user_ns, system_ns; /* of this process and of the trapped ones */
 	uint64_t host_rss_peak_kib;
 	struct chan_report report;

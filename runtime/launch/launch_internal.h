@@ -139,6 +139,9 @@ void launch_ioctls_add(struct launch_ioctls *to, const unsigned long *list, size
 /* launch.c: in a clone, the VM as make_vm made the first one's, and its vCPU (vm.h, vcpu_again). 0
  * or -errno. */
 int launch_vm_again(struct launch *l, const void *saved);
+/* launch.c: how large files may be: the shim applies the program's limits, this one the host does
+ * too, whatever the shim does. After the memory, which is a file that is larger. */
+int launch_limit_files(const struct launch *l);
 /* launch.c: remember the first failure, in words. */
 void launch_fail(struct launch *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -36,13 +36,6 @@ union fd_message {
 
 /* -- before -- */
 
-static uint32_t stdin_of(const struct launch *l)
-{
-	const struct boot_fd *f = (const struct boot_fd *)((const uint8_t *)l->boot + l->boot->fds);
-
-	return l->boot->nfds && !f->fd ? f->handle : 0;
-}
-
 static int check(struct launch *l)
 {
 	const struct boot_fd *f = (const struct boot_fd *)((const uint8_t *)l->boot + l->boot->fds);
@@ -63,7 +56,7 @@ static int check(struct launch *l)
 			f[i].fd);
 		return -EINVAL;
 	}
-	if (stdin_of(l))
+	if (l->boot->nfds && service_is_stdin(l->service, f->handle))
 		return 0;
 	launch_fail(l, "a template needs a stdin, for it stops when that is asked for");
 	return -EINVAL;
@@ -95,8 +88,9 @@ void launch_template_destroy(struct launch *l)
 
 bool launch_template_stops(struct launch *l, const struct chan_msg *m)
 {
-	return l->template && !l->template->parked && m->a[0] == stdin_of(l) &&
-	       (m->op == CHAN_OP_READ || m->op == CHAN_OP_POLL || m->op == CHAN_OP_WATCH);
+	return l->template && !l->template->parked &&
+	       (m->op == CHAN_OP_READ || m->op == CHAN_OP_POLL || m->op == CHAN_OP_WATCH) &&
+	       service_is_stdin(l->service, m->a[0]);
 }
 
 /* -- messages -- */
@@ -183,19 +177,6 @@ static int place_fds(const struct launch *l, const int *fds)
 	return r;
 }
 
-static int replace_streams(struct launch *l, const int *fds)
-{
-	const struct boot_fd *f = (const struct boot_fd *)((const uint8_t *)l->boot + l->boot->fds);
-	uint32_t handle[3];
-	int with[3];
-
-	for (uint32_t i = 0; i < l->boot->nfds; i++) {
-		handle[i] = f[i].handle;
-		with[i] = fds[TEMPLATE_FD_IN + f[i].fd];
-	}
-	return service_copied(l->service, handle, with, l->boot->nfds, fds[TEMPLATE_FD_UNTIL]);
-}
-
 /* Others see the template there, and the fork left it out: what the clone counts goes nowhere. */
 static int hide(const struct launch *l)
 {
@@ -203,6 +184,7 @@ static int hide(const struct launch *l)
 
 	if (!l->c->shown)
 		return 0;
+	close(l->c->shown_fd);
 	return mmap(l->c->shown, size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED
 		       ? -errno
@@ -237,7 +219,9 @@ static int become_clone(struct launch *l, const struct template_message *in, con
 	if (!r)
 		r = l->home->become(l, l->template->seed, sizeof(l->template->seed));
 	if (!r)
-		r = replace_streams(l, fds);
+		r = service_copied(l->service, fds + TEMPLATE_FD_IN, fds[TEMPLATE_FD_UNTIL]);
+	if (!r)
+		r = launch_limit_files(l);
 	if (!r)
 		r = launch_threads_start(l);
 	launch_clock_refresh(l);
@@ -287,6 +271,7 @@ static pid_t make_clone(struct launch *l, const struct template_message *in, int
 		r = l->home->heir(l);
 	if (r)
 		return r;
+	service_copy_begin(l->service);
 	pid = fork();
 	if (!pid) {
 		r = become_clone(l, in, fds);
@@ -295,6 +280,7 @@ static pid_t make_clone(struct launch *l, const struct template_message *in, int
 		return 0;
 	}
 	r = pid < 0 ? -errno : 0;
+	service_copy_end(l->service);
 	l->template->living += !r;
 	if (l->home->drop)
 		l->home->drop(l);

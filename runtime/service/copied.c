@@ -96,10 +96,11 @@ static int stream_replace(struct service *s, struct handle *h, int fd)
 
 /* -- the other handles -- */
 
-static int handle_anew(struct service *s, struct handle *h)
+static int handle_anew(struct service *s, struct handle *h, const void *none)
 {
 	int fd, r;
 
+	(void)none;
 	if (h->kind == HANDLE_DIRFILE) { /* where it stands is the description's */
 		fd = host_reopen(s, h->fd, O_RDONLY | O_DIRECTORY);
 		if (fd < 0)
@@ -113,21 +114,42 @@ static int handle_anew(struct service *s, struct handle *h)
 	return h->watch ? watch_anew(s, h) : 0;
 }
 
-int service_copied(
-	struct service *s, const uint32_t *streams, const int *fds, size_t n, int until_fd)
+/* What the program has closed it does not get again; what it has opened once more, through
+ * /proc/self/fd, is replaced too. */
+static int stream_anew(struct service *s, struct handle *h, const void *fds)
+{
+	return h->kind == HANDLE_STREAM && h->stream < SERVICE_STREAMS
+		       ? stream_replace(s, h, ((const int *)fds)[h->stream])
+		       : 0;
+}
+
+void service_copy_begin(struct service *s)
+{
+	pthread_mutex_lock(&s->events.lock);
+}
+
+void service_copy_end(struct service *s)
+{
+	pthread_mutex_unlock(&s->events.lock);
+}
+
+int service_copied(struct service *s, const int fds[SERVICE_STREAMS], int until_fd)
 {
 	int r = proc_anew(s);
 
 	s->copied = true;
-	for (size_t i = 0; i < n && !r; i++) {
-		struct handle *h = handle_get(s, streams[i]);
-
-		/* what the program has closed it does not get again */
-		r = h && h->kind == HANDLE_STREAM ? stream_replace(s, h, fds[i]) : 0;
-	}
+	if (!r)
+		r = handles_each(s, stream_anew, fds);
 	if (!r)
 		r = events_anew(s, until_fd);
-	return r ? r : handles_each(s, handle_anew);
+	return r ? r : handles_each(s, handle_anew, NULL);
+}
+
+bool service_is_stdin(struct service *s, uint64_t handle)
+{
+	const struct handle *h = handle_get(s, handle);
+
+	return h && h->kind == HANDLE_STREAM && h->stream == STDIN_FILENO;
 }
 
 bool service_is_stream(struct service *s, uint32_t handle)

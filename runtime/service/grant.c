@@ -78,6 +78,7 @@ static void describe_stream(
 	struct service *s, int fd, int oflags, struct handle *h, const struct statx *stx)
 {
 	h->kind = HANDLE_STREAM;
+	h->stream = (uint8_t)fd;
 	if (S_ISSOCK(stx->stx_mode)) {
 		h->flags |= HANDLE_SOCKET;
 		return;

@@ -152,7 +152,8 @@ void handle_drop(struct service *s, struct handle *h)
 	t->live--;
 }
 
-int handles_each(struct service *s, int (*fn)(struct service *s, struct handle *h))
+int handles_each(struct service *s, int (*fn)(struct service *s, struct handle *h, const void *arg),
+	const void *arg)
 {
 	int r = 0;
 
@@ -160,7 +161,7 @@ int handles_each(struct service *s, int (*fn)(struct service *s, struct handle *
 		struct handle *h = at(&s->handles, i);
 
 		if (h->kind != HANDLE_FREE)
-			r = fn(s, h);
+			r = fn(s, h, arg);
 	}
 	return r;
 }

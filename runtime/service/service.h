@@ -84,15 +84,20 @@ int service_deny(struct service *s, int o_path_fd, const char *host_path);
 int service_prepare(struct service *s);
 
 /* Copies: a process that is forked from this one in a request, by its thread, goes on with the
- * service that it finds in its memory. prepare: before the jail. copied: in that process, before
- * anything else of here: the handles streams[n] (service_inherit's) are fds[n] from now on, which
- * stay the caller's; until_fd as in service_watch_begin. 0 or -errno. Granted files and what was
+ * service that it finds in its memory. prepare: before the jail. begin, end: in this process,
+ * around the fork, lest the watcher be in the middle of something. copied: in that process, before
+ * anything else of here: what was inherited as descriptor n is fds[n] from now on, which stay the
+ * caller's; until_fd as in service_watch_begin. 0 or -errno. Granted files and what was
  * opened of them are shared with the first process. */
+#define SERVICE_STREAMS 3
 int service_prepare_copies(struct service *s);
-int service_copied(
-	struct service *s, const uint32_t *streams, const int *fds, size_t n, int until_fd);
+void service_copy_begin(struct service *s);
+void service_copy_end(struct service *s);
+int service_copied(struct service *s, const int fds[SERVICE_STREAMS], int until_fd);
 /* An inherited descriptor that can be replaced so: a pipe, a socket, /dev/null. */
 bool service_is_stream(struct service *s, uint32_t handle);
+/* The program's stdin, also where it has opened that once more. */
+bool service_is_stdin(struct service *s, uint64_t handle);
 
 /* What requests can ever come to, by what was granted and inherited: SERVICE_* joined. What it does
  * not say, no request makes the service ask of the host. */

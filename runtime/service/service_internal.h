@@ -91,6 +91,7 @@ struct handle {
 	uint8_t rights; /* RIGHT_*: the most that a reopening may ask for */
 	uint8_t access; /* RIGHT_*: what this description was opened for */
 	uint8_t flags;	/* HANDLE_* */
+	uint8_t stream; /* HANDLE_STREAM: the descriptor that it was inherited as */
 	uint32_t grant; /* index into struct policy */
 	uint32_t watch; /* slot in struct events + 1, or 0 */
 	uint32_t index;
@@ -118,7 +119,8 @@ uint32_t handle_id(const struct handle *h);
 bool handles_full(const struct service *s);
 void handle_drop(struct service *s, struct handle *h);
 /* fn for each that is in use, until it does not return 0. */
-int handles_each(struct service *s, int (*fn)(struct service *s, struct handle *h));
+int handles_each(struct service *s, int (*fn)(struct service *s, struct handle *h, const void *arg),
+	const void *arg);
 
 /* -- policy.c: grants, and what is refused -- */
 

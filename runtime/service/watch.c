@@ -59,6 +59,18 @@ int events_init(struct service *s)
 	return r;
 }
 
+/* Signals were for the first process. */
+static void keep_ready(struct events *e)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < e->count; i++)
+		if (e->queue[i].kind == CHAN_EV_READY)
+			e->queue[n++] = e->queue[i];
+	e->count = n;
+	atomic_store(&e->pending, n);
+}
+
 /* An epoll instance and an eventfd are shared with whoever inherited them; a signalfd gives each
  * process its own signals, but is watched for the one that put it there. */
 int events_anew(struct service *s, int until_fd)
@@ -69,6 +81,7 @@ int events_anew(struct service *s, int until_fd)
 	close(e->epoll_fd);
 	close(e->stop_fd);
 	pthread_mutex_init(&e->lock, NULL);
+	keep_ready(e);
 	r = make_descriptors(e);
 	if (!r)
 		r = epoll_add(e->epoll_fd, e->signal_fd, COOKIE_SIGNAL);

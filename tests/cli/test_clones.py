@@ -2,8 +2,10 @@
 """--template-fd: a program that stops where it asks for its stdin, and what its clones are to each other."""
 import os
 import pty
+import re
 import signal
 import subprocess
+import time
 
 import harness
 import launcher
@@ -95,6 +97,14 @@ def test_stops_too_where_the_program_waits_for_its_stdin(me, backend, way):
         assert [t.clone().answer(w) for w in ("a", "b")] == ["a\n", "b\n"]
 
 
+def test_a_timer_that_was_set_before_interrupts_a_clone_that_only_computes(me, backend):
+    source = ("import signal, sys, time\nrang = []\nsignal.signal(signal.SIGALRM, lambda *_: rang.append(1))\n"
+              "signal.setitimer(signal.ITIMER_REAL, 1)\nsys.stdin.readline()\nend = time.monotonic() + 5\n"
+              "while not rang and time.monotonic() < end: pass\nprint(rang)")
+    with template(me, backend, python(source)) as t:
+        assert t.clone().answer() == "[1]\n"
+
+
 def test_an_open_directory_is_read_on_by_each_clone_alone(me, backend):
     for i in range(300):
         me.file(f"file{i:03}", "")
@@ -154,6 +164,19 @@ def test_large_input_and_output_pass(me, backend):
             os.wait()
 
 
+def test_streams_that_the_template_opened_once_more_are_a_clones_own(me, backend):
+    """Else what clones write to one of them reaches the template's own stream, for all of them the same."""
+    source = ("import os\nagain, out = os.open('/dev/stdin', os.O_RDONLY), os.open('/dev/stdout', os.O_WRONLY)\n"
+              "data = os.read(0, 1) + os.read(again, 1) + os.read(os.open('/proc/self/fd/0', os.O_RDONLY), 1)\nos.write(out, data)")
+    with template(me, backend, python(source)) as t:
+        assert [t.clone().answer(w) for w in ("abc", "def")] == ["abc", "def"]
+
+
+def test_stops_where_it_reads_its_stdin_by_name(me, backend):
+    with template(me, backend, ["/bin/cat", "/dev/stdin"]) as t:
+        assert [t.clone().answer(w) for w in ("a", "b")] == ["a", "b"]
+
+
 def test_sockets_and_files_can_be_a_clones_streams(me, backend):
     path = me.file("in", "from a file\n")
     with template(me, backend, shell("read line; echo got $line")) as t:
@@ -182,8 +205,22 @@ def test_the_time_limit_is_each_clones_own(me, backend):
         slow.tell("20\n")
         quick.tell("0.5\n")
         assert quick.output() == "slept\n"
-        assert slow.end()[0]["exit"]["kind"] == "timeout"
+        report, said = slow.end()
+        assert report["exit"]["kind"] == "timeout" and said.startswith("sandbox: killed after 0.3 s (--timeout)\n")
         assert t.clone().answer("0\n") == "slept\n"
+
+
+def test_files_are_limited_in_each_clone(me, backend):
+    script = "read line; ulimit -f; head -c 2000000 /dev/zero >big 2>/dev/null; stat -c %s big; read line"
+    with template(me, backend, shell(script), "--rw", ".", "--file-size", "1M") as t:
+        for _ in range(2):
+            clone = t.clone()
+            clone.tell("\n", end=False)
+            assert os.read(clone.stdout, 100) == b"2048\n"
+            assert os.read(clone.stdout, 100) == b"1048576\n"
+            with open(f"/proc/{clone.pid}/limits", encoding="ascii") as f:
+                assert re.search(r"^Max file size +1048576 ", f.read(), re.M)
+            clone.close()
 
 
 def test_ends_when_nobody_holds_it_any_more(me, backend):
@@ -202,6 +239,14 @@ def test_is_told_of_signals(me, backend):
         assert os.read(clone.stdout, 100) == b"ready\n"
         os.kill(clone.pid, signal.SIGTERM)
         assert clone.output() == "told\n"
+
+
+def test_a_signal_to_the_template_is_not_for_its_clones(me, backend):
+    with template(me, backend, shell("read line; sleep 0.1; echo $line")) as t:
+        for signo in (signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
+            os.kill(t.process.pid, signo)
+        time.sleep(0.1)
+        assert [t.clone().answer("on\n") for _ in range(2)] == ["on\n"] * 2
 
 
 def test_a_clone_that_is_killed_is_nobody_elses_matter(me, backend):
@@ -240,6 +285,16 @@ def test_hundreds_of_clones_leave_nothing_behind(me, backend):
         for i in range(200):
             assert t.clone().answer(f"{i}\n") == f"{i}\n"
         assert len(os.listdir(f"/proc/{t.process.pid}/fd")) == fds
+
+
+def test_a_clone_holds_nothing_by_which_the_template_is_shown(me, backend):
+    with template(me, backend, shell("read line; echo $line; read more")) as t:
+        clone = t.clone()
+        clone.tell("1\n", end=False)
+        assert os.read(clone.stdout, 100) == b"1\n"
+        held = {os.readlink(f"/proc/{clone.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{clone.pid}/fd")}
+        clone.close()
+        assert not [path for path in held if re.fullmatch(r"(/run(/user/\d+)?|/tmp)/sandbox(-\d+)?/\w+|/proc", path)]
 
 
 # --- what cannot be a template, or is no request

@@ -119,7 +119,7 @@ def test_cat(who):
     with serving(who, "/bin/cat") as server:
         assert server.talk(b"hello\n") == b"hello\n"
         assert server.talk(b"") == b""
-    assert server.said().count("\n") == 1
+        assert server.said().count("\n") == 1
 
 
 def test_shell(me):

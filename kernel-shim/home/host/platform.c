@@ -279,6 +279,7 @@ void host_home_run(u32 cpu)
 void host_home_copied(const u8 *seed, size_t n)
 {
 	random_add(seed, n);
+	plat_cpu()->kick_set = 0;   /* the timer that was told is the other process's */
 	host_home.c.samples = NULL; /* another process reads those */
 }
 
