@@ -141,7 +141,7 @@ JAIL_CALL(TEMPLATE_VCPU, ioctl, "a clone's virtual machine, its vCPU")
 JAIL_LIST(TEMPLATE_STACKS, SERVICE, JAIL_TEMPLATE, NOT_EXECUTABLE, "and its stack")
 JAIL_CALL(TEMPLATE_STACKS, mprotect, "guard pages of the stacks of a clone's threads")
 
-JAIL_LIST(TEMPLATE_KICK, WATCHER | SERVICE, JAIL_TEMPLATE, ANY, "kicks in a clone, which is not the process that tgkill(2) is let through for")
+JAIL_LIST(TEMPLATE_KICK, WATCHER | SERVICE, JAIL_TEMPLATE | JAIL_CLONE, ANY, "kicks in a clone, which is not the process that tgkill(2) is let through for")
 JAIL_CALL(TEMPLATE_KICK, timer_settime, "a timer of the vCPU's thread goes off")
 
 JAIL_LIST(TEMPLATE_FORKS, CORE | SERVICE, JAIL_TEMPLATE, COPIES, "a template's forks, and a clone's threads: with libc's flags, no more and no less")

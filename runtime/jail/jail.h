@@ -31,6 +31,7 @@ enum jail_need {
 	JAIL_CHANGES = 0x20,  /* a file may be changed */
 	JAIL_NAMES = 0x40,    /* names in a directory may be */
 	JAIL_TEMPLATE = 0x80, /* clones may be made */
+	JAIL_CLONE = 0x100,   /* one was, and has begun: in the place of JAIL_TEMPLATE */
 };
 
 /* Processes that live in the jail beside this one, forked when its namespaces, root and rules are

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "runtime/abi/template.h"
+#include "runtime/jail/jail.h"
 #include "runtime/launch/launch_internal.h"
 
 #define PAGE	   4096u
@@ -205,6 +206,23 @@ static void begin_result(struct launch *l)
 	res->start_ns = l->begun_ns;
 }
 
+/* What only a template needs, and a clone that begins, it may not do any more: fork, threads, more
+ * virtual machines. Nor has it the template's number for tgkill(2): that filter stays, and this one
+ * says its own. */
+static int close_jail(struct launch *l)
+{
+	bool core = l->home->roles & JAIL_ROLE(JAIL_CORE);
+	struct launch_ioctls ioctls = {.n = 0};
+
+	l->needs = (l->needs & ~(unsigned)JAIL_TEMPLATE) | JAIL_CLONE;
+	if (l->vm) {
+		launch_ioctls_of_vcpus(l, &ioctls);
+		launch_ioctls_add(&ioctls, &l->c->backend->forget_ioctl, 1);
+	}
+	return jail_thread(core ? JAIL_CORE : JAIL_SERVICE, l->needs, core ? ioctls.number : NULL,
+		core ? ioctls.n : 0);
+}
+
 static int become_clone(struct launch *l, const struct template_message *in, const int *fds)
 {
 	int r;
@@ -229,6 +247,8 @@ static int become_clone(struct launch *l, const struct template_message *in, con
 	close_all(fds, TEMPLATE_FD_UNTIL); /* that one is watched as it is */
 	explicit_bzero(l->template->seed, sizeof(l->template->seed));
 	launch_template_destroy(l);
+	if (!r)
+		r = close_jail(l);
 	l->res->start_ns = launch_now_ns() - l->begun_ns;
 	return r;
 }

@@ -278,6 +278,15 @@ def test_a_template_that_is_not_wanted_any_more_waits_for_its_clones(me, backend
     assert t.said() == (0, "", "")
 
 
+def test_a_clone_may_less_than_its_template(me, backend):
+    """Its launcher closes one more filter (Linux 5.9 tells how many): it makes no clones itself."""
+    with template(me, backend, ["/bin/cat"]) as t:
+        clone = t.clone()
+        filters = int(launcher.status_of(t.process.pid, "Seccomp_filters")[0])
+        assert launcher.until(lambda: launcher.status_of(clone.pid, "Seccomp_filters") == [str(filters + 1)])
+        clone.answer("x")
+
+
 def test_hundreds_of_clones_leave_nothing_behind(me, backend):
     with template(me, backend, shell("read line; echo $line")) as t:
         t.clone().answer("first\n")
