@@ -133,7 +133,7 @@ static void what_is_written_in_place_is_not(void **state)
 	assert_int_equal(prog_read(BASE, &v), 0);
 	assert_int_equal(prog_write(BASE + PG, 9), 0);
 	own = frame_at(BASE + PG);
-	map_anon(BASE + 16 * PG, 1, RW, MAP_PRIVATE);
+	map_anon(BASE + 16 * PG, 1, PROT_READ, MAP_PRIVATE);
 	assert_int_equal(prog_read(BASE + 16 * PG, &v), 0); /* the zero frame */
 	freeze(MAX);
 	assert_false(is_frozen(frame_at(a)));
