@@ -45,7 +45,7 @@ bool page_is_frozen(const struct host_process *e, u64 pa)
 {
 	u64 frame = pa >> PAGE_SHIFT;
 
-	return e->frozen && e->frozen[frame / 64] >> frame % 64 & 1;
+	return e->frozen && pa_is_ram(pa) && e->frozen[frame / 64] >> frame % 64 & 1;
 }
 
 /* Is a frozen page there that a program may write to? */

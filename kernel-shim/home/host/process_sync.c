@@ -128,7 +128,7 @@ static int sync_page(struct run *r, u64 va, u64 want, u64 *have)
 {
 	struct stub_op op = {.addr = va, .len = PAGE_SIZE, .prot = prot_of(want)};
 
-	if ((want & SEEN_W) && pa_is_ram(want & PTE_ADDR) && page_is_frozen(r->e, want & PTE_ADDR))
+	if ((want & SEEN_W) && page_is_frozen(r->e, want & PTE_ADDR))
 		plat_panic("a program may write to a page that copies share");
 	if (!want) {
 		op.kind = STUB_OP_UNMAP;
