@@ -175,13 +175,46 @@ def test_locks_and_threads_work_on_shared_pages(me, backend):
         assert [t.clone().answer() for _ in range(3)] == ["True\n"] * 3
 
 
+def memory_fds(pid):
+    """(inode, is it open to write) of each descriptor of a sandbox's memory that a process has."""
+    try:
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            if os.readlink(fd).startswith("/memfd:sandbox-ram"):
+                yield os.stat(fd).st_ino, bool(os.lstat(fd).st_mode & stat.S_IWUSR)
+    except OSError:  # it ended, or is another user's
+        return
+
+
 def ram_of(pid):
     """Bytes that a clone's own memory holds, of backend process."""
-    folder = Path(f"/proc/{pid}/fd")
-    sizes = [os.stat(fd).st_blocks * 512 for fd in folder.iterdir()
+    sizes = [os.stat(fd).st_blocks * 512 for fd in Path(f"/proc/{pid}/fd").iterdir()
              if os.readlink(fd).startswith("/memfd:sandbox-ram") and os.lstat(fd).st_mode & stat.S_IWUSR]
     assert len(sizes) == 1
     return sizes[0]
+
+
+def test_what_clones_share_none_of_their_processes_can_write_to(me, backend):
+    if backend != "process":
+        pytest.skip("of backend process")
+    with template(me, backend, shell("read line; echo $line; read more")) as t:
+        memory = {inode for inode, _ in memory_fds(t.process.pid)}
+        assert len(memory) == 1
+
+        def holders(write):
+            pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+            return {pid for pid in pids if any(inode in memory and w == write for inode, w in memory_fds(pid))}
+
+        writers, readers = holders(True), holders(False)
+        clones = [t.clone() for _ in range(2)]
+        for clone in clones:
+            clone.tell("begun\n", end=False)
+            assert os.read(clone.stdout, 100) == b"begun\n"
+        found = holders(True) - writers, holders(False) - readers
+        for clone in clones:
+            clone.hang_up()
+            clone.end()
+    assert not found[0]
+    assert len(found[1]) >= 6  # launcher, zygote and program of each
 
 
 def test_only_what_cannot_be_shared_is_copied(me, backend):
