@@ -93,6 +93,12 @@ struct mm *mm_new(void);
 /* Chooses stack_top and mmap_base; exec calls it before it maps anything. */
 void mm_layout(struct mm *mm, u64 stack_limit, bool randomize);
 struct mm *mm_fork(struct mm *old); /* copy on write; NULL when memory is out */
+/* Before copies of this whole kernel are made, while no user code runs: pages that nothing but
+ * private mappings lead to are never written to or freed again, in no copy; who writes gets another
+ * page. Sets their bits in frozen, which has one for each frame of RAM; max of them at most. */
+void mm_freeze(u64 *frozen, u64 max);
+/* Nobody has it, and whoever gets it does not ask what is in it. */
+bool page_unused(u64 pa);
 void mm_get(struct mm *mm);
 void mm_put(struct mm *mm);
 struct vma *mm_find(struct mm *mm, u64 va);	  /* the vma that holds va, or NULL */

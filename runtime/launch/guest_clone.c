@@ -46,10 +46,11 @@ static void rest(_Atomic uint32_t *word, uint32_t value)
 	guest_futex(word, FUTEX_WAIT_BITSET, value, &at);
 }
 
-int guest_park(struct launch *l)
+int guest_park(struct launch *l, const struct chan_msg *m)
 {
 	struct home_guest *h = l->home_state;
 
+	(void)m;
 	atomic_store(&h->saving, SAVE_WANTED);
 	while (atomic_load(&h->saving) == SAVE_WANTED && !atomic_load(&h->stop)) {
 		guest_futex(&h->served, FUTEX_WAKE, INT_MAX, NULL);

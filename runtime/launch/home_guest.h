@@ -68,7 +68,7 @@ int guest_vcpu_set_registers(struct launch *l, uint32_t id);
 /* guest_clone.c: what launch_home_ops say of templates, and the vCPU thread's part in a park: while
  * its doorbell waits for an answer. */
 int guest_clone_prepare(struct launch *l);
-int guest_park(struct launch *l);
+int guest_park(struct launch *l, const struct chan_msg *m);
 int guest_become(struct launch *l, const uint8_t *seed, size_t n);
 void guest_save_if_wanted(struct guest_vcpu *v);
 

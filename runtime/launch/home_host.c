@@ -35,8 +35,9 @@ static int host_run(struct launch *l)
 
 /* -- templates -- */
 
-static int host_park(struct launch *l)
+static int host_park(struct launch *l, const struct chan_msg *m)
 {
+	(void)m;
 	host_trap_park(l->home_state);
 	return 0;
 }

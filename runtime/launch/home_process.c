@@ -103,12 +103,27 @@ static void process_window_unmap(struct launch *l, uint64_t off, uint64_t len)
 
 /* -- templates -- */
 
-static int process_park(struct launch *l)
+/* Where no page can be frozen clones have copies of all. */
+static int process_park(struct launch *l, const struct chan_msg *m)
 {
 	struct home_process *h = l->home_state;
 
 	host_process_park(h->engine);
+	if (l->ram_read_fd >= 0 && !launch_memory_seal(l))
+		host_process_freeze(h->engine, l->ram_read_fd, m);
 	return 0;
+}
+
+static enum launch_page process_page(const struct launch *l, uint64_t off)
+{
+	static const enum launch_page kinds[] = {
+		[HOST_PAGE_UNUSED] = LAUNCH_PAGE_NONE,
+		[HOST_PAGE_OWN] = LAUNCH_PAGE_COPY,
+		[HOST_PAGE_FROZEN] = LAUNCH_PAGE_SHARE,
+	};
+	const struct home_process *h = l->home_state;
+
+	return kinds[host_process_page(h->engine, off)];
 }
 
 static void process_drop(struct launch *l)
@@ -198,6 +213,7 @@ const struct launch_home_ops launch_home_process = {
 	.heir = process_make_heir,
 	.become = process_become,
 	.drop = process_drop,
+	.page = process_page,
 	.stats = process_take_stats,
 	.destroy = process_destroy,
 };

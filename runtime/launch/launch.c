@@ -86,7 +86,7 @@ static bool on_asked(void *arg, const struct chan_msg *msg)
 {
 	struct launch *l = arg;
 
-	return !launch_template_stops(l, msg) || launch_template_serve(l);
+	return !launch_template_stops(l, msg) || launch_template_serve(l, msg);
 }
 
 static void on_handled(void *arg, const struct chan_msg *msg, const uint8_t *in, uint64_t ns)
@@ -443,7 +443,8 @@ static bool boot_failed(const struct launch_result *res)
 
 int launch_run(const struct launch_config *c, struct launch_result *out)
 {
-	struct launch l = {.c = c, .res = out, .ram_fd = -1, .begun_ns = launch_now_ns()};
+	struct launch l = {
+		.c = c, .res = out, .ram_fd = -1, .ram_read_fd = -1, .begun_ns = launch_now_ns()};
 	struct rusage before;
 	bool ended;
 	int r;

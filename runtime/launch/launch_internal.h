@@ -16,6 +16,7 @@ struct launch {
 
 	struct service_memory mem;
 	int ram_fd;	       /* what programs' pages lie in: RAM from shared_start on */
+	int ram_read_fd;       /* a template's: the same, opened to read; or -1 */
 	uint64_t shared_start; /* guest-physical; 0: all of RAM is one */
 	struct service *service;
 	struct boot_block *boot;   /* in guest RAM */
@@ -49,6 +50,12 @@ struct launch {
 	atomic_bool explained; /* res->error says why it did not go well */
 };
 
+enum launch_page {
+	LAUNCH_PAGE_NONE,
+	LAUNCH_PAGE_COPY,
+	LAUNCH_PAGE_SHARE, /* with the template, to read */
+};
+
 /* Where the shim lives. Called in this order on the thread that called launch_run. */
 struct launch_home_ops {
 	const char *name;
@@ -78,12 +85,15 @@ struct launch_home_ops {
 	void (*window_unmap)(struct launch *l, uint64_t off, uint64_t len);
 	/* Templates; absent where there can be none. All with the channel's request under way, in
 	 * its thread, while nothing else of the sandbox runs. park: once; all of the sandbox is in
-	 * this process's memory then. heir: what a clone will need that only this process can make.
-	 * become: in the clone. drop: of a clone, or instead of one. 0 or -errno. */
-	int (*park)(struct launch *l);
+	 * this process's memory then, but what the request m is answered into. heir: what a clone
+	 * will need that only this process can make. become: in the clone. drop: of a clone, or
+	 * instead of one. 0 or -errno. */
+	int (*park)(struct launch *l, const struct chan_msg *m);
 	int (*heir)(struct launch *l);
 	int (*become)(struct launch *l, const uint8_t *seed, size_t n);
 	void (*drop)(struct launch *l);
+	/* After park: what a clone has of the page at an offset of ram_fd. With own_ram. */
+	enum launch_page (*page)(const struct launch *l, uint64_t off);
 	/* Counts of the home's own, into l->res. May be absent. */
 	void (*stats)(struct launch *l);
 	void (*destroy)(struct launch *l);
@@ -95,10 +105,13 @@ extern const struct launch_home_ops launch_home_process;
 /* memory.c */
 int launch_memory_create(struct launch *l);
 void launch_memory_destroy(struct launch *l);
-/* A copy of what ram_fd holds: a descriptor, or -errno. */
+/* No process can map ram_fd from now on to write to it; who has it mapped already goes on. 0 or
+ * -errno. */
+int launch_memory_seal(const struct launch *l);
+/* A copy of what ram_fd holds that is to be copied (home->page): a descriptor, or -errno. */
 int launch_memory_copy(const struct launch *l);
 /* Before a fork: the other process gets RAM that is not ram_fd's. After it, there: fd, which is
- * taken over, in place of ram_fd. */
+ * taken over, in place of ram_fd, and what is shared from ram_read_fd. */
 int launch_memory_share(struct launch *l);
 int launch_memory_adopt(struct launch *l, int fd);
 /* template.c */
@@ -107,7 +120,7 @@ void launch_template_destroy(struct launch *l);
 /* Is this what a template stops at? Then all that follows is in a clone, unless it is false: nobody
  * wants any more, and the sandbox ends. */
 bool launch_template_stops(struct launch *l, const struct chan_msg *m);
-bool launch_template_serve(struct launch *l);
+bool launch_template_serve(struct launch *l, const struct chan_msg *m);
 /* bootblock.c: grants and boot block; RAM from ram_reserved on is used. */
 int launch_bootblock_build(struct launch *l);
 /* host_path.c: where the host has a file that programs have at `path`, by the mounts as the program

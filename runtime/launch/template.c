@@ -264,14 +264,14 @@ static _Noreturn void give_up(struct launch *l, int r)
 
 /* -- in the template -- */
 
-static int park(struct launch *l)
+static int park(struct launch *l, const struct chan_msg *m)
 {
 	int r = launch_memory_share(l);
 
 	l->template->parked = true;
 	if (l->c->shown)
 		l->user_ns0 = l->c->shown->shim.user_ns;
-	return r ? r : l->home->park(l);
+	return r ? r : l->home->park(l, m);
 }
 
 /* Clones that ended: not those whose end nobody can have noticed yet (abi/template.h). */
@@ -353,10 +353,10 @@ static bool make_clones(struct launch *l)
 	return false;
 }
 
-bool launch_template_serve(struct launch *l)
+bool launch_template_serve(struct launch *l, const struct chan_msg *m)
 {
 	const struct chan_event end = {.kind = CHAN_EV_KILL, .value = SIGKILL};
-	int r = park(l);
+	int r = park(l, m);
 
 	if (r)
 		launch_fail(l, "the template cannot stop: %s", strerror(-r));

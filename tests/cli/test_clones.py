@@ -4,8 +4,10 @@ import os
 import pty
 import re
 import signal
+import stat
 import subprocess
 import time
+from pathlib import Path
 
 import harness
 import launcher
@@ -146,6 +148,115 @@ def test_what_a_clone_executes_behaves_as_in_any_sandbox(me, backend, program):
         report, said = clone.end()
         assert (report["exit"]["code"], said) == (plain.code, "")
         assert out == plain.out
+
+
+# --- what they share
+
+
+def test_what_one_clone_writes_no_other_sees(me, backend):
+    """By the program, by the kernel for it (read, a pipe, wait's status), in children, on pages that the template wrote."""
+    source = ("import ctypes, mmap, os, sys\nm = mmap.mmap(-1, 16 * 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nm[:] = b'.' * len(m)\n"
+              "at = ctypes.addressof(ctypes.c_char.from_buffer(m))\nr, w = os.pipe()\nlibc = ctypes.CDLL(None)\n"
+              "libc.read(0, ctypes.c_void_p(at), 1)\nassert m[1:] == b'.' * (len(m) - 1), 'seen'\nc = m[0:1]\n"
+              "m[4096:4097] = c\nos.write(w, c)\nassert libc.read(r, ctypes.c_void_p(at + 8192), 1) == 1\n"
+              "if not os.fork():\n    assert m[8192:8193] == c\n    m[12288:12289] = c\n    os._exit(int(c))\n"
+              "libc.wait(ctypes.c_void_p(at + 16384))\nassert m[12288:12289] == b'.'\n"
+              "print([m[i * 4096:i * 4096 + 2] for i in range(4)], m[16385], set(m[20480:]) == {46}, flush=True)\n"
+              "while os.read(0, 1): pass\nprint([m[i * 4096:i * 4096 + 1] for i in range(4)])\n")
+    with template(me, backend, python(source)) as t:
+        clones = [t.clone() for _ in range(4)]
+        for i, clone in enumerate(clones):
+            clone.tell(str(i), end=False)
+            c = str(i).encode()
+            assert os.read(clone.stdout, 200).decode() == f"{[c + b'.', c + b'.', c + b'.', b'..']} {i} True\n"
+        for i, clone in enumerate(clones):
+            c = str(i).encode()
+            clone.hang_up()
+            assert clone.output() == f"{[c, c, c, b'.']}\n"
+            assert clone.end()[0]["exit"]["code"] == 0
+
+
+def test_locks_and_threads_work_on_shared_pages(me, backend):
+    source = ("import sys, threading\nlocks = [threading.Lock() for _ in range(50)]\nfor l in locks: l.acquire()\nout = []\n"
+              "def work(i):\n    with locks[i]: out.append(i)\n"
+              "ts = [threading.Thread(target=work, args=(i,)) for i in range(50)]\nfor t in ts: t.start()\n"
+              "sys.stdin.read()\nfor l in locks: l.release()\nfor t in ts: t.join()\nprint(sorted(out) == list(range(50)))\n")
+    with template(me, backend, python(source)) as t:
+        assert [t.clone().answer() for _ in range(3)] == ["True\n"] * 3
+
+
+def memory_fds(pid):
+    """(inode, is it open to write) of each descriptor of a sandbox's memory that a process has."""
+    try:
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            if os.readlink(fd).startswith("/memfd:sandbox-ram"):
+                yield os.stat(fd).st_ino, bool(os.lstat(fd).st_mode & stat.S_IWUSR)
+    except OSError:  # it ended, or is another user's
+        return
+
+
+def ram_of(pid):
+    """Bytes that a clone's own memory holds, of backend process."""
+    sizes = [os.stat(fd).st_blocks * 512 for fd in Path(f"/proc/{pid}/fd").iterdir()
+             if os.readlink(fd).startswith("/memfd:sandbox-ram") and os.lstat(fd).st_mode & stat.S_IWUSR]
+    assert len(sizes) == 1
+    return sizes[0]
+
+
+def test_what_clones_share_none_of_their_processes_can_write_to(me, backend):
+    if backend != "process":
+        pytest.skip("of backend process")
+    with template(me, backend, shell("read line; echo $line; read more")) as t:
+        memory = {inode for inode, _ in memory_fds(t.process.pid)}
+        assert len(memory) == 1
+
+        def holders(write):
+            pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+            return {pid for pid in pids if any(inode in memory and w == write for inode, w in memory_fds(pid))}
+
+        writers, readers = holders(True), holders(False)
+        clones = [t.clone() for _ in range(2)]
+        for clone in clones:
+            clone.tell("begun\n", end=False)
+            assert os.read(clone.stdout, 100) == b"begun\n"
+        found = holders(True) - writers, holders(False) - readers
+        for clone in clones:
+            clone.hang_up()
+            clone.end()
+    assert not found[0]
+    assert len(found[1]) >= 6  # launcher, zygote and program of each
+
+
+def test_only_what_cannot_be_shared_is_copied(me, backend):
+    """As much for a template of a few pages as for one of 32 MiB; what its processes share is copied."""
+    if backend != "process":
+        pytest.skip("of backend process")
+    source = ("import mmap, sys\na = bytearray(b'x') * (int(sys.argv[1]) << 20)\ns = mmap.mmap(-1, max(int(sys.argv[2]) << 20, 1))\n"
+              "s[:] = b'y' * len(s)\nprint(sys.stdin.readline(), flush=True)\nsys.stdin.read()\n")
+    sizes = []
+    for private, shared in ((0, 0), (32, 0), (0, 8)):
+        with template(me, backend, [*python(source), str(private), str(shared)], "--mem", "512M") as t:
+            clone = t.clone()
+            clone.tell("begun\n", end=False)
+            assert os.read(clone.stdout, 100).startswith(b"begun")
+            sizes.append(ram_of(clone.pid))
+            clone.hang_up()
+            clone.end()
+    few, private, shared = sizes
+    assert few < 4 << 20 and abs(private - few) < 1 << 20, sizes
+    assert abs(shared - few - (8 << 20)) < 1 << 20, sizes
+
+
+def test_a_clone_that_runs_out_of_memory_is_alone(me, backend):
+    source = ("import sys\na = bytearray(b'x') * (8 << 20)\nline = sys.stdin.readline().strip()\nb = []\n"
+              "while line == 'eat': b.append(bytearray(b'y') * (1 << 20))\n"
+              "for i in range(0, len(a), 4096): a[i] = 122\nprint(a.count(b'z'), a.count(b'x') + a.count(b'z') == len(a))\n")
+    with template(me, backend, python(source), "--mem", "64M") as t:
+        for _ in range(2):
+            other, eater = t.clone(), t.clone()
+            eater.tell("eat\n")
+            assert eater.end()[0]["exit"]["out_of_memory"]
+            assert other.answer("go\n") == "2048 True\n"
 
 
 # --- streams

@@ -17,6 +17,7 @@ _Static_assert(sizeof(struct stub_regs) == sizeof(struct user_regs) &&
 
 enum { VEC_GP = 13, VEC_PF = 14 };
 #define AT_ONCE_MAX	  4096u /* pages: some thousand operations cost as much as a hundred faults */
+#define PF_ERR_WRITE	  0x2u
 #define PF_ERR_FETCH_USER 0x14u
 
 /* -- spaces -- */
@@ -264,9 +265,11 @@ static bool take_signal(struct host_process *e, struct task *t, const struct pro
 		take_call(e, t, x);
 	else if (x->signo == SIGBUS && x->trapno == VEC_PF)
 		t->trap = (struct trap){.kind = TRAP_BUS, .addr = x->addr};
-	else if (x->trapno == VEC_PF)
+	else if (x->trapno == VEC_PF) {
+		if (x->error & PF_ERR_WRITE)
+			copy_frozen_around(e, t, x->addr);
 		fault(t, VEC_PF, x->error, x->addr);
-	else
+	} else
 		fault(t, (u32)min_u64(x->trapno, 31), x->error, 0);
 	return true;
 }
@@ -446,6 +449,7 @@ void host_process_destroy(struct host_process *e)
 	while (!list_empty(&e->mms))
 		mm_free(e, list_entry(e->mms.next, struct host_mm, link));
 	free(e->window);
+	free(e->frozen);
 	free(e);
 }
 

@@ -28,6 +28,18 @@ void host_process_kick(struct host_process *e);
  * once when they run. With the kernel lock, on a processor's thread, while no other one runs. */
 void host_process_park(struct host_process *e);
 
+/* After that, once: what programs share with nobody is frozen, and their processes in a copy of
+ * this one map it from fd instead, which is the memfd of vm opened to read, and stays the caller's.
+ * m: the request under way. 0 or -errno: nothing is frozen. */
+int host_process_freeze(struct host_process *e, int fd, const struct chan_msg *m);
+/* What is at an offset of the memfd. */
+enum host_process_page {
+	HOST_PAGE_UNUSED, /* what is in it does not matter */
+	HOST_PAGE_OWN,
+	HOST_PAGE_FROZEN, /* only read, and the same in all copies */
+};
+enum host_process_page host_process_page(const struct host_process *e, u64 off);
+
 /* What the file window holds, as the service maps and unmaps it. fd stays the caller's. */
 int host_process_window_map(struct host_process *e, u64 window_off, u64 len, int fd, u64 file_off);
 void host_process_window_unmap(struct host_process *e, u64 window_off, u64 len);

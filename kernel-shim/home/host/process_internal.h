@@ -87,6 +87,8 @@ struct host_process {
 		      */
 	struct host_process_cpu cpu[CPUS_MAX];
 	struct list mms;
+	u64 *frozen; /* a bit for each frame of RAM; NULL: none is */
+	u32 frozen_file;
 	struct window_range *window; /* sorted by off */
 	u32 nwindow, window_room;
 };
@@ -138,5 +140,11 @@ enum patch_signal patch_take_step(struct task *t); /* of SIGTRAP */
 
 /* process_window.c */
 const struct window_range *window_find(const struct host_process *e, u64 off);
+
+/* process_frozen.c */
+/* t's write to va faulted: if it will get a page of its own in place of a frozen one, so do some
+ * beside it. */
+void copy_frozen_around(const struct host_process *e, struct task *t, u64 va);
+bool page_is_frozen(const struct host_process *e, u64 pa);
 
 #endif

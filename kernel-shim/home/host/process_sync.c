@@ -51,12 +51,17 @@ struct run {
 	bool open;
 };
 
+static bool is_ram(const struct host_process *e, u32 fd)
+{
+	return fd == STUB_FD_RAM || (e->frozen && fd == e->frozen_file);
+}
+
 static int run_end(struct run *r)
 {
 	if (!r->open)
 		return 0;
 	r->open = false;
-	r->op.populate = r->op.kind == STUB_OP_MAP && r->op.fd == STUB_FD_RAM &&
+	r->op.populate = r->op.kind == STUB_OP_MAP && is_ram(r->e, r->op.fd) &&
 			 r->op.len <= POPULATE_MAX * PAGE_SIZE;
 	return process_space_op(r->space, &r->op);
 }
@@ -107,7 +112,7 @@ static int locate(struct host_process *e, u64 pa, struct stub_op *op)
 	if (pa_is_ram(pa)) {
 		if (pa < e->shared_start)
 			plat_panic("a page of the shim is mapped in a program");
-		op->fd = STUB_FD_RAM;
+		op->fd = page_is_frozen(e, pa) ? e->frozen_file : STUB_FD_RAM;
 		op->offset = pa - e->shared_start;
 		return 0;
 	}
@@ -123,6 +128,8 @@ static int sync_page(struct run *r, u64 va, u64 want, u64 *have)
 {
 	struct stub_op op = {.addr = va, .len = PAGE_SIZE, .prot = prot_of(want)};
 
+	if ((want & SEEN_W) && page_is_frozen(r->e, want & PTE_ADDR))
+		plat_panic("a program may write to a page that copies share");
 	if (!want) {
 		op.kind = STUB_OP_UNMAP;
 	} else if ((want & PTE_ADDR) == (*have & PTE_ADDR) && *have) {

@@ -4,6 +4,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -87,6 +88,42 @@ static void a_process_without_a_stub_ends(void **state)
 		assert_int_equal(x.kind, PROCESS_DIED);
 		replace(r);
 	}
+}
+
+/* What the kernel says to the process that does it: 0 or -errno. The filter knows no descriptor. */
+static int do_op(struct rig *r, enum stub_op_kind kind, int prot, int file)
+{
+	const struct stub_op op = {kind, (uint32_t)prot, 0x30000000, 4096, (uint32_t)file, 0, 8192};
+	struct process_exit x;
+
+	process_space_op(r->space, &op);
+	RUN(r, "\x0f\x05", &x);
+	return x.kind == PROCESS_OP_FAILED ? (int)(int64_t)x.error : 0;
+}
+
+/* Other sandboxes read what such a file holds: a template's memory. */
+static void a_file_that_was_opened_to_read_cannot_be_written_to(void **state)
+{
+	struct rig *r = *state;
+	char path[32];
+	int fd, file;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->ram_fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	file = process_file_add(r->vm, fd);
+	assert_true(file >= STUB_FD_FIRST_FILE);
+	for (int prot = 0; prot <= RWX; prot++) {
+		const bool write = prot & PROT_WRITE;
+
+		assert_int_equal(do_op(r, STUB_OP_MAP, prot, STUB_FD_RAM), 0);
+		assert_int_equal(do_op(r, STUB_OP_PROTECT, RWX, 0), 0);
+		do_op(r, STUB_OP_UNMAP, 0, 0);
+		assert_int_equal(do_op(r, STUB_OP_MAP, prot, file), write ? -EACCES : 0);
+		assert_int_equal(do_op(r, STUB_OP_PROTECT, RWX, 0), write ? -ENOMEM : -EACCES);
+		do_op(r, STUB_OP_UNMAP, 0, 0);
+	}
+	process_file_remove(r->vm, file);
+	close(fd);
 }
 
 static void registers_that_leave_no_stack_end_it(void **state)
@@ -361,6 +398,7 @@ static void addresses_are_limited(void **state)
 
 const struct CMUnitTest life_tests[] = {
 	TEST(a_process_without_a_stub_ends),
+	TEST(a_file_that_was_opened_to_read_cannot_be_written_to),
 	TEST(registers_that_leave_no_stack_end_it),
 	TEST(a_process_that_ignores_a_kick_is_given_up),
 	TEST(a_process_that_hides_its_context_is_given_up),

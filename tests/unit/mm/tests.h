@@ -16,7 +16,8 @@ int mm_teardown(void **state);
 #define MM_TEST(f) cmocka_unit_test_setup_teardown(f, mm_setup, mm_teardown)
 
 #define MM_GROUPS(X)                                                                               \
-	X(page) X(map) X(fault) X(fork) X(uaccess) X(remap) X(elf) X(exec) X(vdso) X(format)
+	X(page)                                                                                    \
+	X(map) X(fault) X(fork) X(freeze) X(uaccess) X(remap) X(elf) X(exec) X(vdso) X(format)
 #define MM_DECLARE(name)                                                                           \
 	extern const struct CMUnitTest name##_tests[];                                             \
 	extern const size_t name##_tests_count;
