@@ -20,7 +20,7 @@
 #include "tests/unit/service/harness.h"
 
 /* The lists of the launcher's table that a launch without their need does not have. */
-enum { ALWAYS, JAIL_VM = 0, JAIL_PROCESSES = 0, JAIL_BASES = 0, JAIL_TEMPLATE = 0 };
+enum { ALWAYS, JAIL_VM = 0, JAIL_PROCESSES = 0, JAIL_BASES = 0, JAIL_TEMPLATE = 0, JAIL_CLONE = 0 };
 enum {
 	JAIL_TERMINAL = SERVICE_TERMINAL,
 	JAIL_SOCKET = SERVICE_SOCKET,
