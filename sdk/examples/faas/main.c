@@ -5,19 +5,17 @@
 #include <argp.h>
 #include <errno.h>
 #include <limits.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "sdk/examples/faas/http.h"
+#include "sdk/examples/listen/listen.h"
 
 #define SECOND	      1000000000ull
 #define MIB	      (1ull << 20)
-#define BACKLOG	      128
 #define FUNCTIONS_MAX 64
 
 struct arguments {
@@ -164,46 +162,6 @@ static void defaults(struct arguments *a)
 	};
 }
 
-/* A socket, or -1 with the sentence printed. */
-static int listen_at(const struct arguments *a)
-{
-	const struct addrinfo hints = {
-		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-	struct addrinfo *list;
-	const int on = 1;
-	int fd, err = getaddrinfo(a->host, a->port, &hints, &list);
-
-	if (err) {
-		fprintf(stderr, "sandbox-faas: %s:%s: %s\n", a->host, a->port, gai_strerror(err));
-		return -1;
-	}
-	fd = socket(list->ai_family, list->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
-		bind(fd, list->ai_addr, list->ai_addrlen) || listen(fd, BACKLOG)) {
-		fprintf(stderr, "sandbox-faas: cannot listen at %s:%s: %s\n", a->host, a->port,
-			strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(list);
-	return fd;
-}
-
-static void say_where(int fd)
-{
-	struct sockaddr_storage at;
-	socklen_t n = sizeof at;
-	char host[256], port[16];
-
-	if (getsockname(fd, (struct sockaddr *)&at, &n) ||
-		getnameinfo((struct sockaddr *)&at, n, host, sizeof host, port, sizeof port,
-			NI_NUMERICHOST | NI_NUMERICSERV))
-		return;
-	printf(at.ss_family == AF_INET6 ? "http://[%s]:%s/\n" : "http://%s:%s/\n", host, port);
-	fflush(stdout);
-}
-
 static bool start_one(struct function *f, char *arg, const struct limits *limits)
 {
 	char *equals = strchr(arg, '='), sentence[1024], path[PATH_MAX], *program;
@@ -233,7 +191,7 @@ static void stop_functions(struct function *list, size_t n)
 static int serve(const struct arguments *a, struct function *list, const sigset_t *end)
 {
 	const struct http_options o = {list, a->nfunctions, a->calls, a->body};
-	int fd = listen_at(a), signo;
+	int fd = listen_at("sandbox-faas", a->host, a->port), signo;
 	struct http *http;
 
 	if (fd < 0)
@@ -244,7 +202,7 @@ static int serve(const struct arguments *a, struct function *list, const sigset_
 		close(fd);
 		return 1;
 	}
-	say_where(fd);
+	listen_say_where(fd);
 	sigwait(end, &signo);
 	pthread_sigmask(SIG_UNBLOCK, end, NULL); /* the second one is not waited for */
 	http_stop(http);

@@ -4,21 +4,19 @@
  */
 #include <argp.h>
 #include <errno.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "sdk/examples/judge/connections.h"
 #include "sdk/examples/judge/http.h"
+#include "sdk/examples/listen/listen.h"
 
-#define SECOND	1000000000ull
-#define MIB	(1ull << 20)
-#define BACKLOG 128
+#define SECOND 1000000000ull
+#define MIB    (1ull << 20)
 
 struct arguments {
 	struct http_options http;
@@ -140,46 +138,6 @@ static void defaults(struct arguments *a)
 	};
 }
 
-/* A socket, or -1 with the sentence printed. */
-static int listen_at(const struct arguments *a)
-{
-	const struct addrinfo hints = {
-		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-	struct addrinfo *list;
-	const int on = 1;
-	int fd, err = getaddrinfo(a->host, a->port, &hints, &list);
-
-	if (err) {
-		fprintf(stderr, "sandbox-judge: %s:%s: %s\n", a->host, a->port, gai_strerror(err));
-		return -1;
-	}
-	fd = socket(list->ai_family, list->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
-		bind(fd, list->ai_addr, list->ai_addrlen) || listen(fd, BACKLOG)) {
-		fprintf(stderr, "sandbox-judge: cannot listen at %s:%s: %s\n", a->host, a->port,
-			strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(list);
-	return fd;
-}
-
-static void say_where(int fd)
-{
-	struct sockaddr_storage at;
-	socklen_t n = sizeof at;
-	char host[256], port[16];
-
-	if (getsockname(fd, (struct sockaddr *)&at, &n) ||
-		getnameinfo((struct sockaddr *)&at, n, host, sizeof host, port, sizeof port,
-			NI_NUMERICHOST | NI_NUMERICSERV))
-		return;
-	printf(at.ss_family == AF_INET6 ? "http://[%s]:%s/\n" : "http://%s:%s/\n", host, port);
-	fflush(stdout);
-}
-
 /* Says so if there are too few. */
 static bool make_room(struct http_options *o)
 {
@@ -210,7 +168,7 @@ int main(int argc, char **argv)
 	json_object_seed(0);
 	if (!make_room(&a.http))
 		return 1;
-	fd = listen_at(&a);
+	fd = listen_at("sandbox-judge", a.host, a.port);
 	if (fd < 0)
 		return 1;
 	http = http_start(&a.http, fd);
@@ -219,7 +177,7 @@ int main(int argc, char **argv)
 		close(fd);
 		return 1;
 	}
-	say_where(fd);
+	listen_say_where(fd);
 	sigwait(&end, &signo);
 	pthread_sigmask(SIG_UNBLOCK, &end, NULL); /* the second one is not waited for */
 	http_stop(http);
