@@ -89,7 +89,7 @@ help:
 	@echo "make check-sdk        the Python binding, what is installed, the examples of the SDK"
 	@echo "make judge-load       the judge under hostile load, SECONDS=120; make valgrind-sdk: the library's tests under valgrind"
 	@echo "make bench      ratios against native and other sandboxes; make bench-images: the image tool; make bench-sdk: cold starts"
-	@echo "                by the library; make bench-overhead: what being looked at costs"
+	@echo "                by the library; make bench-clones: clones; make bench-overhead: what being looked at costs"
 	@echo "make coverage   which lines of the shim's core the tests reach"
 	@echo "make vmx-module install-dkms   the kernel module of backend vmx: build/vmx-module, or for DKMS"
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall"

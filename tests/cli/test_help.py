@@ -232,7 +232,7 @@ def files_in(destination):
 def test_install(me, tmp_path):
     make("install", tmp_path)
     found = files_in(tmp_path)
-    sdk = {f for f in found if re.search("libsandbox|sandbox[.]h|sandbox-cc|sandbox[.]py", f)}
+    sdk = {f for f in found if re.search("libsandbox|sandbox(-guest)?[.]h|sandbox-cc|sandbox[.]py", f)}
     assert "usr/include/sandbox.h" in sdk, "tests/sdk looks at the rest"
     assert found - sdk == {
         "usr/bin/sandbox",
