@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #include "sdk/examples/faas/http.h"
-#include "sdk/examples/listen/listen.h"
+#include "sdk/examples/server/argument.h"
+#include "sdk/examples/server/listen.h"
 
 #define SECOND	      1000000000ull
 #define MIB	      (1ull << 20)
@@ -22,7 +23,7 @@ struct arguments {
 	struct limits limits;
 	unsigned calls;
 	size_t body;
-	char host[256], port[16];
+	struct listen_address at;
 	char *functions[FUNCTIONS_MAX]; /* NAME=PROGRAM */
 	size_t nfunctions;
 };
@@ -52,33 +53,6 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static unsigned long number(struct argp_state *state, const char *arg, unsigned long most)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(arg, &end, 10);
-	if (errno || *arg < '0' || *arg > '9' || *end || !n || n > most)
-		argp_error(state, "%s: want a number from 1 to %lu", arg, most);
-	return n;
-}
-
-static void parse_listen(struct argp_state *state, struct arguments *a, const char *arg)
-{
-	const char *colon = strrchr(arg, ':');
-	size_t n = colon ? (size_t)(colon - arg) : 0;
-
-	if (!n || !colon[1] || n >= sizeof a->host || strlen(colon + 1) >= sizeof a->port)
-		argp_error(state, "--listen %s: want ADDRESS:PORT", arg);
-	if (*arg == '[' && arg[n - 1] == ']') { /* [::1]:80 */
-		arg++;
-		n -= 2;
-	}
-	snprintf(a->host, sizeof a->host, "%.*s", (int)n, arg);
-	snprintf(a->port, sizeof a->port, "%s", colon + 1);
-}
-
 static void add_function(struct argp_state *state, struct arguments *a, char *arg)
 {
 	const char *equals = strchr(arg, '=');
@@ -96,31 +70,31 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'l':
-		parse_listen(state, a, arg);
+		listen_parse(&a->at, state, arg);
 		return 0;
 	case 'c':
-		a->calls = (unsigned)number(state, arg, 256);
+		a->calls = (unsigned)argument_number(state, arg, 256);
 		return 0;
 	case KEY_WALL:
-		a->limits.wall_ns = number(state, arg, 3600) * SECOND;
+		a->limits.wall_ns = argument_number(state, arg, 3600) * SECOND;
 		return 0;
 	case KEY_MEMORY:
-		a->limits.memory = number(state, arg, 1 << 20) * MIB;
+		a->limits.memory = argument_number(state, arg, 1 << 20) * MIB;
 		return 0;
 	case KEY_PROCESSES:
-		a->limits.processes = (uint32_t)number(state, arg, 4096);
+		a->limits.processes = (uint32_t)argument_number(state, arg, 4096);
 		return 0;
 	case KEY_OUTPUT:
-		a->limits.output = number(state, arg, 1 << 20) * 1024;
+		a->limits.output = argument_number(state, arg, 1 << 20) * 1024;
 		return 0;
 	case KEY_BODY:
-		a->body = number(state, arg, 1 << 20) * 1024;
+		a->body = argument_number(state, arg, 1 << 20) * 1024;
 		return 0;
 	case KEY_START:
-		a->limits.start_ms = (int)number(state, arg, 3600) * 1000;
+		a->limits.start_ms = (int)argument_number(state, arg, 3600) * 1000;
 		return 0;
 	case KEY_WARM:
-		a->limits.warm = (unsigned)number(state, arg, 1024);
+		a->limits.warm = (unsigned)argument_number(state, arg, 1024);
 		return 0;
 	case KEY_SANDBOX:
 		a->limits.executable = arg;
@@ -157,8 +131,7 @@ static void defaults(struct arguments *a)
 			.start_ms = 30000},
 		.calls = cpus > 0 && cpus <= 128 ? 2 * (unsigned)cpus : 2,
 		.body = MIB,
-		.host = "127.0.0.1",
-		.port = "8080",
+		.at = {"127.0.0.1", "8080"},
 	};
 }
 
@@ -191,7 +164,7 @@ static void stop_functions(struct function *list, size_t n)
 static int serve(const struct arguments *a, struct function *list, const sigset_t *end)
 {
 	const struct http_options o = {list, a->nfunctions, a->calls, a->body};
-	int fd = listen_at("sandbox-faas", a->host, a->port), signo;
+	int fd = listen_at("sandbox-faas", &a->at), signo;
 	struct http *http;
 
 	if (fd < 0)

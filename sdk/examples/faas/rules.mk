@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-FAAS_OBJS := $(patsubst %,$(B)/sdk/pic/sdk/examples/%.o,faas/main.c faas/http.c faas/function.c listen/listen.c)
+FAAS_OBJS := $(patsubst %,$(B)/sdk/pic/sdk/examples/%.o,faas/main.c faas/http.c faas/function.c server/argument.c server/listen.c)
 
 sdk-examples: $(B)/sandbox-faas
 

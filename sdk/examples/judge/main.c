@@ -13,14 +13,15 @@
 
 #include "sdk/examples/judge/connections.h"
 #include "sdk/examples/judge/http.h"
-#include "sdk/examples/listen/listen.h"
+#include "sdk/examples/server/argument.h"
+#include "sdk/examples/server/listen.h"
 
 #define SECOND 1000000000ull
 #define MIB    (1ull << 20)
 
 struct arguments {
 	struct http_options http;
-	char host[256], port[16];
+	struct listen_address at;
 };
 
 enum { KEY_QUEUE = 0x100, KEY_CPU, KEY_WALL, KEY_MEMORY, KEY_PROCESSES, KEY_OUTPUT, KEY_SANDBOX };
@@ -38,33 +39,6 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static unsigned long number(struct argp_state *state, const char *arg, unsigned long most)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(arg, &end, 10);
-	if (errno || *arg < '0' || *arg > '9' || *end || !n || n > most)
-		argp_error(state, "%s: want a number from 1 to %lu", arg, most);
-	return n;
-}
-
-static void parse_listen(struct argp_state *state, struct arguments *a, const char *arg)
-{
-	const char *colon = strrchr(arg, ':');
-	size_t n = colon ? (size_t)(colon - arg) : 0;
-
-	if (!n || !colon[1] || n >= sizeof a->host || strlen(colon + 1) >= sizeof a->port)
-		argp_error(state, "--listen %s: want ADDRESS:PORT", arg);
-	if (*arg == '[' && arg[n - 1] == ']') { /* [::1]:80 */
-		arg++;
-		n -= 2;
-	}
-	snprintf(a->host, sizeof a->host, "%.*s", (int)n, arg);
-	snprintf(a->port, sizeof a->port, "%s", colon + 1);
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
@@ -72,28 +46,28 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'l':
-		parse_listen(state, a, arg);
+		listen_parse(&a->at, state, arg);
 		return 0;
 	case 'w':
-		a->http.workers = (unsigned)number(state, arg, 256);
+		a->http.workers = (unsigned)argument_number(state, arg, 256);
 		return 0;
 	case KEY_QUEUE:
-		a->http.queue = (unsigned)number(state, arg, 10000);
+		a->http.queue = (unsigned)argument_number(state, arg, 10000);
 		return 0;
 	case KEY_CPU:
-		run->cpu_ns = number(state, arg, 3600) * SECOND;
+		run->cpu_ns = argument_number(state, arg, 3600) * SECOND;
 		return 0;
 	case KEY_WALL:
-		run->wall_ns = number(state, arg, 3600) * SECOND;
+		run->wall_ns = argument_number(state, arg, 3600) * SECOND;
 		return 0;
 	case KEY_MEMORY:
-		run->memory = number(state, arg, 1 << 20) * MIB;
+		run->memory = argument_number(state, arg, 1 << 20) * MIB;
 		return 0;
 	case KEY_PROCESSES:
-		run->processes = (uint32_t)number(state, arg, 4096);
+		run->processes = (uint32_t)argument_number(state, arg, 4096);
 		return 0;
 	case KEY_OUTPUT:
-		run->output = number(state, arg, 1 << 20) * 1024;
+		run->output = argument_number(state, arg, 1 << 20) * 1024;
 		return 0;
 	case KEY_SANDBOX:
 		a->http.settings.executable = arg;
@@ -133,8 +107,7 @@ static void defaults(struct arguments *a)
 					 .output = 256 << 10}},
 			.workers = cpus > 0 ? (unsigned)cpus : 1,
 			.queue = 64},
-		.host = "127.0.0.1",
-		.port = "8080",
+		.at = {"127.0.0.1", "8080"},
 	};
 }
 
@@ -168,7 +141,7 @@ int main(int argc, char **argv)
 	json_object_seed(0);
 	if (!make_room(&a.http))
 		return 1;
-	fd = listen_at("sandbox-judge", a.host, a.port);
+	fd = listen_at("sandbox-judge", &a.at);
 	if (fd < 0)
 		return 1;
 	http = http_start(&a.http, fd);

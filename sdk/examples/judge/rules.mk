@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 JUDGE_OBJS := $(patsubst %,$(B)/sdk/pic/sdk/examples/%.o,$(addprefix judge/,main.c http.c queue.c submission.c connections.c judge.c text.c assets.c assets.S) \
-	listen/listen.c)
+	server/argument.c server/listen.c)
 
 sdk-examples: $(B)/sandbox-judge
 

@@ -6,26 +6,41 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "sdk/examples/listen/listen.h"
+#include "sdk/examples/server/listen.h"
 
 #define BACKLOG 128
 
-int listen_at(const char *program, const char *host, const char *port)
+void listen_parse(struct listen_address *at, struct argp_state *state, const char *arg)
+{
+	const char *colon = strrchr(arg, ':');
+	size_t n = colon ? (size_t)(colon - arg) : 0;
+
+	if (!n || !colon[1] || n >= sizeof at->host || strlen(colon + 1) >= sizeof at->port)
+		argp_error(state, "--listen %s: want ADDRESS:PORT", arg);
+	if (*arg == '[' && arg[n - 1] == ']') { /* [::1]:80 */
+		arg++;
+		n -= 2;
+	}
+	snprintf(at->host, sizeof at->host, "%.*s", (int)n, arg);
+	snprintf(at->port, sizeof at->port, "%s", colon + 1);
+}
+
+int listen_at(const char *program, const struct listen_address *at)
 {
 	const struct addrinfo hints = {
 		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *list;
 	const int on = 1;
-	int fd, err = getaddrinfo(host, port, &hints, &list);
+	int fd, err = getaddrinfo(at->host, at->port, &hints, &list);
 
 	if (err) {
-		fprintf(stderr, "%s: %s:%s: %s\n", program, host, port, gai_strerror(err));
+		fprintf(stderr, "%s: %s:%s: %s\n", program, at->host, at->port, gai_strerror(err));
 		return -1;
 	}
 	fd = socket(list->ai_family, list->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
 		bind(fd, list->ai_addr, list->ai_addrlen) || listen(fd, BACKLOG)) {
-		fprintf(stderr, "%s: cannot listen at %s:%s: %s\n", program, host, port,
+		fprintf(stderr, "%s: cannot listen at %s:%s: %s\n", program, at->host, at->port,
 			strerror(errno));
 		if (fd >= 0)
 			close(fd);
