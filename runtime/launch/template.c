@@ -128,9 +128,10 @@ static size_t take_fds(const struct msghdr *m, int fds[TEMPLATE_FDS])
 	return n;
 }
 
-/* false: there are no more. *nfds: TEMPLATE_FDS, or it is none that could be understood. */
+/* false: there are no more. *error: what is to be answered instead of a clone, and then no
+ * descriptors came; or 0. */
 static bool hear(
-	const struct template *t, struct template_message *in, int fds[TEMPLATE_FDS], size_t *nfds)
+	const struct template *t, struct template_message *in, int fds[TEMPLATE_FDS], int *error)
 {
 	union fd_message control;
 	struct iovec iov = {in, sizeof(*in)};
@@ -139,18 +140,21 @@ static bool hear(
 		.msg_control = &control,
 		.msg_controllen = sizeof(control)};
 	ssize_t n;
+	size_t nfds;
 
 	do
 		n = recvmsg(t->socket, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return false;
-	*nfds = take_fds(&m, fds);
+	nfds = take_fds(&m, fds);
+	*error = 0;
 	if (n == sizeof(*in) && in->version == TEMPLATE_VERSION && in->kind == TEMPLATE_CLONE &&
-		*nfds == TEMPLATE_FDS && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		nfds == TEMPLATE_FDS && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return true;
-	close_all(fds, *nfds);
-	*nfds = 0;
+	/* cut off although there was room for them: this process has no numbers left */
+	*error = m.msg_flags & MSG_CTRUNC && nfds < TEMPLATE_FDS ? -EMFILE : -EPROTO;
+	close_all(fds, nfds);
 	return true;
 }
 
@@ -339,15 +343,16 @@ static bool make_clones(struct launch *l)
 	struct template_message out = {.version = TEMPLATE_VERSION, .kind = TEMPLATE_READY};
 	struct template_message in = {0};
 	int fds[TEMPLATE_FDS];
-	size_t nfds;
+	int error;
 	pid_t pid;
 
-	while (say(l->template, &out) && hear(l->template, &in, fds, &nfds)) {
+	while (say(l->template, &out) && hear(l->template, &in, fds, &error)) {
 		reap(l->template);
-		pid = nfds ? make_clone(l, &in, fds) : -EPROTO;
+		pid = error ? error : make_clone(l, &in, fds);
 		if (!pid)
 			return true;
-		close_all(fds, nfds);
+		if (!error)
+			close_all(fds, TEMPLATE_FDS);
 		out = answer(pid);
 	}
 	return false;

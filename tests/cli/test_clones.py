@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """--template-fd: a program that stops where it asks for its stdin, and what its clones are to each other."""
+import errno
 import os
 import pty
 import re
+import resource
 import signal
 import stat
 import subprocess
@@ -441,6 +443,17 @@ def test_what_a_template_cannot_have_is_refused(me, backend, options, why):
     t.close()
     code, _, err = t.said()
     assert (code, err) == (125, f"sandbox: {why}\n")
+
+
+def test_a_full_table_of_descriptors_is_told_from_nonsense(me, backend):
+    with template(me, backend, shell("read line; echo $line")) as t:
+        before = sorted(os.listdir(f"/proc/{t.process.pid}/fd"), key=int)
+        limit = resource.prlimit(t.process.pid, resource.RLIMIT_NOFILE, (int(before[-1]) + 3, 4096))
+        with open("/dev/null", "rb") as null:
+            assert t.ask(MESSAGE.pack(VERSION, CLONE, 0, 0, 0), [null.fileno()] * 6)[0] == -errno.EMFILE
+        resource.prlimit(t.process.pid, resource.RLIMIT_NOFILE, (limit[0], 4096))
+        assert sorted(os.listdir(f"/proc/{t.process.pid}/fd"), key=int) == before
+        assert t.clone().answer("again\n") == "again\n"
 
 
 def test_nonsense_on_the_socket_is_answered_and_its_descriptors_are_closed(me, backend):
