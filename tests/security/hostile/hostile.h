@@ -91,7 +91,7 @@ struct host_counts {
 };
 /* false: they cannot be read. */
 bool host_counts_read(struct host_counts *c);
-/* KiB that are free, or would be if somebody wanted them. */
-long host_memory_free(void);
+/* KiB of the host's memory that are free or have a living owner. */
+long host_memory_accounted(void);
 
 #endif
