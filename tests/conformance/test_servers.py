@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers and their clients inside of one sandbox, over loopback and local sockets."""
 
+import fcntl
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,15 @@ import harness
 from harness import succeeds
 
 SERVERS = harness.ROOT / "tests" / "programs" / "servers"
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("servers")]  # they use fixed ports natively
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def fixed_ports():
+    """Natively they use the host's ports: one at a time, whatever number of workers there are."""
+    with open(__file__) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.mark.parametrize("name", ["redis", "nginx", "openssl", "postgres"])

@@ -50,11 +50,14 @@ check-metal: $(METAL_BIN) $(METAL_BOX_BIN) $(B)/sandbox $(FLATTEN_TREE) conforma
 # bench-vmx: its paths against kvm_intel's in the same machine, in instructions.
 # hostile-vmx: hostile guests for FUZZ_SECONDS of the machine's clock on each CPU, of seeds from FUZZ_SEED on; with
 # HOSTILE_SEEDS=1 that one alone.
-.PHONY: vmx-emulated check-vmx bench-vmx hostile-vmx
+# check-dkms: the module once more, as DKMS builds it.
+.PHONY: vmx-emulated check-vmx check-dkms bench-vmx hostile-vmx
 vmx-emulated: $(B)/sandbox
 	$(Q)$(MAKE) --no-print-directory vmx-module KDIR="$$(EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/headers)"
 check-vmx: vmx-emulated all $(B)/box.erofs conformance-programs $(UNIT_VMM_BIN) $(HOSTILE_BIN)
 	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx
+check-dkms:
+	$(Q)EMULATED_BUILD="$(abspath $(B))/emulated" tests/emulated/dkms
 bench-vmx: vmx-emulated $(B)/bench/exit_paths
 	$(Q)B="$(abspath $(B))" KO="$(abspath $(VMX_MODULE_DIR))/sandbox-vmx.ko" tests/emulated/vmx --paths
 hostile-vmx: vmx-emulated $(HOSTILE_BIN)

@@ -11,7 +11,7 @@ VMX_MODULE_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' vmm/vmx/
 # The tree that Kbuild wants, in $(1).
 define vmx_module_tree
 	@mkdir -p $(1)/core $(1)/linux
-	$(Q)for f in $(1)/core/*.[chS] $(1)/linux/*.[ch]; do [ -e vmm/vmx/$${f#$(1)/} ] || rm -f $$f; done
+	$(Q)for f in $(1)/core/*.[chS] $(1)/linux/*.[ch]; do [ -e "vmm/vmx/$${f#$(1)/}" ] || rm -f $$f; done
 	$(Q)for f in $(VMX_MODULE_SRCS); do cmp -s $$f $(1)/$${f#vmm/vmx/} || cp $$f $(1)/$${f#vmm/vmx/} || exit 1; done
 	$(Q)cmp -s vmm/vmx/linux/Kbuild $(1)/Kbuild || cp vmm/vmx/linux/Kbuild $(1)/Kbuild
 endef
