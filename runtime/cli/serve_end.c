@@ -20,25 +20,31 @@ void serve_say_end(const struct server *s, int status, const char *when)
 			WEXITSTATUS(status), when);
 }
 
-/* Sandboxes that failed, and programs that could not be started, have said so. */
+const char *serve_ready_name(const struct server *s)
+{
+	return s->options->run.accept.where ? "listened" : "read its standard input";
+}
+
+/* Sandboxes that failed, programs that could not be started, and sandbox-relay have said so. */
 int serve_early_code(const struct server *s, int status)
 {
 	json_t *report = serve_report_parse(s->report.text, s->report.size);
-	const char *kind = serve_report_kind(report);
+	const char *kind = serve_report_kind(report), *before = serve_ready_name(s);
 	int code = status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 
 	if (code >= POLICY_FAILED && code <= POLICY_NOT_FOUND &&
-		(!report || !strcmp(kind, "failed") || !strcmp(kind, "not-started"))) {
+		(!report || !strcmp(kind, "failed") || !strcmp(kind, "not-started") ||
+			(s->options->run.accept.where && code == POLICY_FAILED))) {
 		json_decref(report);
 		return code;
 	}
 	if (!strcmp(kind, "exited"))
-		cli_say("serve: %s ended with exit code %d before it read its standard input: "
-			"there is nothing to serve",
-			s->options->title, serve_report_code(report));
+		cli_say("serve: %s ended with exit code %d before it %s: there is nothing "
+			"to serve",
+			s->options->title, serve_report_code(report), before);
 	else if (!strcmp(kind, "signaled"))
-		cli_say("serve: %s was killed by signal %d before it read its standard input",
-			s->options->title, serve_report_code(report) - 128);
+		cli_say("serve: %s was killed by signal %d before it %s", s->options->title,
+			serve_report_code(report) - 128, before);
 	else
 		serve_say_end(s, status, "before it was ready");
 	json_decref(report);

@@ -372,7 +372,8 @@ static void say_waiting(struct server *s)
 {
 	s->deadline_ns = 0;
 	if (!s->options->quiet)
-		cli_say("waiting for %s to read its standard input", s->options->title);
+		cli_say("waiting for %s to %s", s->options->title,
+			s->options->run.accept.where ? "listen" : "read its standard input");
 }
 
 static void on_time(struct server *s)
