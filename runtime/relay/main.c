@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -84,6 +85,7 @@ __attribute__((noreturn)) static void become(char **words)
 
 static void start(struct relay *r, char **words)
 {
+	prctl(PR_SET_CHILD_SUBREAPER, 1); /* of a daemon, whose parent ends */
 	r->server = fork();
 	if (!r->server)
 		become(words);
