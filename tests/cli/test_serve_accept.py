@@ -10,8 +10,6 @@ import subprocess
 import threading
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -163,11 +161,11 @@ def test_report_names_the_server(me, built):
     assert report["program"].endswith("/accepting") and report["exit"]["code"] == 0 and report["denied_total"] == 0
 
 
-def test_root_of_its_own(who, built, backend):
+def test_root_of_its_own(me, built, backend):
     """The relay is the only other file there."""
-    (who.work / "root").mkdir()
-    who.file("root/accepting", built)
-    with serving(who, *backend, "--accept", "--root", who.work / "root", "--", "/accepting", "echo") as server:
+    (me.work / "root").mkdir()
+    me.file("root/accepting", built)
+    with serving(me, *backend, "--accept", "--root", me.work / "root", "--", "/accepting", "echo") as server:
         assert server.talk(b"x") == b"x"
 
 
