@@ -156,6 +156,7 @@ def test_crash_is_told(me, built, backend):
 def test_report_names_the_server(me, built):
     with serving(me, "--accept", "--json", "log.json", *accepting(me, built, "echo")) as server:
         server.talk(b"")
+        assert "/accepting\n" in me.call("ps").out
     (line,) = (me.work / "log.json").read_text().splitlines()
     report = json.loads(line)["report"]
     assert report["program"].endswith("/accepting") and report["exit"]["code"] == 0 and report["denied_total"] == 0
@@ -167,6 +168,16 @@ def test_root_of_its_own(me, built, backend):
     me.file("root/accepting", built)
     with serving(me, *backend, "--accept", "--root", me.work / "root", "--", "/accepting", "echo") as server:
         assert server.talk(b"x") == b"x"
+
+
+def test_image_that_says_itself_what_to_run(me, built):
+    (me.work / "image").mkdir()
+    me.file("image/accepting", built)
+    me.file("image/Dockerfile", 'FROM scratch\nCOPY accepting /accepting\nENTRYPOINT ["/accepting"]\nCMD ["greet"]\n')
+    store = me.work / "store"
+    assert me.call("image", "build", "--store", store, "-t", "greets", me.work / "image").code == 0
+    with serving(me, "--accept", "--store", store, "--image", "greets") as server:
+        assert server.talk(b"x") == b"220 ready\nx"
 
 
 # --- when it is ready
