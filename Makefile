@@ -36,7 +36,7 @@ GUEST_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/guest -mgeneral-regs-onl
 HOSTHOME_CFLAGS := $(CORE_CFLAGS) -iquote kernel-shim/home/host -fvisibility=hidden -fPIE $(SAN) $(COV)
 
 .PHONY: all clean install uninstall check conformance unit security check-emulated deps help
-all: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics $(B)/sandbox-profile
+all: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics $(B)/sandbox-profile $(B)/sandbox-relay
 
 # Lists that the folders fill.
 SANDBOX_SRCS :=
@@ -110,16 +110,16 @@ check: deps
 	@$(MAKE) --no-print-directory check-sdk
 	@$(MAKE) --no-print-directory fuzz-images FUZZ_SECONDS=5
 
-install: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics $(B)/sandbox-profile
+install: $(B)/sandbox $(B)/sandbox-image $(B)/sandbox-trace $(B)/sandbox-metrics $(B)/sandbox-profile $(B)/sandbox-relay
 	install -D -m 755 $(B)/sandbox $(DESTDIR)$(PREFIX)/bin/sandbox
-	for p in image trace metrics profile; do install -D -m 755 $(B)/sandbox-$$p $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-$$p; done
+	for p in image trace metrics profile relay; do install -D -m 755 $(B)/sandbox-$$p $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-$$p; done
 	for m in docs/man/*.1; do install -D -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(B)/sandbox completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-trace $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-metrics \
-		$(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-profile
+		$(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-profile $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-relay
 	rm -f $(DESTDIR)$(PREFIX)/bin/sandbox $(DESTDIR)$(PREFIX)/libexec/sandbox/sandbox-image $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sandbox
 	for m in docs/man/*.1; do rm -f $(DESTDIR)$(PREFIX)/share/man/man1/$${m##*/}; done
 

@@ -34,6 +34,8 @@ extern const struct cli_verb *const cli_verbs[];
 const struct cli_verb *cli_verb_find(const char *name);
 void cli_verb_help_text(const struct cli_verb *v, FILE *out);
 void cli_overview(void);
+/* The file of another program of ours: beside this one, or where `make install` puts it. */
+bool cli_tool_find(const char *program, char *out, size_t size);
 /* Goes on as another program of ours, args[0] and what follows its arguments (NULL-terminated);
  * returns only when that cannot be started (said). */
 int cli_tool(const char *program, const char *verb, char **args);

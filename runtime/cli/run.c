@@ -122,6 +122,10 @@ static int prepare(struct run *run)
 	struct policy_error e;
 	struct launch_config *c;
 
+	if (accept_prepare(&run->options.accept, &run->options.request)) {
+		run->report.error = strdup("sandbox-relay is not installed beside sandbox");
+		return POLICY_FAILED;
+	}
 	if (policy_build(&run->options.request, &run->policy, &e)) {
 		cli_say("%s", e.text);
 		run->report.error = strdup(e.text);
@@ -185,7 +189,7 @@ static void observe(struct run *run)
 	struct launch_config *c = run->report.config;
 	const struct observe_about about = {
 		.name = run->options.name,
-		.program = c->program,
+		.program = policy_program(run->policy),
 		.backend = c->backend->name,
 		.home = report_home_name(c->home),
 		.exits = c->backend->processes ? OBSERVE_EXITS_PROCESS : OBSERVE_EXITS_VM,

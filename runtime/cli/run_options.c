@@ -48,6 +48,8 @@ enum run_key {
 	KEY_MESSAGES_FD,
 	KEY_SAMPLES_FD,
 	KEY_TEMPLATE_FD,
+	KEY_ACCEPT,
+	KEY_ACCEPT_WITHIN,
 	KEY_FILE_SIZE,
 	KEY_UNTIL_FD,
 };
@@ -114,6 +116,12 @@ static const struct argp_option options[] = {
 		"Stop where the program asks for its stdin, and make clones of it for who is at "
 		"the other end of the socket N",
 		5},
+	{"accept", KEY_ACCEPT, "PORT|unix:PATH", OPTION_ARG_OPTIONAL,
+		"With --template-fd: the program is a server; stop where it first accepts a "
+		"connection, which the stdin and stdout of a clone then are",
+		5},
+	{"accept-within", KEY_ACCEPT_WITHIN, "DURATION", 0,
+		"How long that may take (default: 30 s; 0: no limit)", 5},
 	/* for sandbox profile: a file as abi/samples.h has it */
 	{"samples-fd", KEY_SAMPLES_FD, "N", OPTION_HIDDEN, 0, 5},
 	{0},
@@ -286,6 +294,10 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 		return parse_fd("json-fd", arg, &o->json_fd);
 	case KEY_TEMPLATE_FD:
 		return parse_fd("template-fd", arg, &o->template_fd);
+	case KEY_ACCEPT:
+		return accept_parse(&o->accept, arg);
+	case KEY_ACCEPT_WITHIN:
+		return accept_parse_within(&o->accept, arg);
 	case KEY_SAMPLES_FD:
 		return parse_fd("samples-fd", arg, &o->samples_fd);
 	case KEY_MESSAGES_FD:
@@ -365,6 +377,10 @@ static error_t check_together(const struct run_options *o)
 	}
 	if (o->host && !o->trace) {
 		cli_say("--host: only with --trace");
+		return EINVAL;
+	}
+	if (o->accept.where && !o->template_fd) {
+		cli_say("--accept: only with --template-fd; sandbox serve has it too");
 		return EINVAL;
 	}
 	if (o->template_fd && (o->json_file || o->host || o->upper || o->samples_fd)) {

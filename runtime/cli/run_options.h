@@ -5,7 +5,7 @@
 #ifndef RUN_OPTIONS_H
 #define RUN_OPTIONS_H
 
-#include "runtime/cli/cli.h"
+#include "runtime/cli/accept.h"
 
 struct run_options {
 	struct policy_request request;
@@ -15,7 +15,8 @@ struct run_options {
 	const char *trace_file, *json_file;
 	const char *name; /* for `sandbox ps`; NULL: none */
 	int json_fd, messages_fd, until_fd, samples_fd, template_fd; /* 0: not given */
-	const char *image, *store, *entrypoint, *upper;		     /* NULL: not given */
+	struct accept accept;
+	const char *image, *store, *entrypoint, *upper; /* NULL: not given */
 };
 
 extern const struct argp run_argp;

@@ -94,6 +94,14 @@ int gather_add(struct server *s, struct gather *g, int fd, void (*ready)(struct 
 bool gather_more(struct server *s, struct gather *g);
 void gather_clear(struct server *s, struct gather *g);
 
+/* -- a template that has ended: status as template_end gives it -- */
+
+/* What it has done when it is ready. */
+const char *serve_ready_name(const struct server *s);
+void serve_say_end(const struct server *s, int status, const char *when);
+/* Before it was ready: says why, and what the exit code is. */
+int serve_early_code(const struct server *s, int status);
+
 /* -- connections -- */
 
 /* For the listener's source. */

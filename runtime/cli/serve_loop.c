@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/cli/serve_internal.h"
@@ -56,45 +55,6 @@ static void next_phase(struct server *s, uint64_t now_ns)
 	}
 }
 
-static void say_how_it_ended(const struct server *s, int status, const char *when)
-{
-	if (status < 0)
-		cli_say("serve: %s: its sandbox closed the socket and did not end, %s",
-			s->options->title, when);
-	else if (WIFSIGNALED(status))
-		cli_say("serve: %s: its sandbox was killed by signal %d %s", s->options->title,
-			WTERMSIG(status), when);
-	else
-		cli_say("serve: %s: its sandbox ended with exit code %d %s", s->options->title,
-			WEXITSTATUS(status), when);
-}
-
-/* It ended where it should have got ready. Sandboxes that failed, and programs that could not be
- * started, have said so. */
-static int early_code(const struct server *s, int status)
-{
-	json_t *report = serve_report_parse(s->report.text, s->report.size);
-	const char *kind = serve_report_kind(report);
-	int code = status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-
-	if (code >= POLICY_FAILED && code <= POLICY_NOT_FOUND &&
-		(!report || !strcmp(kind, "failed") || !strcmp(kind, "not-started"))) {
-		json_decref(report);
-		return code;
-	}
-	if (!strcmp(kind, "exited"))
-		cli_say("serve: %s ended with exit code %d before it read its standard input: "
-			"there is nothing to serve",
-			s->options->title, serve_report_code(report));
-	else if (!strcmp(kind, "signaled"))
-		cli_say("serve: %s was killed by signal %d before it read its standard input",
-			s->options->title, serve_report_code(report) - 128);
-	else
-		say_how_it_ended(s, status, "before it was ready");
-	json_decref(report);
-	return POLICY_FAILED;
-}
-
 static int end_template(struct server *s, int patience_ms)
 {
 	s->has_template = false;
@@ -110,7 +70,7 @@ static void ended_early(struct server *s)
 
 	if (s->greeting_size && write(STDERR_FILENO, s->greeting, s->greeting_size) < 0)
 		cli_say("stderr: %s", strerror(errno));
-	s->code = early_code(s, status);
+	s->code = serve_early_code(s, status);
 	s->phase = SERVE_OVER;
 }
 
@@ -123,7 +83,7 @@ static void template_failed(struct server *s, const char *why)
 	if (why)
 		cli_say("serve: %s", why);
 	else
-		say_how_it_ended(s, status, "while it was served");
+		serve_say_end(s, status, "while it was served");
 	s->template_closed = true;
 	connection_unanswered(s);
 	if (s->phase == SERVE_WARMING)
@@ -412,7 +372,8 @@ static void say_waiting(struct server *s)
 {
 	s->deadline_ns = 0;
 	if (!s->options->quiet)
-		cli_say("waiting for %s to read its standard input", s->options->title);
+		cli_say("waiting for %s to %s", s->options->title,
+			s->options->run.accept.where ? "listen" : "read its standard input");
 }
 
 static void on_time(struct server *s)

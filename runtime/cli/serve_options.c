@@ -12,6 +12,8 @@
 
 enum {
 	KEY_MAX = 0x200,
+	KEY_ACCEPT,
+	KEY_ACCEPT_WITHIN,
 	KEY_GRACE,
 	KEY_TIMEOUT,
 	KEY_LOG,
@@ -26,6 +28,12 @@ static const struct argp_option options[] = {
 		"Where: 127.0.0.1:8080, [::1]:8080, :8080 (every address), unix:/path; port 0: a "
 		"free one",
 		0},
+	{"accept", KEY_ACCEPT, "PORT|unix:PATH", OPTION_ARG_OPTIONAL,
+		"PROGRAM is a server: clone it where it first accepts a connection; on which port "
+		"or path, where it has several",
+		0},
+	{"accept-within", KEY_ACCEPT_WITHIN, "DURATION", 0,
+		"How long it may take until it accepts (default: 30 s; 0: no limit)", 0},
 	{"max-connections", KEY_MAX, "N", 0, "At the same time; more wait (default: 64)", 0},
 	{"timeout", KEY_TIMEOUT, "DURATION", 0, "End a connection after 10, 1.5s, 2m", 0},
 	{"grace", KEY_GRACE, "SECONDS", 0,
@@ -65,15 +73,17 @@ static const struct {
 
 static const char doc[] =
 	"Start a program once, up to where it first asks for its standard input, and give each "
-	"connection a clone of it: its standard input and output are the connection."
+	"connection a clone of it: its standard input and output are the connection. With --accept "
+	"the program is a server that accepts connections by itself, and each clone gets one."
 	"\v"
 	"Examples:\n"
 	"  sandbox serve --listen 127.0.0.1:8080 -- ./answer\n"
 	"  sandbox serve --listen unix:/run/eval.sock --timeout 2s -- python3 eval.py\n"
+	"  sandbox serve --listen :8080 --accept -- python3 -m http.server 8000\n"
 	"  sandbox serve --listen :7000 --mem 256M --image app --max-connections 200\n"
 	"\n"
 	"SIGTERM or SIGINT end it, with exit code 0; 125 when the program ends before it asks for "
-	"its standard input, 126 and 127 as sandbox run.";
+	"its standard input or accepts, 126 and 127 as sandbox run.";
 
 static error_t bad(const char *option, const char *arg, const char *wanted)
 {
@@ -179,6 +189,19 @@ static error_t parse_reports(struct serve_options *o, int key, const char *arg)
 	}
 }
 
+/* Given to the template as they are. */
+static error_t parse_accept(struct serve_options *o, int key, const char *arg)
+{
+	error_t r;
+
+	if (key == KEY_ACCEPT) {
+		r = accept_parse(&o->run.accept, arg);
+		return r ? r : add_option(o, "accept", arg);
+	}
+	r = accept_parse_within(&o->run.accept, arg);
+	return r ? r : add_option(o, "accept-within", arg);
+}
+
 static error_t parse_refused(int key)
 {
 	size_t n = (size_t)(key - KEY_REFUSED);
@@ -224,6 +247,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_TIMEOUT:
 	case KEY_GRACE:
 		return parse_durations(o, key, arg);
+	case KEY_ACCEPT:
+	case KEY_ACCEPT_WITHIN:
+		return parse_accept(o, key, arg);
 	case KEY_TEMPLATE_PROGRAM:
 		o->template_program = arg;
 		return 0;

@@ -12,8 +12,7 @@
 
 static const char *const places[] = {"", "../libexec/sandbox/"};
 
-/* Its file: beside this program, or where `make install` puts it. */
-static bool tool_find(const char *program, char *out, size_t size)
+bool cli_tool_find(const char *program, char *out, size_t size)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -39,7 +38,7 @@ int cli_tool(const char *program, const char *verb, char **args)
 {
 	char tool[PATH_MAX];
 
-	if (!tool_find(program, tool, sizeof tool)) {
+	if (!cli_tool_find(program, tool, sizeof tool)) {
 		cli_say("%s: %s is not installed beside sandbox", verb, program);
 		return POLICY_FAILED;
 	}

@@ -13,6 +13,7 @@
 
 #define MEM_MIN	  (16ull << 20)
 #define PAGE_SIZE 4096u
+#define STARTER	  "/.sandbox-relay" /* inside */
 
 struct policy {
 	struct launch_config config;
@@ -20,6 +21,7 @@ struct policy {
 	struct identity identity;
 	struct view view;
 	char **env;
+	char **argv;			/* of a starter; NULL: there is none */
 	char host_cwd[POLICY_PATH_MAX]; /* "" when it cannot be told */
 	char cwd[POLICY_PATH_MAX], program[POLICY_PATH_MAX];
 	char note[POLICY_PATH_MAX + 128];
@@ -232,6 +234,35 @@ static const char *choose_execfn(const struct policy *p, const struct policy_req
 	return r->program;
 }
 
+static size_t count(const char *const *words)
+{
+	size_t n = 0;
+
+	while (words && words[n])
+		n++;
+	return n;
+}
+
+/* Where the user's program was to be it comes now, and has that as an argument. */
+static int put_starter(struct policy *p, const struct policy_request *r, struct policy_error *e)
+{
+	const struct policy_starter *s = r->starter;
+	size_t nargs = count(s->args), nwords = count((const char *const *)r->argv), n = 0;
+	int err = view_add_host(&p->view, s->file, STARTER, false, VIEW_USER);
+
+	if (err)
+		return fail_errno(e, "cannot give the sandbox", s->file, err);
+	p->argv = calloc(nargs + nwords + 3, sizeof *p->argv);
+	if (!p->argv)
+		return policy_fail(e, POLICY_FAILED, "out of memory");
+	p->argv[n++] = (char *)STARTER;
+	for (size_t i = 0; i < nargs; i++)
+		p->argv[n++] = (char *)s->args[i];
+	p->argv[n++] = (char *)choose_execfn(p, r);
+	memcpy(p->argv + n, r->argv, nwords * sizeof *p->argv);
+	return 0;
+}
+
 /* The caller's own limit stays when it is the smaller one. */
 static void limit_files(struct launch_config *c, uint64_t max)
 {
@@ -251,9 +282,9 @@ static void fill_config(struct policy *p, const struct policy_request *r)
 	c->backend = p->machine.backend;
 	c->caps = p->machine.caps;
 	c->home = p->machine.home;
-	c->program = p->program;
-	c->execfn = choose_execfn(p, r);
-	c->argv = r->argv;
+	c->program = p->argv ? STARTER : p->program;
+	c->execfn = p->argv ? STARTER : choose_execfn(p, r);
+	c->argv = p->argv ? p->argv : r->argv;
 	c->envp = p->env;
 	c->cwd = p->cwd;
 	c->hostname = r->hostname ? r->hostname : "sandbox";
@@ -310,6 +341,8 @@ int policy_build(const struct policy_request *r, struct policy **out, struct pol
 	if (!err && !r->root && !r->image && !*p->note)
 		arguments_note(&p->view, r->argv, strcmp(p->cwd, p->host_cwd) ? "" : p->cwd,
 			p->note, sizeof p->note);
+	if (!err && r->starter)
+		err = put_starter(p, r, e);
 	if (!err) /* last: it makes a trial VM */
 		err = policy_machine_choose(r->backend, r->home, r->require_vm, &p->machine, e);
 	if (err) {
@@ -324,6 +357,11 @@ int policy_build(const struct policy_request *r, struct policy **out, struct pol
 struct launch_config *policy_config(struct policy *p)
 {
 	return &p->config;
+}
+
+const char *policy_program(const struct policy *p)
+{
+	return p->program;
 }
 
 const char *policy_note(const struct policy *p)
@@ -348,6 +386,7 @@ void policy_free(struct policy *p)
 		return;
 	view_clear(&p->view);
 	environ_free(p->env);
+	free(p->argv);
 	free(p->identity.groups);
 	free(p);
 }

@@ -46,8 +46,16 @@ struct policy_image {
 	int keep_fd; /* open for writing: gets its changes at the end; 0: they are dropped */
 };
 
+/* A program of ours that is started in place of the user's, which it gets to start: its arguments
+ * are these, the program's file, and the program's own from argv[0] on. */
+struct policy_starter {
+	const char *file;	 /* of the host; static */
+	const char *const *args; /* NULL-terminated */
+};
+
 struct policy_request {
-	const struct policy_image *image; /* or NULL: the host's files */
+	const struct policy_starter *starter; /* or NULL */
+	const struct policy_image *image;     /* or NULL: the host's files */
 	const char *program; /* as given; argv[0] is the same string. NULL with an image: its own */
 	char **argv;	     /* NULL-terminated */
 	struct policy_grant *grants;
@@ -82,6 +90,8 @@ struct policy;
 int policy_build(const struct policy_request *r, struct policy **out, struct policy_error *e);
 /* Mutable: the caller adds its callbacks, verbose, trace and stats. */
 struct launch_config *policy_config(struct policy *p);
+/* The user's program: its absolute path inside. */
+const char *policy_program(const struct policy *p);
 /* A remark on the view worth showing when the program fails, or "". */
 const char *policy_note(const struct policy *p);
 const char *policy_backend_name(const struct policy *p);

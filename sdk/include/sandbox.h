@@ -168,6 +168,10 @@ struct sb_config {
 	/* The largest file that it may write, of the host's and of its own. Default: none, or with
 	 * SB_FILE_OUT the largest limit of those. */
 	uint64_t file_size;
+	/* sb_template_start: the program is a server that accepts connections by itself, and where:
+	 * a port of its loopback such as "8080", "unix:" and a path inside, or "" for the only port
+	 * (for want of any, path) where it listens. NULL: it is none. */
+	const char *accept;
 };
 
 /* -- a sandbox -- */
@@ -260,7 +264,9 @@ const void *sb_file_data(struct sb *s, size_t index, size_t *size, int *truncate
  * Its process goes on until sb_template_free was called and all clones have ended. */
 struct sb_template;
 
-/* Starts the program and waits for it to ask for its stdin: timeout_ms milliseconds, or -1: no
+/* Starts the program and waits for it to ask for its stdin, or with config->accept to wait for
+ * connections, all of it asleep: then a clone's stdin and stdout are a connection, which the server
+ * sees as one from its own loopback; the clone ends with it. timeout_ms milliseconds, or -1: no
  * limit. Members of config are as for sb_start but for these: in, out, err, cpu_ns and output are
  * the clones' and must be 0, as SB_FILE_OUT may not be there; wall_ns is the limit of each clone
  * that has none of its own. What it prints meanwhile is dropped. SB_ENDED: it did not come so far;

@@ -118,6 +118,10 @@ static void make_argv(struct words *w, const struct sb_config *c, const struct c
 		words_add(w, "--template-fd");
 		words_add(w, "%d", fds->template);
 	}
+	if (c->accept) {
+		words_add(w, *c->accept ? "--accept=%s" : "--accept%s", c->accept);
+		words_add(w, "--accept-within=0"); /* that is ours to limit */
+	}
 	add_identity(w, c);
 	for (size_t i = 0; i < c->nmounts; i++)
 		add_mount(w, &c->mounts[i]);

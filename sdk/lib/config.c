@@ -158,7 +158,7 @@ static int check(struct sb_error **e, const struct sb_config *c)
 	return r ? r : check_lists(e, c);
 }
 
-int config_read(const struct sb_config *given, struct sb_config *out, struct sb_error **error)
+static int read_any(const struct sb_config *given, struct sb_config *out, struct sb_error **error)
 {
 	int r;
 
@@ -166,6 +166,13 @@ int config_read(const struct sb_config *given, struct sb_config *out, struct sb_
 		return invalid(error, "config", "is NULL");
 	r = copy(given, out, SIZE_MIN, sizeof *out, "sb_config", error);
 	return r ? r : check(error, out);
+}
+
+int config_read(const struct sb_config *given, struct sb_config *out, struct sb_error **error)
+{
+	int r = read_any(given, out, error);
+
+	return r || !out->accept ? r : invalid(error, "accept", "is for sb_template_start");
 }
 
 static int check_template(struct sb_error **e, const struct sb_config *c)
@@ -187,7 +194,7 @@ static int check_template(struct sb_error **e, const struct sb_config *c)
 int config_read_template(
 	const struct sb_config *given, struct sb_config *out, struct sb_error **error)
 {
-	int r = config_read(given, out, error);
+	int r = read_any(given, out, error);
 
 	return r ? r : check_template(error, out);
 }

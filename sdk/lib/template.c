@@ -89,6 +89,16 @@ void template_release(struct sb_template *t)
 
 /* -- its beginning -- */
 
+static int say_early_end(const struct sb_template *t, struct sb_error **error)
+{
+	if (t->s->result.end >= SB_END_NOT_STARTED)
+		return say_end(t->s, "the program could not be started", error);
+	return say_end(t->s,
+		t->accepts ? "the program ended before it listened"
+			   : "the program ended before it read its stdin",
+		error);
+}
+
 /* 1: it is ready; 0: not yet; or -1 with r a code. */
 static int look(struct sb_template *t, int *r, struct sb_error **error)
 {
@@ -98,11 +108,7 @@ static int look(struct sb_template *t, int *r, struct sb_error **error)
 		return 1;
 	*r = sb_dispatch(t->s, error);
 	if (!*r)
-		*r = say_end(t->s,
-			t->s->result.end >= SB_END_NOT_STARTED
-				? "the program could not be started"
-				: "the program ended before it read its stdin",
-			error);
+		*r = say_early_end(t, error);
 	else if (*r == SB_RUNNING && ready < 0 && ready != -ECONNRESET)
 		*r = error_system(error, "recv", -ready, "the template cannot be understood");
 	return *r == SB_RUNNING ? 0 : -1;
@@ -121,8 +127,8 @@ static int wait_ready(struct sb_template *t, int timeout_ms, struct sb_error **e
 			return ready > 0 ? 0 : r;
 		now = sandbox_now_ns();
 		if (timeout_ms >= 0 && now >= end)
-			return error_set(error, SB_ENDED,
-				"the program did not read its stdin within %d ms", timeout_ms);
+			return error_set(error, SB_ENDED, "the program did not %s within %d ms",
+				t->accepts ? "listen" : "read its stdin", timeout_ms);
 		if (timeout_ms >= 0)
 			left = (int)((end - now + 999999) / 1000000);
 		if (poll(p, 2, left) < 0 && errno != EINTR)
@@ -157,6 +163,7 @@ static int start(struct sb_template *t, struct sb_config *c, struct sb_error **e
 	t->input = input[1];
 	r = wire_make(&t->socket, &theirs) ? fail(error, "socketpair") : 0;
 	t->wall_ns = c->wall_ns;
+	t->accepts = c->accept;
 	c->wall_ns = 0;
 	c->in = (struct sb_stream){.kind = SB_STREAM_FD, .fd = input[0]};
 	c->out = c->err = (struct sb_stream){.kind = SB_STREAM_MEMORY, .limit = PRINTED_MAX};

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "sdk/lib/sandbox_internal.h"
 
@@ -23,6 +24,7 @@ struct sb_template {
 	int input;	  /* the other end of its program's stdin, or nobody would have that */
 	int self;	  /* pidfd of this process: with it clones end */
 	uint64_t wall_ns; /* of each clone */
+	bool accepts;	  /* it is a server that accepts by itself */
 };
 
 void template_release(struct sb_template *t);

@@ -50,7 +50,7 @@ class _Config(ctypes.Structure):
                 ("cwd", _S), ("user", _S), ("root", _S), ("image", _S), ("in_", _Stream), ("out", _Stream), ("err", _Stream),
                 ("mounts", ctypes.POINTER(_Mount)), ("nmounts", ctypes.c_size_t), ("files", ctypes.POINTER(_File)),
                 ("nfiles", ctypes.c_size_t), ("memory", _U64), ("cpus", _U32), ("processes", _U32), ("wall_ns", _U64),
-                ("cpu_ns", _U64), ("output", _U64), ("file_size", _U64)]
+                ("cpu_ns", _U64), ("output", _U64), ("file_size", _U64), ("accept", _S)]
 
 
 class _CloneConfig(ctypes.Structure):
@@ -198,7 +198,7 @@ def _path(value: Optional[str]) -> Optional[bytes]:
 def _configuration(program: str, args: Sequence[str], *, mounts: Sequence[Mount], files: Optional[Mapping[str, bytes]],
                    programs: Optional[Mapping[str, bytes]], take: Sequence[str] = (), env: Optional[Mapping[str, str]],
                    cwd: Optional[str], user: Optional[str], root: Optional[str], image: Optional[str], wall: float,
-                   executable: Optional[str], **numbers: int) -> _Config:
+                   executable: Optional[str], accept: Optional[str] = None, **numbers: int) -> _Config:
     """Files to be taken come last."""
     given = [(path, data, 0o644) for path, data in (files or {}).items()]
     given += [(path, data, 0o755) for path, data in (programs or {}).items()]
@@ -210,7 +210,7 @@ def _configuration(program: str, args: Sequence[str], *, mounts: Sequence[Mount]
     return _Config(size=ctypes.sizeof(_Config), executable=_path(executable), program=os.fsencode(program), args=_words(args),
                    env=_words([f"{k}={v}" for k, v in (env or {}).items()]), cwd=_path(cwd), user=_path(user), root=_path(root),
                    image=_path(image), mounts=list_of_mounts, nmounts=len(mounts), files=list_of_files,
-                   nfiles=len(list_of_files), wall_ns=int(wall * 1e9), **numbers)
+                   nfiles=len(list_of_files), wall_ns=int(wall * 1e9), accept=_path(accept), **numbers)
 
 
 def _set_streams(c: Union[_Config, _CloneConfig], stdin: Union[bytes, int, None], stdout: Optional[int], stderr: Optional[int],
@@ -352,7 +352,9 @@ class Sandbox:
 
 class Template:
     """A program that stopped where it first asked for its stdin: clones go on from there. `timeout` is for it to come so far
-    (Ctrl-C waits for that), `wall` the limit of each clone. SandboxError(ENDED) if it does not."""
+    (Ctrl-C waits for that), `wall` the limit of each clone. SandboxError(ENDED) if it does not. `accept`: the program is a server
+    that accepts connections by itself, at this port, at "unix:" and a path, or "" for its only one: each clone is given one, which
+    its streams are."""
 
     _handle: Optional[int] = None
 
@@ -361,11 +363,11 @@ class Template:
                  env: Optional[Mapping[str, str]] = None, env_clear: bool = False, cwd: Optional[str] = None,
                  user: Optional[str] = None, root: Optional[str] = None, image: Optional[str] = None, memory: int = 0,
                  cpus: int = 0, processes: int = 0, wall: float = 0, file_size: int = 0, require_vm: bool = False,
-                 strict: bool = False, executable: Optional[str] = None):
+                 strict: bool = False, executable: Optional[str] = None, accept: Optional[str] = None):
         self._warm = 0
         c = _configuration(program, args, mounts=mounts, files=files, programs=programs, env=env, cwd=cwd, user=user, root=root,
                            image=image, wall=wall, executable=executable, env_clear=env_clear, require_vm=require_vm,
-                           strict=strict, memory=memory, cpus=cpus, processes=processes, file_size=file_size)
+                           strict=strict, memory=memory, cpus=cpus, processes=processes, file_size=file_size, accept=accept)
         handle, error = _P(), _P()
         timeout_ms = -1 if timeout is None else min(math.ceil(timeout * 1000), _POLL_MAX)
         _check(_lib.sb_template_start(c, timeout_ms, handle, error), error)

@@ -25,7 +25,7 @@ def pytest_sessionstart(session):
 def shared():
     directory = launcher.shared_directory()
     shutil.copy(harness.SANDBOX, directory / "sandbox")
-    for name in ("sandbox-image", "sandbox-metrics", "sandbox-profile", "sandbox-trace"):  # what some of its verbs start
+    for name in ("sandbox-image", "sandbox-metrics", "sandbox-profile", "sandbox-relay", "sandbox-trace"):  # what some of its verbs start
         shutil.copy(Path(harness.SANDBOX).with_name(name), directory / name)
     yield directory
     harness.remove_tree(directory)

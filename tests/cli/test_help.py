@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verbs, help, man pages and completion: they agree with each other, and are what `make install` puts in place."""
 
+import copy
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import subprocess
 import pytest
 
 import harness
+from serving import serving
 
 VERBS = ["run", "serve", "image", "job", "ps", "top", "metrics", "trace", "profile", "doctor", "version", "help", "completion"]
 MAN = harness.ROOT / "docs" / "man"
@@ -236,12 +238,16 @@ def test_install(me, tmp_path):
     assert "usr/include/sandbox.h" in sdk, "tests/sdk looks at the rest"
     assert found - sdk == {
         "usr/bin/sandbox",
-        *(f"usr/libexec/sandbox/sandbox-{tool}" for tool in ("image", "trace", "metrics", "profile")),
+        *(f"usr/libexec/sandbox/sandbox-{tool}" for tool in ("image", "trace", "metrics", "profile", "relay")),
         *(f"usr/share/man/man1/{p.name}" for p in MAN.glob("*.1")),
         "usr/share/bash-completion/completions/sandbox",
     }
     done = subprocess.run([tmp_path / "usr/bin/sandbox", "version"], capture_output=True, text=True, check=True)
     assert done.stdout == me.call("version").out
+    installed = copy.copy(me)
+    installed.sandbox = tmp_path / "usr/bin/sandbox"
+    with serving(installed, "--accept", "--", "/usr/bin/python3", "-c", "import socket\nsocket.create_server(('', 80)).accept()[0].sendall(b'found')") as server:
+        assert server.talk(b"") == b"found"
 
 
 def test_uninstall(tmp_path):

@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -243,3 +244,53 @@ def test_what_a_clone_writes_in_memory_is_its_own():
 def test_streams_are_the_clones():
     with pytest.raises(TypeError):
         python(ECHO, stdin=b"")
+
+
+# Counts connections, and answers with what it was sent.
+SERVER = """
+import socket, sys
+s = socket.create_server(("127.0.0.1", 8000))
+for n in range(100):
+    c, peer = s.accept()
+    data = b""
+    while part := c.recv(1 << 16):
+        data += part
+    c.sendall(b"%d %s " % (n, peer[0].encode()) + data)
+    print("logged", flush=True)
+    c.close()
+"""
+
+
+@pytest.mark.parametrize("accept", ["", "8000"])
+def test_server_that_accepts_by_itself(held, accept):
+    before = held(os.getpid()).now()
+    with python(SERVER, accept=accept) as t:
+        for data in (b"one", b"two" * 200000):
+            r = t.call(data)
+            assert (r.end, r.exit_code, r.stdout, r.stderr) == (End.EXITED, 0, b"0 127.0.0.1 " + data, b"logged\n")
+        t.warm(2)
+        assert [t.call(b"x").stdout for _ in range(4)] == [b"0 127.0.0.1 x"] * 4
+    held(os.getpid()).comes_back_to(before)
+
+
+def test_connection_of_a_clients_socket():
+    ours, theirs = socket.socketpair()
+    with python(SERVER, accept="") as t, theirs, t.clone(stdin=theirs.fileno(), stdout=theirs.fileno()) as clone:
+        theirs.close()
+        ours.sendall(b"x")
+        ours.shutdown(socket.SHUT_WR)
+        assert ours.recv(100) == b"0 127.0.0.1 x"
+        assert clone.wait(20).exit_code == 0 and ours.recv(1) == b""
+
+
+def test_servers_that_do_not_accept():
+    with pytest.raises(SandboxError, match="ended before it listened: exit code 3") as e:
+        python("import sys\nprint('why')\nsys.exit(3)", accept="")
+    assert str(e.value.__cause__) == "why"
+    with pytest.raises(SandboxError, match="did not listen within 900 ms"):
+        Template("/bin/sleep", "50", timeout=0.9, accept="")
+    with pytest.raises(SandboxError, match="ended before it listened: exit code 125") as e:
+        python("import socket, time\na, b = [socket.create_server(('127.0.0.1', p)) for p in (81, 82)]\na.accept()", accept="")
+    assert "listens on 81, 82: " in str(e.value.__cause__)
+    with pytest.raises(SandboxError, match="could not be started: .*--accept x: want a port"):
+        Template("/bin/cat", accept="x")

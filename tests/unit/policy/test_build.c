@@ -225,6 +225,34 @@ static void test_program_outside(void **state)
 	policy_free(p);
 }
 
+/* The user's program is found as ever, and then an argument. */
+static void test_starter(void **state)
+{
+	static const char *const args[] = {"one", NULL};
+	struct policy_starter starter = {"/bin/true", args};
+	struct policy_request r = request();
+	const struct launch_config *c;
+	struct policy *p;
+
+	r.starter = &starter;
+	p = build(&r);
+	c = policy_config(p);
+	assert_string_equal(c->program, c->execfn);
+	assert_string_equal(c->program, c->argv[0]);
+	assert_int_equal(find(p, c->program)->kind, LAUNCH_MOUNT_HOST);
+	assert_false(find(p, c->program)->writable);
+	assert_string_equal(c->argv[1], "one");
+	assert_string_equal(c->argv[2], policy_program(p));
+	assert_string_equal(c->argv[3], "true");
+	assert_null(c->argv[4]);
+	policy_free(p);
+	r.program = "./nothing";
+	refuse(&r, POLICY_NOT_FOUND, "not found");
+	r.program = "true";
+	starter.file = "/nothing";
+	refuse(&r, POLICY_FAILED, "/nothing");
+}
+
 static void test_cpus(void **state)
 {
 	struct policy_request r = request();
@@ -286,6 +314,7 @@ int run_build_tests(void)
 		cmocka_unit_test_setup_teardown(test_home_is_hidden, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_named_files, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_program_outside, scratch_enter, scratch_leave),
+		cmocka_unit_test_setup_teardown(test_starter, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_cpus, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_refused, scratch_enter, scratch_leave),
 		cmocka_unit_test_setup_teardown(test_user, scratch_enter, scratch_leave),

@@ -18,7 +18,8 @@
 #include "runtime/abi/template.h"
 
 static int sock = -1, report = -1, until = -1;
-static const char *what = "";
+static const char *what = "", *accepts;
+static bool within; /* its limit of time came after it */
 
 static void say_end(const char *kind, const char *member, int value)
 {
@@ -165,6 +166,10 @@ static void read_command(char **argv)
 			report = atoi(argv[1]);
 		if (!strcmp(*argv, "--until-fd"))
 			until = atoi(argv[1]);
+		if (!strcmp(*argv, "--accept-within=0") && accepts)
+			within = true;
+		if (!strcmp(*argv, "--accept") || !strncmp(*argv, "--accept=", 9))
+			accepts = *argv;
 	}
 	what = *argv && argv[1] ? argv[1] : "";
 }
@@ -175,6 +180,10 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "early")) {
 		fprintf(stderr, "first words\nlast words\n\n");
 		end(3);
+	}
+	if (!strcmp(what, "accepts")) {
+		fprintf(stderr, "%s%s", accepts ? accepts : "", within ? ", no limit" : "");
+		end(4);
 	}
 	if (!strcmp(what, "silent"))
 		hang(0);

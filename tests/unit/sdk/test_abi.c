@@ -78,7 +78,8 @@ static void layout_of_version_0(void **state)
 	assert_int_equal(sizeof(struct sb_file), 56);
 	assert_int_equal(offsetof(struct sb_config, in), 88);
 	assert_int_equal(offsetof(struct sb_config, memory), 336);
-	assert_int_equal(sizeof(struct sb_config), 384);
+	assert_int_equal(offsetof(struct sb_config, accept), 384);
+	assert_int_equal(sizeof(struct sb_config), 392);
 	assert_int_equal(sizeof(struct sb_result), 96);
 	assert_int_equal(sizeof(struct sb_clone_config), 240);
 	assert_int_equal(SB_ENDED, 8);
@@ -117,6 +118,7 @@ static void mistakes(void **state)
 	REFUSED(size, 0, SB_INVALID, "size");
 	REFUSED(program, NULL, SB_INVALID, "program");
 	REFUSED(program, "", SB_INVALID, "program");
+	REFUSED(accept, "", SB_INVALID, "accept");
 	REFUSED(program, "./relative", SB_INVALID, "program");
 	REFUSED(cwd, "relative", SB_INVALID, "cwd");
 	REFUSED(root, "relative", SB_INVALID, "root");

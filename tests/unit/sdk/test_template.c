@@ -294,6 +294,27 @@ static void no_template(void **state)
 	expect_nothing_left(fds);
 }
 
+static void servers(void **state)
+{
+	struct sb_config c = config_of("accepts");
+	struct sb_template *t;
+	struct sb_error *e;
+
+	c.accept = "8080";
+	expect_refusal(sb_template_start(&c, -1, &t, &e), SB_ENDED, &e,
+		"the program ended before it listened: exit code 4", "--accept=8080, no limit");
+	c.accept = "";
+	expect_refusal(sb_template_start(&c, -1, &t, &e), SB_ENDED, &e,
+		"the program ended before it listened: exit code 4", "--accept, no limit");
+	c.program = "silent";
+	expect_refusal(sb_template_start(&c, 100, &t, &e), SB_ENDED, &e,
+		"the program did not listen within 100 ms", NULL);
+	c.size = offsetof(struct sb_config, accept); /* the header of before */
+	c.program = "accepts";
+	expect_refusal(sb_template_start(&c, -1, &t, &e), SB_ENDED, &e,
+		"the program ended before it read its stdin: exit code 4", NULL);
+}
+
 static void no_clone(const char *what, int code, const char *text, const char *cause, int after)
 {
 	struct sb_template *t = start_template(what);
@@ -506,6 +527,7 @@ int run_tests_template(void)
 		cmocka_unit_test(no_pause),
 		cmocka_unit_test(clones_outlive_their_template),
 		cmocka_unit_test(no_template),
+		cmocka_unit_test(servers),
 		cmocka_unit_test(templates_that_make_no_clone),
 		cmocka_unit_test(warm_clones),
 		cmocka_unit_test(limits_of_a_warm_clone),
