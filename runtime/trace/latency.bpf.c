@@ -118,7 +118,8 @@ static __always_inline void end(__u32 tid, const char *role)
 	bpf_map_delete_elem(&pending, &tid);
 }
 
-/* -- exits: of KVM, and of our own module -- */
+/* -- exits: of KVM, and of our own module. Both can be modules without BTF of their own, which raw
+ * tracepoints do without -- */
 
 static __always_inline int on_entry(void)
 {
@@ -157,20 +158,20 @@ static __always_inline int on_user(__u32 reason)
 	return 0;
 }
 
-SEC("tp_btf/kvm_entry")
+SEC("raw_tp/kvm_entry")
 int BPF_PROG(kvm_entry)
 {
 	entries = true;
 	return on_entry();
 }
 
-SEC("tp_btf/kvm_exit")
+SEC("raw_tp/kvm_exit")
 int BPF_PROG(kvm_exit)
 {
 	return on_exit();
 }
 
-SEC("tp_btf/kvm_userspace_exit")
+SEC("raw_tp/kvm_userspace_exit")
 int BPF_PROG(kvm_userspace_exit, __u32 reason, int error)
 {
 	return on_user(error < 0 ? KVM_EXIT_INTR : reason);
@@ -184,19 +185,19 @@ int BPF_PROG(kvm_run, struct pt_regs *regs, long nr)
 	return !entries && nr == NR_IOCTL && BPF_CORE_READ(regs, si) == KVM_RUN ? on_entry() : 0;
 }
 
-SEC("tp_btf/sandbox_vmx_entry")
+SEC("raw_tp/sandbox_vmx_entry")
 int BPF_PROG(sandbox_vmx_entry)
 {
 	return on_entry();
 }
 
-SEC("tp_btf/sandbox_vmx_exit")
+SEC("raw_tp/sandbox_vmx_exit")
 int BPF_PROG(sandbox_vmx_exit)
 {
 	return on_exit();
 }
 
-SEC("tp_btf/sandbox_vmx_user")
+SEC("raw_tp/sandbox_vmx_user")
 int BPF_PROG(sandbox_vmx_user, const void *vcpu, __u32 reason)
 {
 	return on_user(reason);

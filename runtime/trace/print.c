@@ -181,7 +181,7 @@ static json_t *operations_between(const struct observe_seen *a, const struct obs
 
 static void print_group(const char *title, json_t *counts)
 {
-	printf("%s:", title);
+	printf("%s:%s", title, json_object_size(counts) ? "" : " none");
 	for (void *at = json_object_iter(counts); at; at = json_object_iter_next(counts, at))
 		printf(" %s %" JSON_INTEGER_FORMAT, json_object_iter_key(at),
 			json_integer_value(json_object_iter_value(at)));
