@@ -61,7 +61,9 @@ static void role_of(char out[17], const struct trace_call *c, const struct obser
 	char comm[17] = {0};
 
 	memcpy(comm, c->comm, sizeof c->comm);
-	if (c->tid == (uint32_t)h->pid)
+	if (c->of == TRACE_OF_TRAPPED)
+		snprintf(out, 17, "trapped");
+	else if (c->tid == (uint32_t)h->pid)
 		snprintf(out, 17, "%s", print_first_role(h));
 	else
 		policy_clean_text(out, 17, comm);

@@ -70,6 +70,30 @@ def test_root_sees_the_hosts_part_where_the_kernel_has_it(root):
     assert {re.match(r"\d+ +(\w+)", text).group(1) for _, kind, text in lines if kind == "host"} >= {"watcher"}
 
 
+FORKS = ["/bin/sh", "-c", "echo ready; while :; do /bin/true; (sleep 0.01) & wait; done"]
+
+
+def roles_seen(who, name):
+    got = who.call("trace", "--host", name, "--json", "-d", "1")
+    if "cannot be seen" in got.err:
+        pytest.skip(got.err.strip())
+    return got.line(), {call["role"] for call in map(json.loads, got.out.splitlines())}
+
+
+def test_the_zygote_and_its_processes_are_seen_although_they_began_earlier(root):
+    with launcher.running(root, "--backend", "process", "--name", "forks", *FORKS):
+        said, _ = until_seen(lambda: roles_seen(root, "forks"), lambda got: got[1] >= {"core", "zygote", "trapped"})
+        assert said.endswith(" from the kernel's tracepoints")
+
+
+def test_the_zygote_is_seen_from_its_beginning(root):
+    lines, host = joined(root.run("--backend", "process", "--trace", "--host", "/bin/true"))
+    if not host:
+        pytest.skip("BPF is not allowed here")
+    calls = {tuple(text.split("(")[0].split()[1:]) for _, kind, text in lines if kind == "host"}
+    assert calls >= {("zygote", "seccomp"), ("zygote", "recvmsg"), ("zygote", "clone"), ("trapped", "seccomp"), ("trapped", "futex")}
+
+
 def test_the_joined_trace_goes_to_its_file(who):
     got = read_file(who, "--trace-file", who.work / "trace")
     assert (got.code, got.out) == (0, "text\n"), got
@@ -166,9 +190,11 @@ def test_root_sees_waiting_for_a_processor_where_the_kernel_tells(root):
         return [h["source"] for h in got[0]["histograms"] if (h["what"], h["of"]) in (("sched", "core"), ("sched", "vcpu 0"))]
 
     with launcher.running(root, "--name", "waits", *WORK):
-        got = until_seen(lambda: histograms(root, "waits"), lambda got: got[1] or waits(got))
-        if got[1]:
+        got = until_seen(lambda: histograms(root, "waits"), lambda got: "launcher's own counts\n" in got[1] or waits(got))
+        if got[1].endswith("launcher's own counts\n"):
             pytest.skip(got[1].strip())
+        assert re.fullmatch(r"sandbox: trace: looking at \w{12}, process \d+: the kernel's tracepoints \(.*sched\) and the launcher's own counts; "
+                            r"shown when it ends or this is interrupted\n", got[1])
         assert waits(got) == ["sched"]
 
 
