@@ -194,7 +194,8 @@ void print_counts(const struct observe_seen *before, const struct observe_seen *
 	json_t *exits = exits_between(before, now), *operations = operations_between(before, now);
 
 	if (json) {
-		json_t *o = json_pack("{s:O,s:O}", "exits", exits, "channel", operations);
+		json_t *o = json_pack("{s:s,s:O,s:O}", "source", "launcher", "exits", exits,
+			"channel", operations);
 
 		json_dumpf(o, stdout, JSON_COMPACT);
 		json_decref(o);

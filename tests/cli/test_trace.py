@@ -217,10 +217,30 @@ def test_without_the_kernels_help_the_launchers_own_counts_serve(who):
         page = json.loads(got.out)
         assert {h["source"] for h in page["histograms"]} == {"launcher"} and page["counts"] == []
         until_seen(lambda: look("--host", "alone", "-n", "1"), lambda got: got.out.startswith("exits: "))
+        line = json.loads(look("--host", "alone", "--json", "-n", "1").out)
+        assert line["source"] == "launcher" and line.keys() == {"source", "exits", "channel"}
     got = read_file(other)
     lines, host = joined(got)
     assert (got.code, got.out, host) == (0, "text\n", False)
     assert {kind for _, kind, _ in lines} == {"program", "channel"} and f"this needs {want}" in got.err
+
+
+def test_a_user_with_the_two_capabilities_sees_it_all(who):
+    """What the man page gives those who are not root."""
+    if who.uid == 0 or os.getuid():
+        pytest.skip("this is root's to try, of an ordinary user")
+    with launcher.running(who, "--name", "capable", *WORK):
+        caps = "+bpf,+perfmon"
+        words = ["setpriv", "--reuid", who.uid, "--regid", who.uid, "--clear-groups", "--inh-caps", caps, "--ambient-caps", caps, who.sandbox, "trace"]
+
+        def look(*options):
+            return subprocess.run([*map(str, words), *options, "capable"], capture_output=True, text=True, env=who.environment(), timeout=60, check=True)
+
+        got = look("--host", "-n", "3")
+        if "cannot be seen" in got.stderr and not os.access("/sys/kernel/btf/vmlinux", os.R_OK):
+            pytest.skip(got.stderr.strip())
+        assert got.stderr.endswith(" from the kernel's tracepoints\n") and got.stdout.count("\n") == 3, got
+        assert "looking at" in look("--histogram", "-d", "0.5").stderr
 
 
 def test_an_ordinary_user_is_told_of_the_right_that_lacks(who):
