@@ -3,7 +3,6 @@
  * sandbox trace --host: calls as they are made; where the kernel does not tell them, the launcher's
  * own counts, each second what was added.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/cli/cli.h"
@@ -21,33 +20,12 @@ static void on_call(void *arg, const struct trace_call *c)
 	t->count -= t->limited;
 }
 
-/* A clone's zygote was forked by its template's: nothing leads from the clone to it. */
-static bool has_no_zygote_of_its_own(const struct observe_head *h)
-{
-	char path[64];
-	FILE *f;
-	int c;
-
-	if (strcmp(h->backend, "process"))
-		return false;
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", h->pid, h->pid);
-	f = fopen(path, "re");
-	if (!f)
-		return false; /* a kernel without this file: it does not tell */
-	c = fgetc(f);
-	fclose(f);
-	return c == EOF;
-}
-
 static int follow_calls(struct trace *t, struct calls *c)
 {
 	bool ended = false;
 
-	cli_say("trace: host calls of %s, process %d, from the kernel's tracepoints%s",
-		t->seen.head.id, t->seen.head.pid,
-		has_no_zygote_of_its_own(&t->seen.head)
-			? "; not those of its trapped processes, which its template forked"
-			: "");
+	cli_say("trace: host calls of %s, process %d, from the kernel's tracepoints",
+		t->seen.head.id, t->seen.head.pid);
 	while (!trace_is_over(t) && !ended) {
 		ended = trace_has_ended(t, 0); /* what it did before is in the buffer by now */
 		calls_poll(c, ended ? 0 : 100);

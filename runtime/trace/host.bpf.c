@@ -42,6 +42,7 @@ struct task_struct {
 	int tgid;
 	struct task_struct *real_parent;
 	struct pid *thread_pid;
+	struct files_struct *files;
 } __attribute__((preserve_access_index));
 
 #define PID_LEVELS    8
@@ -112,8 +113,11 @@ static __always_inline __u32 forked_thread(__u32 *role)
 	*role = TRACE_OF_ZYGOTE;
 	if (BPF_CORE_READ(parent, tgid) == launcher_tgid)
 		return number_of(t);
-	*role = TRACE_OF_TRAPPED;
-	return BPF_CORE_READ(parent, real_parent, tgid) == launcher_tgid ? number_of(t) : 0;
+	*role = TRACE_OF_TRAPPED; /* and not the zygote of a clone, which has other files */
+	return BPF_CORE_READ(parent, real_parent, tgid) == launcher_tgid &&
+			       BPF_CORE_READ(t, files) == BPF_CORE_READ(parent, files)
+		       ? number_of(t)
+		       : 0;
 }
 
 /* The thread's number, or 0: it is none of this sandbox. */
