@@ -42,9 +42,11 @@ static void add_name(struct names *n, const char *name)
 }
 
 /* One sentence: where the times come from, or what is missing for that. */
-static void say_source(const struct observe_head *h, const struct names *has,
-	const struct names *lacks, const char *missing, int error)
+static void say_source(const struct session *s, const struct names *has, const struct names *lacks,
+	const char *missing, int error)
 {
+	const struct observe_head *h = &s->t->seen.head;
+
 	if (error)
 		cli_say("trace: the host's kernel does not tell latencies: this needs %s: %s; "
 			"shown instead: the launcher's own counts",
@@ -54,9 +56,10 @@ static void say_source(const struct observe_head *h, const struct names *has,
 			"and the launcher's own counts",
 			lacks->text);
 	else
-		cli_say("trace: looking at %s, process %d: the kernel's tracepoints (%s) and the "
+		cli_say("trace: looking at %s, process %d: the kernel's tracepoints (%s%s) and the "
 			"launcher's own counts; shown when it ends or this is interrupted",
-			h->id, h->pid, has->text);
+			h->id, h->pid, has->text,
+			s->group[GROUP_MEMORY] ? "" : "; without fentry no times of faults");
 }
 
 static int open_group(struct session *s, enum latency_group g, const struct kernel_target *target,
@@ -64,6 +67,8 @@ static int open_group(struct session *s, enum latency_group g, const struct kern
 {
 	int r = latency_group_open(&s->group[g], g, target);
 
+	if (r && g == GROUP_MEMORY)
+		return 0; /* for which there is another; some kernels call what they lack EPERM */
 	if (r == -EPERM || r == -EACCES)
 		return r;
 	add_name(r ? lacks : has, latency_group_name(g));
@@ -79,12 +84,12 @@ static void open_groups(struct session *s)
 	int r = kernel_target(&target, h->pid, &missing);
 
 	for (unsigned g = 0; g < LATENCY_GROUPS && !r; g++) {
-		if (!latency_group_is_for(g, h))
+		if (!latency_group_is_for(g, h) || (g == GROUP_FAULTS && s->group[GROUP_MEMORY]))
 			continue;
 		missing = kernel_needs_right;
 		r = open_group(s, g, &target, &has, &lacks);
 	}
-	say_source(h, &has, &lacks, missing, r);
+	say_source(s, &has, &lacks, missing, r);
 }
 
 static const char *fault_name(uint32_t reason)
@@ -94,7 +99,7 @@ static const char *fault_name(uint32_t reason)
 
 #define KVM_EXIT_OF_MEMORY 39 /* KVM_EXIT_MEMORY_FAULT, which older headers lack */
 
-static const char *exit_name(enum latency_group g, uint32_t reason, char room[16])
+static const char *exit_name(enum latency_group g, uint32_t reason, char room[32])
 {
 	static const char *const kvm[] = {[KVM_EXIT_UNKNOWN] = "unknown",
 		[KVM_EXIT_IO] = "io",
@@ -122,7 +127,7 @@ static const char *exit_name(enum latency_group g, uint32_t reason, char room[16
 		name = kvm[reason];
 	else if (g == GROUP_VMX && reason < sizeof vmx / sizeof *vmx)
 		name = vmx[reason];
-	snprintf(room, 16, "reason-%u", reason % 10000);
+	snprintf(room, 32, "reason-%u", reason % 10000);
 	return name ? name : room;
 }
 
@@ -130,7 +135,7 @@ static void print_kernels(void *arg, const struct latency_key *k, const struct h
 {
 	struct session *s = arg;
 	const char *source = latency_group_name(s->at), *role;
-	char clean[17], comm[17] = {0}, room[16];
+	char clean[17], comm[17] = {0}, room[32];
 
 	memcpy(comm, k->role, sizeof k->role);
 	policy_clean_text(clean, sizeof clean, comm);
@@ -149,6 +154,10 @@ static void print_kernels(void *arg, const struct latency_key *k, const struct h
 		return;
 	case LATENCY_SCHED:
 		histogram_print(&s->page, "sched", role, source, h);
+		return;
+	case LATENCY_MEMORY:
+		snprintf(room, sizeof room, "%s, %s", fault_name(k->reason), role);
+		histogram_print(&s->page, "fault", room, source, h);
 		return;
 	case LATENCY_FAULT:
 		histogram_print_count(
@@ -216,6 +225,7 @@ static void print_all(struct session *s)
 	if (!s->exits)
 		print_turns(s);
 	print_channel(s);
+	print_group(s, GROUP_MEMORY);
 	print_group(s, GROUP_FAULTS);
 	print_group(s, GROUP_SCHED);
 }

@@ -203,7 +203,40 @@ int BPF_PROG(sandbox_vmx_user, const void *vcpu, __u32 reason)
 	return on_user(reason);
 }
 
-/* -- page faults: there is a tracepoint where they begin, and none where they end -- */
+/* -- pages that are not there: of user mode, and what KVM wants for a guest. In the kernel's
+ * function, which as FAULT_FLAG_* says what for -- */
+
+#define FLAG_WRITE 1
+#define FLAG_FETCH 256
+
+SEC("fentry/handle_mm_fault")
+int BPF_PROG(memory_begin, void *vma, unsigned long address, unsigned int flags)
+{
+	__u32 tid = target_thread();
+
+	if (tid)
+		begin(tid, LATENCY_MEMORY,
+			(flags & FLAG_WRITE ? FAULT_WRITE : 0) |
+				(flags & FLAG_FETCH ? FAULT_FETCH : 0));
+	return 0;
+}
+
+SEC("fexit/handle_mm_fault")
+int BPF_PROG(memory_end)
+{
+	char role[16] = {0};
+	__u32 tid = target_thread();
+
+	if (!tid)
+		return 0;
+	if (tid != target_pid)
+		bpf_get_current_comm(role, sizeof(role));
+	end(tid, role);
+	return 0;
+}
+
+/* -- where that is not to be had: a tracepoint where page faults begin, and none where they end --
+ */
 
 static __always_inline int on_fault(unsigned long error)
 {
