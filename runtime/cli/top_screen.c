@@ -19,6 +19,7 @@
 
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
 #define SCREEN_END   "\033[?25h\033[?1049l"
+#define NAME_COLUMNS 14u
 #define HEAD_COLUMNS 72u  /* of the numbers, with the gaps around the reasons */
 #define WIDE	     140u /* from here on the reasons stand beside the numbers */
 #define REASONS_ROOM 48u
@@ -65,6 +66,7 @@ static void short_number(char out[16], double n)
 static void print_numbers(const struct top_row *r)
 {
 	char memory[16], syscalls[16], exits[16], operations[16], latency[16] = "-", denials[16];
+	char line[128];
 
 	policy_format_size(memory, r->seen->shim.pages_used * 4096);
 	short_number(syscalls, r->syscalls);
@@ -74,8 +76,10 @@ static void print_numbers(const struct top_row *r)
 		snprintf(latency, sizeof latency, r->latency_us < 99.95 ? "%.1f" : "%.0f",
 			r->latency_us < 1e7 ? r->latency_us : 1e7);
 	short_number(denials, (double)r->seen->denials);
-	printf(" %6.1f %9s %6s %6s %6s %8s %6s", r->cpu < 99999 ? r->cpu : 99999, memory, syscalls,
-		exits, operations, latency, denials);
+	snprintf(line, sizeof line, " %6.1f %9s %6s %6s %6s %8s %6s",
+		r->cpu < 99999 ? r->cpu : 99999, memory, syscalls, exits, operations, latency,
+		denials);
+	observed_rest(line, NAME_COLUMNS);
 }
 
 /* In a narrow window a second line has what does not fit in the first. */
@@ -85,7 +89,7 @@ static void print_sandbox(const struct top_row *r, bool wide, unsigned columns, 
 
 	observed_program(program, sizeof program, r->seen);
 	top_reasons(reasons, sizeof reasons, r);
-	observed_cell(observed_name(r->seen), 14);
+	observed_cell(observed_name(r->seen), NAME_COLUMNS);
 	print_numbers(r);
 	if (wide) {
 		fputs("  ", stdout);

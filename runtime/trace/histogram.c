@@ -29,36 +29,67 @@ struct session {
 
 /* -- what the kernel tells -- */
 
-/* One sentence for all that is missing. */
+/* Names in a row: "kvm, sched". */
+struct names {
+	char text[128];
+};
+
+static void add_name(struct names *n, const char *name)
+{
+	size_t length = strlen(n->text);
+
+	snprintf(n->text + length, sizeof n->text - length, "%s%s", length ? ", " : "", name);
+}
+
+/* One sentence: where the times come from, or what is missing for that. */
+static void say_source(const struct session *s, const struct names *has, const struct names *lacks,
+	const char *missing, int error)
+{
+	const struct observe_head *h = &s->t->seen.head;
+
+	if (error)
+		cli_say("trace: the host's kernel does not tell latencies: this needs %s: %s; "
+			"shown instead: the launcher's own counts",
+			missing, strerror(-error));
+	else if (*lacks->text)
+		cli_say("trace: this kernel has not all tracepoints of %s; shown is what it has, "
+			"and the launcher's own counts",
+			lacks->text);
+	else
+		cli_say("trace: looking at %s, process %d: the kernel's tracepoints (%s%s) and the "
+			"launcher's own counts; shown when it ends or this is interrupted",
+			h->id, h->pid, has->text,
+			s->group[GROUP_MEMORY] ? "" : "; without fentry no times of faults");
+}
+
+static int open_group(struct session *s, enum latency_group g, const struct kernel_target *target,
+	struct names *has, struct names *lacks)
+{
+	int r = latency_group_open(&s->group[g], g, target);
+
+	if (r && g == GROUP_MEMORY)
+		return 0; /* for which there is another; some kernels call what they lack EPERM */
+	if (r == -EPERM || r == -EACCES)
+		return r;
+	add_name(r ? lacks : has, latency_group_name(g));
+	return 0;
+}
+
 static void open_groups(struct session *s)
 {
 	const struct observe_head *h = &s->t->seen.head;
-	const char *missing;
+	struct names has = {0}, lacks = {0};
 	struct kernel_target target;
+	const char *missing;
 	int r = kernel_target(&target, h->pid, &missing);
-	char lacks[128] = "";
 
 	for (unsigned g = 0; g < LATENCY_GROUPS && !r; g++) {
-		int one = latency_group_is_for(g, h) ? latency_group_open(&s->group[g], g, &target)
-						     : 0;
-
-		if (one == -EPERM || one == -EACCES) {
-			missing = kernel_needs_right;
-			r = one;
-		} else if (one) {
-			snprintf(lacks + strlen(lacks), sizeof lacks - strlen(lacks), "%s%s",
-				*lacks ? ", " : "", latency_group_name(g));
-		}
+		if (!latency_group_is_for(g, h) || (g == GROUP_FAULTS && s->group[GROUP_MEMORY]))
+			continue;
+		missing = kernel_needs_right;
+		r = open_group(s, g, &target, &has, &lacks);
 	}
-	if (r)
-		cli_say("trace: the host's kernel does not tell latencies: this needs %s: %s; "
-			"shown "
-			"instead: the launcher's own counts",
-			missing, strerror(-r));
-	else if (*lacks)
-		cli_say("trace: this kernel has not all tracepoints of %s; shown is what it has, "
-			"and the launcher's own counts",
-			lacks);
+	say_source(s, &has, &lacks, missing, r);
 }
 
 static const char *fault_name(uint32_t reason)
@@ -68,13 +99,15 @@ static const char *fault_name(uint32_t reason)
 
 #define KVM_EXIT_OF_MEMORY 39 /* KVM_EXIT_MEMORY_FAULT, which older headers lack */
 
-static const char *exit_name(enum latency_group g, uint32_t reason, char room[16])
+static const char *exit_name(enum latency_group g, uint32_t reason, char room[32])
 {
-	static const char *const kvm[] = {[KVM_EXIT_IO] = "io",
+	static const char *const kvm[] = {[KVM_EXIT_UNKNOWN] = "unknown",
+		[KVM_EXIT_IO] = "io",
 		[KVM_EXIT_HYPERCALL] = "hypercall",
 		[KVM_EXIT_DEBUG] = "debug",
 		[KVM_EXIT_HLT] = "hlt",
 		[KVM_EXIT_MMIO] = "mmio",
+		[KVM_EXIT_IRQ_WINDOW_OPEN] = "irq-window",
 		[KVM_EXIT_SHUTDOWN] = "shutdown",
 		[KVM_EXIT_FAIL_ENTRY] = "fail-entry",
 		[KVM_EXIT_INTR] = "intr",
@@ -94,7 +127,7 @@ static const char *exit_name(enum latency_group g, uint32_t reason, char room[16
 		name = kvm[reason];
 	else if (g == GROUP_VMX && reason < sizeof vmx / sizeof *vmx)
 		name = vmx[reason];
-	snprintf(room, 16, "reason-%u", reason % 10000);
+	snprintf(room, 32, "reason-%u", reason % 10000);
 	return name ? name : room;
 }
 
@@ -102,7 +135,7 @@ static void print_kernels(void *arg, const struct latency_key *k, const struct h
 {
 	struct session *s = arg;
 	const char *source = latency_group_name(s->at), *role;
-	char clean[17], comm[17] = {0}, room[16];
+	char clean[17], comm[17] = {0}, room[32];
 
 	memcpy(comm, k->role, sizeof k->role);
 	policy_clean_text(clean, sizeof clean, comm);
@@ -121,6 +154,10 @@ static void print_kernels(void *arg, const struct latency_key *k, const struct h
 		return;
 	case LATENCY_SCHED:
 		histogram_print(&s->page, "sched", role, source, h);
+		return;
+	case LATENCY_MEMORY:
+		snprintf(room, sizeof room, "%s, %s", fault_name(k->reason), role);
+		histogram_print(&s->page, "fault", room, source, h);
 		return;
 	case LATENCY_FAULT:
 		histogram_print_count(
@@ -168,7 +205,7 @@ static void print_turns(struct session *s)
 	bool vm = s->now.head.exits == OBSERVE_EXITS_VM;
 
 	print_own(s, "run", vm ? "guest" : "user mode", &s->begin.inside, &s->now.inside);
-	print_own(s, "exit", "launcher", &s->begin.outside, &s->now.outside);
+	print_own(s, "exit", "all", &s->begin.outside, &s->now.outside);
 }
 
 /* -- the whole -- */
@@ -188,6 +225,7 @@ static void print_all(struct session *s)
 	if (!s->exits)
 		print_turns(s);
 	print_channel(s);
+	print_group(s, GROUP_MEMORY);
 	print_group(s, GROUP_FAULTS);
 	print_group(s, GROUP_SCHED);
 }
@@ -219,7 +257,9 @@ int histogram_run(struct trace *t)
 	s->t = t;
 	open_groups(s);
 	since = trace_now_ns();
-	s->begin = s->now = t->seen;
+	s->begin = t->seen;
+	trace_look(t, &s->begin); /* both count from now: opening took a while */
+	s->now = s->begin;
 	r = watch(s);
 	histogram_page_begin(&s->page, &t->seen.head, trace_now_ns() - since, t->json);
 	print_all(s);

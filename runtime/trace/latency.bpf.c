@@ -118,7 +118,8 @@ static __always_inline void end(__u32 tid, const char *role)
 	bpf_map_delete_elem(&pending, &tid);
 }
 
-/* -- exits: of KVM, and of our own module -- */
+/* -- exits: of KVM, and of our own module. Both can be modules without BTF of their own, which raw
+ * tracepoints do without -- */
 
 static __always_inline int on_entry(void)
 {
@@ -157,20 +158,20 @@ static __always_inline int on_user(__u32 reason)
 	return 0;
 }
 
-SEC("tp_btf/kvm_entry")
+SEC("raw_tp/kvm_entry")
 int BPF_PROG(kvm_entry)
 {
 	entries = true;
 	return on_entry();
 }
 
-SEC("tp_btf/kvm_exit")
+SEC("raw_tp/kvm_exit")
 int BPF_PROG(kvm_exit)
 {
 	return on_exit();
 }
 
-SEC("tp_btf/kvm_userspace_exit")
+SEC("raw_tp/kvm_userspace_exit")
 int BPF_PROG(kvm_userspace_exit, __u32 reason, int error)
 {
 	return on_user(error < 0 ? KVM_EXIT_INTR : reason);
@@ -184,25 +185,58 @@ int BPF_PROG(kvm_run, struct pt_regs *regs, long nr)
 	return !entries && nr == NR_IOCTL && BPF_CORE_READ(regs, si) == KVM_RUN ? on_entry() : 0;
 }
 
-SEC("tp_btf/sandbox_vmx_entry")
+SEC("raw_tp/sandbox_vmx_entry")
 int BPF_PROG(sandbox_vmx_entry)
 {
 	return on_entry();
 }
 
-SEC("tp_btf/sandbox_vmx_exit")
+SEC("raw_tp/sandbox_vmx_exit")
 int BPF_PROG(sandbox_vmx_exit)
 {
 	return on_exit();
 }
 
-SEC("tp_btf/sandbox_vmx_user")
+SEC("raw_tp/sandbox_vmx_user")
 int BPF_PROG(sandbox_vmx_user, const void *vcpu, __u32 reason)
 {
 	return on_user(reason);
 }
 
-/* -- page faults: there is a tracepoint where they begin, and none where they end -- */
+/* -- pages that are not there: of user mode, and what KVM wants for a guest. In the kernel's
+ * function, which as FAULT_FLAG_* says what for -- */
+
+#define FLAG_WRITE 1
+#define FLAG_FETCH 256
+
+SEC("fentry/handle_mm_fault")
+int BPF_PROG(memory_begin, void *vma, unsigned long address, unsigned int flags)
+{
+	__u32 tid = target_thread();
+
+	if (tid)
+		begin(tid, LATENCY_MEMORY,
+			(flags & FLAG_WRITE ? FAULT_WRITE : 0) |
+				(flags & FLAG_FETCH ? FAULT_FETCH : 0));
+	return 0;
+}
+
+SEC("fexit/handle_mm_fault")
+int BPF_PROG(memory_end)
+{
+	char role[16] = {0};
+	__u32 tid = target_thread();
+
+	if (!tid)
+		return 0;
+	if (tid != target_pid)
+		bpf_get_current_comm(role, sizeof(role));
+	end(tid, role);
+	return 0;
+}
+
+/* -- where that is not to be had: a tracepoint where page faults begin, and none where they end --
+ */
 
 static __always_inline int on_fault(unsigned long error)
 {

@@ -17,6 +17,7 @@ enum latency_kind {
 	LATENCY_USER,	/* from one that went to the launcher; reason: what it was told */
 	LATENCY_SCHED,	/* from when a thread could run until it did; role */
 	LATENCY_FAULT,	/* no time, only how often; reason: FAULT_*; role */
+	LATENCY_MEMORY, /* of a page that was not there, also for the guest; the same */
 };
 
 #define FAULT_WRITE 1

@@ -22,6 +22,7 @@ static const struct {
 } groups[LATENCY_GROUPS] = {
 	{"kvm", "kvm", {"kvm_entry", "kvm_exit", "kvm_userspace_exit", "kvm_run"}},
 	{"sandbox_vmx", "vmx", {"sandbox_vmx_entry", "sandbox_vmx_exit", "sandbox_vmx_user"}},
+	{"handle_mm_fault", NULL, {"memory_begin", "memory_end"}},
 	{"exceptions", NULL, {"page_fault_user"}},
 	{"sched", NULL, {"sched_wakeup", "sched_wakeup_new", "sched_switch"}},
 };

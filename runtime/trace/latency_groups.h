@@ -13,11 +13,18 @@
 struct latency_bpf;
 struct kernel_target;
 
-enum latency_group { GROUP_KVM, GROUP_VMX, GROUP_FAULTS, GROUP_SCHED, LATENCY_GROUPS };
+enum latency_group {
+	GROUP_KVM,
+	GROUP_VMX,
+	GROUP_MEMORY, /* needs fentry, which fewer kernels have: else GROUP_FAULTS */
+	GROUP_FAULTS,
+	GROUP_SCHED,
+	LATENCY_GROUPS
+};
 
 /* Has it something to tell of such a sandbox? */
 bool latency_group_is_for(enum latency_group g, const struct observe_head *h);
-/* As the kernel calls its tracepoints. */
+/* As the kernel calls its tracepoints, or the function. */
 const char *latency_group_name(enum latency_group g);
 /* Counts from now on. 0 or -errno: -EPERM, or this kernel lacks one of its tracepoints. */
 int latency_group_open(

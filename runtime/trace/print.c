@@ -61,7 +61,9 @@ static void role_of(char out[17], const struct trace_call *c, const struct obser
 	char comm[17] = {0};
 
 	memcpy(comm, c->comm, sizeof c->comm);
-	if (c->tid == (uint32_t)h->pid)
+	if (c->of == TRACE_OF_TRAPPED)
+		snprintf(out, 17, "trapped");
+	else if (c->tid == (uint32_t)h->pid)
 		snprintf(out, 17, "%s", print_first_role(h));
 	else
 		policy_clean_text(out, 17, comm);
@@ -181,7 +183,7 @@ static json_t *operations_between(const struct observe_seen *a, const struct obs
 
 static void print_group(const char *title, json_t *counts)
 {
-	printf("%s:", title);
+	printf("%s:%s", title, json_object_size(counts) ? "" : " none");
 	for (void *at = json_object_iter(counts); at; at = json_object_iter_next(counts, at))
 		printf(" %s %" JSON_INTEGER_FORMAT, json_object_iter_key(at),
 			json_integer_value(json_object_iter_value(at)));
@@ -192,7 +194,8 @@ void print_counts(const struct observe_seen *before, const struct observe_seen *
 	json_t *exits = exits_between(before, now), *operations = operations_between(before, now);
 
 	if (json) {
-		json_t *o = json_pack("{s:O,s:O}", "exits", exits, "channel", operations);
+		json_t *o = json_pack("{s:s,s:O,s:O}", "source", "launcher", "exits", exits,
+			"channel", operations);
 
 		json_dumpf(o, stdout, JSON_COMPACT);
 		json_decref(o);

@@ -85,6 +85,16 @@ def test_kill_9_leaves_nothing_behind_the_next_ps(mine):
         assert list(mine.state.iterdir()) == []
 
 
+def test_kill_9_leaves_a_file_that_the_next_run_or_ps_takes_away(mine):
+    """Killed launchers' places are taken over; that a clean end leaves few files is the next test's."""
+    for _ in range(12):
+        with launcher.running(mine, "--name", "killed", *IDLE) as process:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+    assert 1 <= len(list(mine.state.iterdir())) <= 8
+    assert listed(mine, "killed") == [] and list(mine.state.iterdir()) == []
+
+
 def test_files_of_ended_runs_do_not_pile_up(mine):
     for _ in range(12):
         assert mine.run("/bin/true").code == 0
@@ -202,6 +212,16 @@ def test_top_fits_its_window_and_obeys_keys(columns, mine):
             t.collect(0.1, 1)
             assert t.shown.endswith(b"\x1b[?25h\x1b[?1049l")
             assert t.mode()[3] & ~before[3], "echo and lines are back"
+
+
+def test_top_fits_a_window_that_is_narrower_than_its_numbers(mine):
+    with launcher.running(mine, "--name", "worker", *WORK):
+        with on_terminal(mine, "top", "-d", "0.3", size=(24, 40)) as t:
+            t.expect(b"worker")
+            t.expect(b"\x1b[J")
+            assert max(map(len, screen(t.shown))) < 40
+            t.send(b"q")
+            assert t.code() == 0
 
 
 def test_top_follows_a_change_of_size(mine):

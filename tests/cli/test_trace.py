@@ -70,6 +70,30 @@ def test_root_sees_the_hosts_part_where_the_kernel_has_it(root):
     assert {re.match(r"\d+ +(\w+)", text).group(1) for _, kind, text in lines if kind == "host"} >= {"watcher"}
 
 
+FORKS = ["/bin/sh", "-c", "echo ready; while :; do /bin/true; (sleep 0.01) & wait; done"]
+
+
+def roles_seen(who, name):
+    got = who.call("trace", "--host", name, "--json", "-d", "1")
+    if "cannot be seen" in got.err:
+        pytest.skip(got.err.strip())
+    return got.line(), {call["role"] for call in map(json.loads, got.out.splitlines())}
+
+
+def test_the_zygote_and_its_processes_are_seen_although_they_began_earlier(root):
+    with launcher.running(root, "--backend", "process", "--name", "forks", *FORKS):
+        said, _ = until_seen(lambda: roles_seen(root, "forks"), lambda got: got[1] >= {"core", "zygote", "trapped"})
+        assert said.endswith(" from the kernel's tracepoints")
+
+
+def test_the_zygote_is_seen_from_its_beginning(root):
+    lines, host = joined(root.run("--backend", "process", "--trace", "--host", "/bin/true"))
+    if not host:
+        pytest.skip("BPF is not allowed here")
+    calls = {tuple(text.split("(")[0].split()[1:]) for _, kind, text in lines if kind == "host"}
+    assert calls >= {("zygote", "seccomp"), ("zygote", "recvmsg"), ("zygote", "clone"), ("trapped", "seccomp"), ("trapped", "futex")}
+
+
 def test_the_joined_trace_goes_to_its_file(who):
     got = read_file(who, "--trace-file", who.work / "trace")
     assert (got.code, got.out) == (0, "text\n"), got
@@ -166,9 +190,11 @@ def test_root_sees_waiting_for_a_processor_where_the_kernel_tells(root):
         return [h["source"] for h in got[0]["histograms"] if (h["what"], h["of"]) in (("sched", "core"), ("sched", "vcpu 0"))]
 
     with launcher.running(root, "--name", "waits", *WORK):
-        got = until_seen(lambda: histograms(root, "waits"), lambda got: got[1] or waits(got))
-        if got[1]:
+        got = until_seen(lambda: histograms(root, "waits"), lambda got: "launcher's own counts\n" in got[1] or waits(got))
+        if got[1].endswith("launcher's own counts\n"):
             pytest.skip(got[1].strip())
+        assert re.fullmatch(r"sandbox: trace: looking at \w{12}, process \d+: the kernel's tracepoints \(.*sched.*\) and the launcher's own counts; "
+                            r"shown when it ends or this is interrupted\n", got[1])
         assert waits(got) == ["sched"]
 
 
@@ -191,10 +217,30 @@ def test_without_the_kernels_help_the_launchers_own_counts_serve(who):
         page = json.loads(got.out)
         assert {h["source"] for h in page["histograms"]} == {"launcher"} and page["counts"] == []
         until_seen(lambda: look("--host", "alone", "-n", "1"), lambda got: got.out.startswith("exits: "))
+        line = json.loads(look("--host", "alone", "--json", "-n", "1").out)
+        assert line["source"] == "launcher" and line.keys() == {"source", "exits", "channel"}
     got = read_file(other)
     lines, host = joined(got)
     assert (got.code, got.out, host) == (0, "text\n", False)
     assert {kind for _, kind, _ in lines} == {"program", "channel"} and f"this needs {want}" in got.err
+
+
+def test_a_user_with_the_two_capabilities_sees_it_all(who):
+    """What the man page gives those who are not root."""
+    if who.uid == 0 or os.getuid():
+        pytest.skip("this is root's to try, of an ordinary user")
+    with launcher.running(who, "--name", "capable", *WORK):
+        caps = "+bpf,+perfmon"
+        words = ["setpriv", "--reuid", who.uid, "--regid", who.uid, "--clear-groups", "--inh-caps", caps, "--ambient-caps", caps, who.sandbox, "trace"]
+
+        def look(*options):
+            return subprocess.run([*map(str, words), *options, "capable"], capture_output=True, text=True, env=who.environment(), timeout=60, check=True)
+
+        got = look("--host", "-n", "3")
+        if "cannot be seen" in got.stderr and not os.access("/sys/kernel/btf/vmlinux", os.R_OK):
+            pytest.skip(got.stderr.strip())
+        assert got.stderr.endswith(" from the kernel's tracepoints\n") and got.stdout.count("\n") == 3, got
+        assert "looking at" in look("--histogram", "-d", "0.5").stderr
 
 
 def test_an_ordinary_user_is_told_of_the_right_that_lacks(who):

@@ -102,6 +102,7 @@ static _Noreturn void become_zygote(
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		_exit(1);
 	prctl(PR_SET_DUMPABLE, 0);
+	prctl(PR_SET_NAME, "zygote"); /* runtime/trace looks for it */
 	setsid();
 	move_fds(vm, socket);
 	limit_resources();
