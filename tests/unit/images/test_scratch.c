@@ -156,7 +156,7 @@ static void a_place_that_is_not_there_is_an_error(void **state)
 
 	setenv("TMPDIR", "/nowhere", 1);
 	sweep();
-	expect_failure(scratch_make(&s, "unit", "/tmp", &e), -ENOENT, &e, "/nowhere");
+	expect_failure(scratch_make(&s, &unit, &e), -ENOENT, &e, "/nowhere");
 	assert_string_equal(s.path, "");
 }
 
