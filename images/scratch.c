@@ -18,6 +18,10 @@
 
 #define SUFFIX "XXXXXX" /* for mkdtemp(3) */
 
+const struct scratch_kind scratch_job = {"job", "/tmp"};
+/* Large, and /tmp may be memory. */
+const struct scratch_kind scratch_build = {"build", "/var/tmp"};
+
 /* -- removing -- */
 
 static bool is_dot(const char *name)
@@ -171,13 +175,13 @@ static const char *where(const char *place)
 	return tmp && *tmp == '/' ? tmp : place;
 }
 
-void scratch_sweep(const char *kind, const char *place)
+void scratch_sweep(const struct scratch_kind *kind)
 {
 	char prefix[64];
-	DIR *d = opendir(where(place));
+	DIR *d = opendir(where(kind->place));
 	struct dirent *n;
 
-	snprintf(prefix, sizeof prefix, "sandbox-%s-", kind);
+	snprintf(prefix, sizeof prefix, "sandbox-%s-", kind->name);
 	while (d && (n = readdir(d))) {
 		int fd = is_of_kind(n->d_name, prefix) ? open_dir(dirfd(d), n->d_name) : -1;
 
@@ -227,13 +231,13 @@ static int make(struct scratch *s, const char *place, const char *kind)
 	return r;
 }
 
-int scratch_make(struct scratch *s, const char *kind, const char *place, struct image_error *e)
+int scratch_make(struct scratch *s, const struct scratch_kind *kind, struct image_error *e)
 {
+	const char *place = where(kind->place);
 	int r;
 
-	place = where(place);
 	do
-		r = make(s, place, kind);
+		r = make(s, place, kind->name);
 	while (r == -EAGAIN);
 	if (!r)
 		return 0;

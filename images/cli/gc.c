@@ -8,6 +8,7 @@
 #include "images/cli/reach.h"
 #include "images/cli/verb.h"
 #include "images/flat/flat.h"
+#include "images/scratch.h"
 #include "images/store/document.h"
 
 #define CACHE_ENTRY_MAX (1u << 20)
@@ -23,7 +24,7 @@ static const struct argp_option options[] = {
 static const char doc[] =
 	"Remove what no image needs: blobs, flattened images, remembered steps of builds whose "
 	"layers "
-	"are gone, files of what was interrupted."
+	"are gone, files of what was interrupted, work spaces of jobs and builds that were killed."
 	"\v"
 	"Waits until nobody else uses the store. What a name of `sandbox image ls` leads to stays, "
 	"and programs that run go on: a file that is open is there until it is closed.";
@@ -210,6 +211,10 @@ static int run(int argc, char **argv)
 
 	if (cli_parse(&verb_gc, argc, argv, 0, &gc))
 		return POLICY_FAILED;
+	if (!gc.dry_run) { /* they need no store */
+		scratch_sweep(&scratch_job);
+		scratch_sweep(&scratch_build);
+	}
 	if (verb_open_alone(&gc.v, gc.no_wait, &gc.store, &e))
 		return verb_failed(&e);
 	code = collect(&gc);

@@ -14,6 +14,9 @@
  * succeed. */
 int flat_open(struct store *s, const struct manifest *m, int *fd, const struct progress *p,
 	struct image_error *e);
+/* Whether that would work, as far as the layers decide it: all but the writing. */
+int flat_check(struct store *s, const struct manifest *m, const struct image_config *c,
+	const struct progress *p, struct image_error *e);
 /* What lies on an image's layers, oldest first, and is in no store. */
 struct flat_above {
 	size_t n;
@@ -39,7 +42,7 @@ int flat_write(struct store *s, const struct manifest *m, int fd, const struct f
  * attributes are user., trusted., security. and the two of ACLs; flat_end names the others. The
  * same calls give the same bytes. */
 struct flat_writer;
-int flat_begin(int fd, struct flat_writer **out, struct image_error *e);
+int flat_begin(int fd, struct flat_writer **out, struct image_error *e); /* fd -1: to nowhere */
 const struct layer_sink *flat_sink(struct flat_writer *w);
 int flat_layer_done(struct flat_writer *w, struct image_error *e); /* after each layer */
 /* Writes the metadata; frees w in any case. After 0 e->text is "", or a sentence of what was left

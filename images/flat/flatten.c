@@ -52,10 +52,16 @@ static int flatten(struct store *s, const struct manifest *m, const struct image
 		if (!r)
 			r = flat_layer_done(w, e);
 	}
-	if (!r)
+	if (!r && fd >= 0)
 		return flat_end(w, e);
 	flat_abort(w);
 	return r;
+}
+
+int flat_check(struct store *s, const struct manifest *m, const struct image_config *c,
+	const struct progress *p, struct image_error *e)
+{
+	return flatten(s, m, c, -1, NULL, p, e);
 }
 
 int flat_write(struct store *s, const struct manifest *m, int fd, const struct flat_above *above,

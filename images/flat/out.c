@@ -42,7 +42,7 @@ static int write_all(int fd, const uint8_t *data, size_t n, uint64_t at, struct 
 
 int out_flush(struct out *o, struct image_error *e)
 {
-	int r = write_all(o->fd, o->stage, o->used, o->at, e);
+	int r = o->fd < 0 ? 0 : write_all(o->fd, o->stage, o->used, o->at, e);
 
 	o->at += o->used;
 	o->used = 0;
@@ -53,6 +53,8 @@ int out_write(struct out *o, uint64_t at, const void *data, size_t n, struct ima
 {
 	const uint8_t *from = data;
 
+	if (o->fd < 0)
+		return 0;
 	if (at != o->at + o->used) {
 		int r = out_flush(o, e);
 
@@ -102,7 +104,7 @@ int out_discard(struct out *o, uint32_t first, uint64_t blocks, struct image_err
 	uint64_t at = (uint64_t)first * EROFS_BLOCK, n = blocks * EROFS_BLOCK;
 	int r = out_flush(o, e);
 
-	if (r || !n)
+	if (r || !n || o->fd < 0)
 		return r;
 	if (!fallocate(o->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)n))
 		return 0;

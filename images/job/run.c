@@ -21,10 +21,8 @@
 #include "images/scratch.h"
 #include "runtime/policy/policy.h"
 
-#define WORKSPACE_KIND	"job"
-#define WORKSPACE_PLACE "/tmp"
-#define GRACE_NS	(5 * 1000000000ull) /* from asking a step to end to ending it */
-#define TICK_MS		100
+#define GRACE_NS (5 * 1000000000ull) /* from asking a step to end to ending it */
+#define TICK_MS	 100
 
 /* One entry on its way; pid 0: nothing runs in this lane. */
 struct lane {
@@ -206,7 +204,7 @@ static int begin_entry(struct lane *l)
 
 	if (r->interrupted || r->next_entry == r->job->nentries)
 		return 0;
-	err = scratch_make(&l->workspace, WORKSPACE_KIND, WORKSPACE_PLACE, r->e);
+	err = scratch_make(&l->workspace, &scratch_job, r->e);
 	if (err)
 		return err;
 	l->entry = &r->job->entries[r->next_entry++];
@@ -394,7 +392,7 @@ int job_run(struct job *j, const struct job_options *o, int *signal, struct imag
 		err = image_fail(e, -ENOMEM, "out of memory");
 	else
 		err = launcher_find(r.sandbox, e);
-	scratch_sweep(WORKSPACE_KIND, WORKSPACE_PLACE);
+	scratch_sweep(&scratch_job);
 	if (!err)
 		err = run_lanes(&r, fds);
 	mark_waiting(j);

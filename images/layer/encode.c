@@ -19,6 +19,7 @@ struct encoder {
 	enum compression kind;
 	int level;
 	struct blob_writer *blob;
+	struct hasher *tar;    /* of what is added */
 	struct frames *frames; /* zstd */
 	struct toc *toc;
 	z_stream gzip;
@@ -32,7 +33,7 @@ static int zstd_begin(struct encoder *c, unsigned threads, struct image_error *e
 	c->toc = toc_new();
 	if (!c->toc)
 		return image_fail(e, -ENOMEM, "not enough memory to compress");
-	return frames_new(c->level, threads, c->blob, &c->frames, e);
+	return frames_new(c->level, threads, c->blob, c->tar, &c->frames, e);
 }
 
 static int gzip_begin(struct encoder *c, int level, struct image_error *e)
@@ -47,7 +48,7 @@ static int gzip_begin(struct encoder *c, int level, struct image_error *e)
 }
 
 int encoder_new(enum compression kind, int level, unsigned threads, struct blob_writer *blob,
-	struct encoder **out, struct image_error *e)
+	struct hasher *tar, struct encoder **out, struct image_error *e)
 {
 	struct encoder *c = calloc(1, sizeof *c);
 	int r = 0;
@@ -57,6 +58,7 @@ int encoder_new(enum compression kind, int level, unsigned threads, struct blob_
 	c->kind = kind;
 	c->level = level;
 	c->blob = blob;
+	c->tar = tar;
 	if (kind == COMPRESS_ZSTD)
 		r = zstd_begin(c, threads, e);
 	else if (kind == COMPRESS_GZIP)
@@ -113,14 +115,10 @@ int encoder_add(struct encoder *c, const void *data, size_t n, struct image_erro
 {
 	if (!n)
 		return 0;
-	switch (c->kind) {
-	case COMPRESS_ZSTD:
+	if (c->kind == COMPRESS_ZSTD)
 		return frames_add(c->frames, data, n, e);
-	case COMPRESS_GZIP:
-		return gzip_add(c, data, n, e);
-	default:
-		return plain_add(c, data, n, e);
-	}
+	hasher_add(c->tar, data, n);
+	return c->kind == COMPRESS_GZIP ? gzip_add(c, data, n, e) : plain_add(c, data, n, e);
 }
 
 int encoder_member(struct encoder *c, const struct layer_entry *m, const char *name, uint64_t data,

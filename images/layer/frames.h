@@ -20,8 +20,9 @@ struct frame {
 };
 
 struct frames;
-int frames_new(int level, unsigned threads, struct blob_writer *blob, struct frames **out,
-	struct image_error *e);
+/* tar: what is added goes into it, too, all of it once frames_finish has returned. */
+int frames_new(int level, unsigned threads, struct blob_writer *blob, struct hasher *tar,
+	struct frames **out, struct image_error *e);
 /* What comes next is content of a file of this size; frames_end_file: it was. */
 void frames_begin_file(struct frames *f, uint64_t size);
 void frames_seek(struct frames *f, uint64_t at); /* over a hole, to content */

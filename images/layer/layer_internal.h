@@ -66,8 +66,9 @@ void source_close(struct source *s);
 /* -- encode.c: compression on the way into a blob -- */
 
 struct encoder;
+/* tar: hashes what is added; the caller's again after encoder_end or encoder_free. */
 int encoder_new(enum compression c, int level, unsigned threads, struct blob_writer *blob,
-	struct encoder **out, struct image_error *e);
+	struct hasher *tar, struct encoder **out, struct image_error *e);
 int encoder_add(struct encoder *c, const void *data, size_t n, struct image_error *e);
 /* What is added, for the table: a member of which `data` bytes will come; its content, which lies
  * at these offsets; its end. */

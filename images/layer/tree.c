@@ -14,7 +14,8 @@
 
 #include "images/layer/write_internal.h"
 
-#define XATTRS_MAX 256u
+#define XATTRS_MAX     256u
+#define XATTR_LIST_FEW 512u /* bytes */
 
 /* A file with several names, under the first. */
 struct linked {
@@ -195,9 +196,12 @@ static void drop_xattrs(struct walk *k)
 
 static int read_xattrs(struct walk *k, int fd)
 {
-	ssize_t n = flistxattr(fd, k->names, sizeof k->names);
+	/* The kernel makes a buffer as large as ours, each time. */
+	ssize_t n = flistxattr(fd, k->names, XATTR_LIST_FEW);
 	int r = 0;
 
+	if (n < 0 && errno == ERANGE)
+		n = flistxattr(fd, k->names, sizeof k->names);
 	if (n < 0)
 		return errno == ENOTSUP ? 0 : walk_failed(k, errno);
 	for (ssize_t at = 0; at < n && !r; at += (ssize_t)strlen(k->names + at) + 1)

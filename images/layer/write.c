@@ -22,7 +22,8 @@ static la_ssize_t put_tar(struct archive *a, void *arg, const void *data, size_t
 
 	if (w->aborting)
 		return (la_ssize_t)n;
-	hasher_add(w->tar_hash, data, n);
+	if (!w->encoder)
+		hasher_add(w->tar_hash, data, n);
 	r = w->encoder ? encoder_add(w->encoder, data, n, &w->error) : 0;
 	if (!r)
 		return (la_ssize_t)n;
@@ -64,20 +65,19 @@ static int begin_blob(struct store *s, struct layer_writer *w, struct image_erro
 	if (r)
 		return r;
 	return encoder_new(w->options.compression, w->options.level, w->options.threads, w->blob,
-		&w->encoder, e);
+		w->tar_hash, &w->encoder, e);
 }
 
 static int begin(struct store *s, struct layer_writer *w, struct image_error *e)
 {
-	int r = s ? begin_blob(s, w, e) : 0;
+	int r;
 
-	if (r)
-		return r;
 	w->tar_hash = hasher_new();
 	w->entry = archive_entry_new();
 	if (!w->tar_hash || !w->entry)
 		return image_fail(e, -ENOMEM, "not enough memory for an archive");
-	return open_archive(w, e);
+	r = s ? begin_blob(s, w, e) : 0;
+	return r ? r : open_archive(w, e);
 }
 
 int layer_begin(struct store *s, const struct layer_options *o, struct layer_writer **out,

@@ -11,7 +11,7 @@ struct layer_writer {
 	struct layer_options options;
 	struct blob_writer *blob;
 	struct encoder *encoder;
-	struct hasher *tar_hash; /* of what goes into the encoder */
+	struct hasher *tar_hash; /* lent to the encoder */
 	struct archive *archive;
 	struct archive_entry *entry; /* used again for each member */
 	bool broken;		     /* a member failed: the archive is not to be ended */

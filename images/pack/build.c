@@ -207,7 +207,7 @@ int build_image(
 	*out = (struct draft){0};
 	if (r)
 		return r;
-	scratch_sweep(BUILD_SCRATCH, BUILD_PLACE);
+	scratch_sweep(&scratch_build);
 	b.context = open(o->context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = b.context < 0 ? image_fail(e, -errno, "%s: %s", o->context, strerror(errno))
 			  : check_context(&b);

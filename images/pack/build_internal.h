@@ -10,8 +10,6 @@
 #include "images/pack/present.h"
 
 /* What a RUN keeps: it may be large, so rather on a disk than in memory. */
-#define BUILD_SCRATCH "build"
-#define BUILD_PLACE   "/var/tmp"
 
 struct build {
 	struct store *store;

@@ -119,7 +119,7 @@ static int run_sandbox(struct build *b, const struct words *w, const char *dir)
 static int run_and_keep(struct build *b, const struct build_step *step, const struct words *w)
 {
 	struct scratch kept;
-	int r = scratch_make(&kept, BUILD_SCRATCH, BUILD_PLACE, b->e);
+	int r = scratch_make(&kept, &scratch_build, b->e);
 
 	if (r)
 		return r;

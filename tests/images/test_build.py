@@ -194,6 +194,17 @@ def test_work_space_of_a_killed_build_goes_with_the_next_one(built, waiting):
     assert os.listdir(tmp) == []
 
 
+def test_work_space_of_a_killed_build_goes_with_gc(built, waiting):
+    p, tmp = waiting
+    p.kill()
+    p.wait()
+    (tmp / "sandbox-job-abcdef" / "of a job").mkdir(parents=True)
+    built.tool.ok("gc", "--dry-run", env={"TMPDIR": str(tmp)})
+    assert len(os.listdir(tmp)) == 2
+    built.tool.ok("gc", env={"TMPDIR": str(tmp)})
+    assert os.listdir(tmp) == []
+
+
 def test_work_space_of_a_running_build_stays(built, waiting):
     p, tmp = waiting
     before = os.listdir(tmp)

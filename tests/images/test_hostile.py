@@ -197,6 +197,17 @@ def test_something_behind_the_end(refused):
     assert "something follows the end" in refused(handmade.Image(layers=[evil]))
 
 
+@pytest.mark.parametrize("layers, sentence", [
+    ([[member("a", LINK, "b"), member("b", LINK, "a")], [member("a/x", size=1)]], "symbolic links"),
+    ([[member("a", DIR), member("b", HARD, "a")]], "hard link"),
+    ([[member("a")], [member("b", HARD, "a")]], "which no member before it is"),
+    ([[member("n" * 256)]], "a component of more than 255 bytes"),
+    ([[member("c", CHAR, devmajor=4096, devminor=0)]], "numbers end at"),
+], ids=["circle of links", "hard link to a directory", "hard link to another layer", "long name", "device number"])
+def test_what_could_never_be_flattened_gets_no_name(refused, layers, sentence):
+    assert sentence in refused(handmade.Image(layers=[archive(*members) for members in layers]))
+
+
 EVIL = handmade.Image(layers=[archive(member("../evil", size=1))])
 
 

@@ -41,6 +41,9 @@ class Job:
         assert not os.listdir(self.top / "tmp"), "a workspace was left behind"
         return out
 
+    def gc(self):  # a job needs no store
+        subprocess.run([SANDBOX, "image", "gc", "--no-wait"], env=self.env, check=False, capture_output=True, timeout=60)
+
     def refuses(self, text):
         self.run(text, code=125)
         lines = self.err.splitlines()
@@ -514,12 +517,21 @@ def test_workspace_of_a_killed_job_goes_with_the_next_one(job):
     job.run("steps:\n- run: 'true'\n")  # which looks for what is left
 
 
+def test_workspace_of_a_killed_job_goes_with_gc(job):
+    p, found = started(job)
+    p.kill()
+    p.wait()
+    job.gc()
+    assert os.listdir(job.top / "tmp") == []
+
+
 def test_workspace_of_a_running_job_stays(job):
     p, found = started(job)
     try:
         other = job.start("steps:\n- run: 'true'\n")
         assert other.wait(timeout=60) == 0
-        assert found[0].parent.is_dir(), "another job took its workspace away"
+        job.gc()
+        assert found[0].parent.is_dir(), "another job or gc took its workspace away"
     finally:
         p.send_signal(signal.SIGTERM)
         p.communicate(timeout=30)

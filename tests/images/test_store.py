@@ -195,8 +195,13 @@ def test_import_killed_again_and_again_leaves_a_store_that_verifies(tool, tmp_pa
         if os.path.exists(os.path.join(tool.store, "oci-layout")):
             v = tool.json("verify")
             assert v["ok"], v
+            tool.ok("gc")
+            assert os.listdir(os.path.join(tool.store, "tmp")) == []
+            assert len(os.listdir(os.path.join(tool.store, "blobs", "sha256"))) == (10 if tool.json("ls") else 0)
         for row in tool.json("ls"):
             assert row["error"] is None, row
+        if killed % 2 and tool.json("ls"):
+            tool.ok("rm", "app:1")
     tool.ok("import", source.path)
     tool.ok("gc")
     assert os.listdir(os.path.join(tool.store, "tmp")) == []

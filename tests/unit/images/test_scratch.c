@@ -17,6 +17,8 @@
 #define LEFT   "sandbox-unit-abcdef"
 #define NOBODY 65534
 
+static const struct scratch_kind unit = {"unit", "/nowhere"};
+
 static int enter(void **state)
 {
 	char here[PATH_MAX];
@@ -39,14 +41,14 @@ static bool exists(const char *path)
 
 static void sweep(void)
 {
-	scratch_sweep("unit", "/nowhere");
+	scratch_sweep(&unit);
 }
 
 static void make(struct scratch *s)
 {
 	struct image_error e = {""};
 
-	if (scratch_make(s, "unit", "/nowhere", &e))
+	if (scratch_make(s, &unit, &e))
 		fail_msg("%s", e.text);
 }
 
@@ -59,8 +61,7 @@ static void what_a_killed_one_left_is_swept(void **state)
 	if (!pid) {
 		struct scratch s;
 
-		if (!scratch_make(&s, "unit", "/nowhere", NULL) && !chdir(s.path) &&
-			!mkdir("in", 0700))
+		if (!scratch_make(&s, &unit, NULL) && !chdir(s.path) && !mkdir("in", 0700))
 			raise(SIGKILL);
 		_exit(1);
 	}
@@ -134,14 +135,15 @@ static void what_has_no_such_name_or_is_no_directory_stays(void **state)
 static void without_tmpdir_it_is_in_the_place_that_is_named(void **state)
 {
 	char *here = strdup(getenv("TMPDIR"));
+	struct scratch_kind elsewhere = {"unit", here};
 	struct scratch s;
 
 	assert_non_null(here);
 	unsetenv("TMPDIR");
-	assert_int_equal(scratch_make(&s, "unit", here, NULL), 0);
+	assert_int_equal(scratch_make(&s, &elsewhere, NULL), 0);
 	assert_int_equal(strncmp(s.path, here, strlen(here)), 0);
 	assert_int_equal(mkdir(LEFT, 0700), 0);
-	scratch_sweep("unit", here);
+	scratch_sweep(&elsewhere);
 	assert_false(exists(LEFT));
 	assert_int_equal(scratch_remove(&s, NULL), 0);
 	free(here);
@@ -154,7 +156,7 @@ static void a_place_that_is_not_there_is_an_error(void **state)
 
 	setenv("TMPDIR", "/nowhere", 1);
 	sweep();
-	expect_failure(scratch_make(&s, "unit", "/tmp", &e), -ENOENT, &e, "/nowhere");
+	expect_failure(scratch_make(&s, &unit, &e), -ENOENT, &e, "/nowhere");
 	assert_string_equal(s.path, "");
 }
 
