@@ -462,6 +462,12 @@ def test_clones_that_ended_are_reaped_at_once(me, backend):
         assert t.clone().answer("on\n") == "on\n"
 
 
+def takes(pid, signo):
+    """A thread of it has that signal not blocked."""
+    blocked = [Path(f"/proc/{pid}/task/{tid}/status").read_text().split("SigBlk:")[1].split()[0] for tid in os.listdir(f"/proc/{pid}/task")]
+    return not all(int(mask, 16) >> signo - 1 & 1 for mask in blocked)
+
+
 @pytest.mark.parametrize("signo", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_template_that_waits_for_its_last_clones_ends_by_a_signal(me, backend, signo):
     t = Template(me, backend, shell("read line; sleep 50"))
@@ -469,7 +475,7 @@ def test_a_template_that_waits_for_its_last_clones_ends_by_a_signal(me, backend,
     clone = t.clone()
     clone.tell("\n")
     t.close()
-    t.process.stdout.read()  # it has closed that: it waits
+    assert launcher.until(lambda: takes(t.process.pid, signo))
     os.kill(t.process.pid, signo)
     assert t.said()[0] == -signo
     os.close(clone.until)  # in a virtual machine it is its caller's to end
@@ -485,6 +491,8 @@ def test_the_group_of_a_clone_is_named(me, backend):
         for clone in clones:
             clone.tell("x\n", end=False)
             assert os.read(clone.stdout, 10) == b"x\n"
+        for clone in clones:
+            clone.hang_up()
         leaders = [c.leader for c in clones]
         assert leaders == [0, 0] if backend == "kvm" else len(set(leaders)) == 2 and all(leaders)
 
