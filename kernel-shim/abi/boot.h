@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define BOOT_MAGIC   0x30746f6f42786253ull /* "SbxBoot0" */
-#define BOOT_VERSION 3u
+#define BOOT_VERSION 4u
 
 /* Guest-physical layout. RAM starts at 0; the file window is far above any RAM. */
 #define BOOT_WINDOW_GPA	 0x1000000000ull /* 64 GiB */
@@ -111,6 +111,10 @@ struct boot_block {
 	uint32_t
 		execfn; /* offset: what the program is told that it was called by (AT_EXECFN, $0) */
 	uint32_t pad2;
+	/* Who this sandbox is: a UUID (RFC 4122, version 4), and a number that is 0, but another in
+	 * each clone, where the launcher writes both again. */
+	uint8_t boot_id[16];
+	uint64_t generation;
 };
 
 #define BOOT_F_VERBOSE 0x01u /* log what is absent, once each */

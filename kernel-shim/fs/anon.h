@@ -13,8 +13,6 @@ struct io_state {
 	struct mount *anon_mount; /* likewise; in no tree */
 	struct super *shm;	  /* /dev/shm */
 	struct list ptys;	  /* struct pty (fs/pty.c) */
-	u8 boot_id[16];
-	bool boot_id_made;
 };
 /* Made at first use; NULL when memory is out. */
 struct io_state *io_state(void);

@@ -2,7 +2,6 @@
  * /proc/sys: the settings that programs look at. Few can be changed.
  */
 #include "core/random.h"
-#include "fs/anon.h"
 #include "fs/pipe.h"
 #include "fs/proc_internal.h"
 #include "ipc/ipc.h"
@@ -98,32 +97,27 @@ static void show_uuid_bytes(struct seqbuf *s, const u8 *b)
 	seq_puts(s, "\n");
 }
 
-static void uuid_make(u8 *b)
-{
-	random_bytes(b, UUID_SIZE);
-	b[6] = (b[6] & 0x0f) | 0x40;
-	b[8] = (b[8] & 0x3f) | 0x80;
-}
-
 static int show_uuid(struct seqbuf *s, const struct pseudo_node *n)
 {
 	u8 b[UUID_SIZE];
 
-	uuid_make(b);
+	random_bytes(b, UUID_SIZE);
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
 	show_uuid_bytes(s, b);
 	return 0;
 }
 
 static int show_boot_id(struct seqbuf *s, const struct pseudo_node *n)
 {
-	struct io_state *io = io_state();
+	show_uuid_bytes(s, kern->boot->boot_id);
+	return 0;
+}
 
-	if (!io)
-		return -ENOMEM;
-	if (!io->boot_id_made)
-		uuid_make(io->boot_id);
-	io->boot_id_made = true;
-	show_uuid_bytes(s, io->boot_id);
+/* Not Linux's: docs/clones.md. */
+static int show_generation(struct seqbuf *s, const struct pseudo_node *n)
+{
+	seq_printf(s, "%lu\n", kern->boot->generation);
 	return 0;
 }
 
@@ -132,6 +126,7 @@ static int show_boot_id(struct seqbuf *s, const struct pseudo_node *n)
 static const struct pseudo_def random_entries[] = {
 	PROC_FILE("boot_id", 0444, show_boot_id),
 	PROC_TEXT("entropy_avail", 0444, "256"),
+	PROC_FILE("generation", 0444, show_generation),
 	PROC_TEXT("poolsize", 0444, "256"),
 	PROC_TEXT("urandom_min_reseed_secs", 0444, "60"),
 	PROC_FILE("uuid", 0444, show_uuid),

@@ -26,6 +26,7 @@ enum template_kind {
 	TEMPLATE_READY = 1, /* from the template */
 	TEMPLATE_CLONE,	    /* to it, with TEMPLATE_FDS descriptors (SCM_RIGHTS) */
 	TEMPLATE_CLONED,    /* from it */
+	TEMPLATE_TAKEN,	    /* to it: pid is not needed any more. There is no answer. */
 };
 
 /* What comes with CLONE, in this order: all of them, /dev/null where nothing is wanted. No
@@ -46,10 +47,16 @@ struct template_message {
 	uint32_t kind;	  /* enum template_kind */
 	int32_t error;	  /* CLONED: 0 or -errno, and then there is no clone */
 	/* CLONED: the clone's process, as the template's PID namespace has it. Not reused before
-	 * the next message to the template: time to ask for a pidfd. The template reaps it. */
+	 * the next message to the template: time to ask for a pidfd, and then to say TAKEN, for the
+	 * template reaps it when it ends, but not before. */
 	int32_t pid;
-	uint64_t timeout_ns;  /* CLONE: the clone's wall time, from now; 0: as --timeout, or none */
-	uint64_t reserved[3]; /* 0 */
+	uint64_t timeout_ns; /* CLONE: the clone's wall time, from now; 0: as --timeout, or none */
+	/* CLONED: who leads the process group in which its programs run, the last of its numbers
+	 * (NSpid in proc(5), status); a child of the template's child that leads one. 0: they run
+	 * in the clone's process. */
+	int32_t leader;
+	uint32_t reserved0;   /* 0 */
+	uint64_t reserved[2]; /* 0 */
 };
 _Static_assert(sizeof(struct template_message) == 48, "template ABI");
 

@@ -75,6 +75,16 @@ int template_start(struct template_client *t, const struct template_start *s)
 
 /* -- messages -- */
 
+/* Nobody here asks for the number of a clone's process. If it cannot be said, the next request
+ * says it. */
+static void forget(struct template_client *t)
+{
+	const struct template_message m = {.version = TEMPLATE_VERSION, .kind = TEMPLATE_TAKEN};
+	ssize_t n = send(t->fd, &m, sizeof m, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	(void)n;
+}
+
 int template_receive(struct template_client *t, struct template_message *m)
 {
 	ssize_t n;
@@ -86,6 +96,8 @@ int template_receive(struct template_client *t, struct template_message *m)
 		return errno == ECONNRESET ? -EPIPE : -errno;
 	if (!n)
 		return -EPIPE;
+	if (n == sizeof *m && m->kind == TEMPLATE_CLONED && !m->error)
+		forget(t);
 	return n == sizeof *m && m->version == TEMPLATE_VERSION ? 0 : -EPROTO;
 }
 

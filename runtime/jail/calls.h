@@ -180,6 +180,7 @@ JAIL_CALL(ZYGOTE_FORKS, clone, "a new trapped process")
 
 JAIL_LIST(ZYGOTE_TEMPLATE, ZYGOTE, JAIL_TEMPLATE, ANY, "the zygote of a template: what a clone's zygote begins with")
 JAIL_CALL(ZYGOTE_TEMPLATE, dup2, "its own descriptors, where the first one had its")
+JAIL_CALL(ZYGOTE_TEMPLATE, setpgid, "a process group of its own, so that a clone can be stopped")
 
 JAIL_LIST(ZYGOTE_COPIES, ZYGOTE, JAIL_TEMPLATE, PLAIN_FORKS, "and a fork with SIGCHLD alone")
 JAIL_CALL(ZYGOTE_COPIES, clone, "a clone's zygote")

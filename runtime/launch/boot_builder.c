@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "kernel-shim/abi/boot.h"
 #include "runtime/launch/boot_builder.h"
 
 uint32_t boot_add_bytes(struct boot_builder *b, const void *p, size_t n, size_t align)
@@ -35,4 +36,11 @@ uint32_t boot_add_strings(struct boot_builder *b, char **v, uint32_t *count)
 	for (uint32_t i = 0; i < n && !b->full; i++)
 		((uint32_t *)(b->base + table))[i] = boot_add_string(b, v[i]);
 	return table;
+}
+
+void boot_set_id(struct boot_block *k, const uint8_t *random)
+{
+	memcpy(k->boot_id, random, sizeof(k->boot_id));
+	k->boot_id[6] = (k->boot_id[6] & 0x0f) | 0x40;
+	k->boot_id[8] = (k->boot_id[8] & 0x3f) | 0x80;
 }

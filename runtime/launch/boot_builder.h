@@ -24,4 +24,8 @@ uint32_t boot_add_string(struct boot_builder *b, const char *s);
 /* Of a table of offsets. v ends with NULL; *count: how many there were. */
 uint32_t boot_add_strings(struct boot_builder *b, char **v, uint32_t *count);
 
+struct boot_block;
+/* Its boot_id, of 16 random bytes. */
+void boot_set_id(struct boot_block *k, const uint8_t *random);
+
 #endif

@@ -118,6 +118,7 @@ static int fill(struct launch *l, struct boot_builder *b)
 {
 	const struct launch_config *c = l->c;
 	struct boot_block *k = l->boot;
+	uint8_t id[sizeof(k->boot_id)];
 	struct utsname uts;
 	int r;
 
@@ -154,8 +155,10 @@ static int fill(struct launch *l, struct boot_builder *b)
 	k->cpu_features = (c->caps.sysret ? BOOT_CPU_SYSRET : 0) |
 			  (c->caps.xsave ? BOOT_CPU_XSAVE : 0) |
 			  (c->caps.announce ? BOOT_CPU_ANNOUNCE : 0);
-	if (getrandom(k->random, sizeof(k->random), 0) != (ssize_t)sizeof(k->random))
+	if (getrandom(k->random, sizeof(k->random), 0) != (ssize_t)sizeof(k->random) ||
+		getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id))
 		return -EIO;
+	boot_set_id(k, id);
 	uname(&uts);
 	k->os_release = boot_add_string(b, uts.release);
 	k->os_version = boot_add_string(b, uts.version);

@@ -145,6 +145,7 @@ static int process_make_heir(struct launch *l)
 	if (h->heir_ram < 0)
 		return h->heir_ram;
 	r = process_heir_make(h->vm, h->heir_ram, &h->heir);
+	l->heir_pid = h->heir.pid;
 	if (r)
 		process_drop(l);
 	return r;

@@ -33,6 +33,7 @@ struct launch {
 	unsigned needs; /* JAIL_*: what the threads' filters have besides */
 
 	struct template *template; /* or NULL: this is none, or a clone */
+	pid_t heir_pid;		   /* of the clone that is being made: what its programs come from */
 	uint64_t begun_ns;	   /* CLOCK_MONOTONIC */
 	uint64_t timeout_ns;	   /* as c->timeout_ns, or a clone's own */
 	uint64_t user_ns0;	   /* of user mode before this clone began */

@@ -5,18 +5,24 @@
  * it gets from its home and from the descriptors that came with the message.
  */
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/abi/template.h"
 #include "runtime/jail/jail.h"
+#include "runtime/launch/boot_builder.h"
 #include "runtime/launch/launch_internal.h"
 
 #define PAGE	   4096u
@@ -25,7 +31,9 @@
 struct template
 {
 	int socket;
+	int ended_fd; /* readable when a child has ended: a signalfd */
 	bool parked;
+	bool held;		  /* the last clone's number may be asked for: it is not reaped */
 	unsigned living;	  /* clones that were not reaped; the zygote is a child too */
 	uint8_t seed[SEED_BYTES]; /* of the clone that is being made */
 };
@@ -63,6 +71,18 @@ static int check(struct launch *l)
 	return -EINVAL;
 }
 
+/* Before there are threads, or one of them would take the signal. */
+static int watch_children(struct template *t)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	t->ended_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return t->ended_fd < 0 ? -errno : 0;
+}
+
 int launch_template_create(struct launch *l)
 {
 	int r;
@@ -78,7 +98,7 @@ int launch_template_create(struct launch *l)
 	if (!l->template)
 		return -ENOMEM;
 	l->template->socket = l->c->template_fd;
-	return 0;
+	return watch_children(l->template);
 }
 
 void launch_template_destroy(struct launch *l)
@@ -114,6 +134,30 @@ static void close_all(const int *fds, size_t n)
 		close(fds[i]);
 }
 
+/* Clones that ended: not those whose end nobody can have noticed yet (abi/template.h). */
+static void reap(struct template *t)
+{
+	while (t->living && waitpid(-1, NULL, WNOHANG) > 0)
+		t->living--;
+}
+
+/* Until there is a message. */
+static void wait_message(struct template *t)
+{
+	struct pollfd p[2] = {{.fd = t->socket, .events = POLLIN}};
+	struct signalfd_siginfo si;
+	const struct iovec iov = {&si, sizeof(si)};
+
+	do {
+		p[1] = (struct pollfd){.fd = t->held ? -1 : t->ended_fd, .events = POLLIN};
+		if (poll(p, 2, -1) < 0)
+			continue;
+		/* the first one is all, as it is pending only once; as service/watch.c reads */
+		if (p[1].revents && syscall(SYS_preadv2, t->ended_fd, &iov, 1L, -1L, 0L, 0L) > 0)
+			reap(t);
+	} while (!p[0].revents);
+}
+
 /* How many descriptors came with it. */
 static size_t take_fds(const struct msghdr *m, int fds[TEMPLATE_FDS])
 {
@@ -129,9 +173,9 @@ static size_t take_fds(const struct msghdr *m, int fds[TEMPLATE_FDS])
 }
 
 /* false: there are no more. *error: what is to be answered instead of a clone, and then no
- * descriptors came; or 0. */
-static bool hear(
-	const struct template *t, struct template_message *in, int fds[TEMPLATE_FDS], int *error)
+ * descriptors came; or 0; or -EALREADY: nothing is to be answered. */
+static bool hear_one(
+	struct template *t, struct template_message *in, int fds[TEMPLATE_FDS], int *error)
 {
 	union fd_message control;
 	struct iovec iov = {in, sizeof(*in)};
@@ -142,6 +186,7 @@ static bool hear(
 	ssize_t n;
 	size_t nfds;
 
+	wait_message(t);
 	do
 		n = recvmsg(t->socket, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
@@ -149,13 +194,27 @@ static bool hear(
 		return false;
 	nfds = take_fds(&m, fds);
 	*error = 0;
+	t->held = false;
+	reap(t);
 	if (n == sizeof(*in) && in->version == TEMPLATE_VERSION && in->kind == TEMPLATE_CLONE &&
 		nfds == TEMPLATE_FDS && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return true;
 	/* cut off although there was room for them: this process has no numbers left */
 	*error = m.msg_flags & MSG_CTRUNC && nfds < TEMPLATE_FDS ? -EMFILE : -EPROTO;
+	if (n == sizeof(*in) && in->version == TEMPLATE_VERSION && in->kind == TEMPLATE_TAKEN)
+		*error = -EALREADY;
 	close_all(fds, nfds);
 	return true;
+}
+
+static bool hear(struct template *t, struct template_message *in, int fds[TEMPLATE_FDS], int *error)
+{
+	bool more;
+
+	do
+		more = hear_one(t, in, fds, error);
+	while (more && *error == -EALREADY);
+	return more;
 }
 
 /* -- in the clone -- */
@@ -227,6 +286,20 @@ static int close_jail(struct launch *l)
 		core ? ioctls.n : 0);
 }
 
+/* Not of the seed: nobody may know that. */
+static int make_identity(struct launch *l)
+{
+	uint8_t id[sizeof(l->boot->boot_id)];
+	uint64_t generation;
+
+	if (getrandom(id, sizeof(id), 0) != sizeof(id) ||
+		getrandom(&generation, sizeof(generation), 0) != sizeof(generation))
+		return -EIO;
+	boot_set_id(l->boot, id);
+	l->boot->generation = generation ? generation : 1;
+	return 0;
+}
+
 static int become_clone(struct launch *l, const struct template_message *in, const int *fds)
 {
 	int r;
@@ -241,6 +314,8 @@ static int become_clone(struct launch *l, const struct template_message *in, con
 	if (!r)
 		r = l->home->become(l, l->template->seed, sizeof(l->template->seed));
 	if (!r)
+		r = make_identity(l);
+	if (!r)
 		r = service_copied(l->service, fds + TEMPLATE_FD_IN, fds[TEMPLATE_FD_UNTIL]);
 	if (!r)
 		r = launch_limit_files(l);
@@ -248,6 +323,7 @@ static int become_clone(struct launch *l, const struct template_message *in, con
 		r = launch_threads_start(l);
 	launch_clock_refresh(l);
 	close(l->template->socket);
+	close(l->template->ended_fd);
 	close_all(fds, TEMPLATE_FD_UNTIL); /* that one is watched as it is */
 	explicit_bzero(l->template->seed, sizeof(l->template->seed));
 	launch_template_destroy(l);
@@ -278,13 +354,6 @@ static int park(struct launch *l, const struct chan_msg *m)
 	return r ? r : l->home->park(l, m);
 }
 
-/* Clones that ended: not those whose end nobody can have noticed yet (abi/template.h). */
-static void reap(struct template *t)
-{
-	while (t->living && waitpid(-1, NULL, WNOHANG) > 0)
-		t->living--;
-}
-
 /* 0 in the clone, its number here, or -errno. */
 static pid_t make_clone(struct launch *l, const struct template_message *in, int *fds)
 {
@@ -311,11 +380,24 @@ static pid_t make_clone(struct launch *l, const struct template_message *in, int
 	return r ? r : pid;
 }
 
+/* Whoever ends this launch by a signal ends its clones too. */
+static void take_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 /* The trapped processes of the clones live in the template's PID namespace, and end with it. Who
  * asked for this launch need not wait so long. */
 static void outlive_clones(struct launch *l)
 {
 	service_shutdown(l->service); /* not even their end is this one's any more */
+	take_signals();
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);
 	while (l->template->living) {
@@ -327,13 +409,14 @@ static void outlive_clones(struct launch *l)
 	}
 }
 
-static struct template_message answer(pid_t pid)
+static struct template_message answer(const struct launch *l, pid_t pid)
 {
 	return (struct template_message){
 		.version = TEMPLATE_VERSION,
 		.kind = TEMPLATE_CLONED,
 		.error = pid < 0 ? pid : 0,
 		.pid = pid > 0 ? pid : 0,
+		.leader = pid > 0 ? l->heir_pid : 0,
 	};
 }
 
@@ -347,13 +430,13 @@ static bool make_clones(struct launch *l)
 	pid_t pid;
 
 	while (say(l->template, &out) && hear(l->template, &in, fds, &error)) {
-		reap(l->template);
 		pid = error ? error : make_clone(l, &in, fds);
 		if (!pid)
 			return true;
 		if (!error)
 			close_all(fds, TEMPLATE_FDS);
-		out = answer(pid);
+		out = answer(l, pid);
+		l->template->held = pid > 0;
 	}
 	return false;
 }

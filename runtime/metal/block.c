@@ -66,6 +66,7 @@ static void set_limits(struct boot_block *k)
 static void set_machine(struct box *b)
 {
 	struct boot_block *k = b->boot;
+	uint8_t id[sizeof(k->boot_id)];
 
 	k->magic = BOOT_MAGIC;
 	k->version = BOOT_VERSION;
@@ -82,6 +83,8 @@ static void set_machine(struct box *b)
 	k->cpu_features = BOOT_CPU_SYSRET | (vmx_caps.xcr0 ? BOOT_CPU_XSAVE : 0) |
 			  (vmx_caps.ept ? 0 : BOOT_CPU_ANNOUNCE);
 	box_random(k->random, sizeof(k->random));
+	box_random(id, sizeof(id));
+	boot_set_id(k, id);
 }
 
 static void set_program(struct box *b, struct boot_builder *to, char **words)

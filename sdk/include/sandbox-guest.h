@@ -18,14 +18,16 @@
  * Without this header a program is ready where it first asks for its stdin by itself. The request
  * is all of stdin, the answer is stdout. Header only; started by a shell such a program does the
  * same with the shell's stdin. What is to be another in each clone, as the seed of a generator, is
- * made after sb_ready. Errors: 0 or -1 with errno.
+ * made after sb_ready, or again when sb_generation has changed. Errors: 0 or -1 with errno.
  */
 #ifndef SANDBOX_GUEST_H
 #define SANDBOX_GUEST_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -38,6 +40,26 @@ static inline void sb_ready(void)
 	p.events = POLLIN;
 	p.revents = 0;
 	poll(&p, 1, 0);
+}
+
+/* Which copy of the program this is: 0 for the one that was started, another number, drawn at
+ * random, in each clone; 0 outside of a sandbox. For code that cannot know where sb_ready is, such
+ * as a library with a generator of its own: what it asks for costs a few system calls. */
+static inline uint64_t sb_generation(void)
+{
+	char text[24];
+	uint64_t generation = 0;
+	ssize_t n = -1, i;
+	int saved = errno, fd = open("/proc/sys/kernel/random/generation", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		n = read(fd, text, sizeof(text));
+		close(fd);
+	}
+	for (i = 0; i < n && text[i] >= '0' && text[i] <= '9'; i++)
+		generation = generation * 10 + (uint64_t)(text[i] - '0');
+	errno = saved;
+	return generation;
 }
 
 /* All of the request: malloc(3)'s, the caller's to free. Of no bytes: *data is not NULL. */

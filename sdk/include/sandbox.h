@@ -267,12 +267,12 @@ struct sb_template;
 /* Starts the program and waits for it to ask for its stdin, or with config->accept to wait for
  * connections, all of it asleep: then a clone's stdin and stdout are a connection, which the server
  * sees as one from its own loopback; the clone ends with it. timeout_ms milliseconds, or -1: no
- * limit. Members of config are as for sb_start but for these: in, out, err, cpu_ns and output are
- * the clones' and must be 0, as SB_FILE_OUT may not be there; wall_ns is the limit of each clone
- * that has none of its own. What it prints meanwhile is dropped. SB_ENDED: it did not come so far;
- * a sentence says why, and its cause is the last line that it printed (of the first 64 KiB).
- * SB_UNSUPPORTED without /proc or pidfd_open(2). Not every backend makes clones: SB_ENDED. Any
- * thread; *out is NULL after an error. */
+ * limit. Members of config are as for sb_start but for these: in, out, err and output are the
+ * clones' and must be 0, as SB_FILE_OUT may not be there; wall_ns and cpu_ns are the limits of each
+ * clone that has none of its own, and the template's are none. What it prints meanwhile is dropped.
+ * SB_ENDED: it did not come so far; a sentence says why, and its cause is the last line that it
+ * printed (of the first 64 KiB). SB_UNSUPPORTED without /proc or pidfd_open(2). Not every backend
+ * makes clones: SB_ENDED. Any thread; *out is NULL after an error. */
 int sb_template_start(const struct sb_config *config, int timeout_ms, struct sb_template **out,
 	struct sb_error **error);
 
@@ -288,13 +288,23 @@ struct sb_clone_config {
 	struct sb_stream in, out, err;
 	uint64_t wall_ns; /* default: that of the template */
 	uint64_t output;
+	uint64_t cpu_ns; /* default: that of the template; from the clone's beginning */
 };
 
 /* One more clone: a sandbox like those of sb_start, to be freed before or after its template. It is
- * no child of the caller's; sb_pause and sb_resume of it are SB_UNSUPPORTED. Any thread, several at
- * once: they take turns. SB_ENDED: the template's process is gone, or did not answer for half a
- * minute; that is so from then on. */
+ * no child of the caller's. Any thread, several at once: they take turns. SB_ENDED: the template's
+ * process is gone, or did not answer for half a minute; that is so from then on. */
 int sb_clone(struct sb_template *t, const struct sb_clone_config *config, struct sb **out,
+	struct sb_error **error);
+
+/* A used clone of any template becomes a fresh one of t, under the same handle: what it was is
+ * killed if need be and freed, with its output, its result and what other calls returned of them,
+ * and a clone takes its place, as sb_clone makes it with config; one of those made in advance if
+ * there is. sb_fd is the same descriptor, and stays where it is watched. An error: it is killed, as
+ * by sb_kill, unless that was the error, or what it was when it had ended; try again or free it.
+ * SB_INVALID: it is no clone. No other call on s may be in progress; SB_BUSY from its callbacks. On
+ * t as sb_clone. */
+int sb_reset(struct sb *s, struct sb_template *t, const struct sb_clone_config *config,
 	struct sb_error **error);
 
 /* A clone with request as its stdin, and waits for its end: sb_output(*done, 1) is the answer,
@@ -304,9 +314,10 @@ int sb_call(struct sb_template *t, const void *request, size_t size,
 	const struct sb_clone_config *config, struct sb **done, struct sb_error **error);
 
 /* From now on n clones are to wait for their input, made in advance: now, and by each sb_call while
- * its own clone works. sb_call and sb_clone take those first where no stream is SB_STREAM_FD. The
- * wall time of such a one begins when it is taken, and is kept while the caller dispatches or
- * waits. An error: there are fewer; sb_call tries again. n = 0 ends them. Any thread. */
+ * its own clone works. sb_call, sb_clone and sb_reset take those first where no stream is
+ * SB_STREAM_FD. The wall time of such a one begins when it is taken, and is kept while the caller
+ * dispatches or waits. An error: there are fewer; sb_call tries again. n = 0 ends them. Any thread.
+ */
 int sb_template_warm(struct sb_template *t, unsigned n, struct sb_error **error);
 
 #pragma GCC visibility pop

@@ -18,21 +18,25 @@
 
 /* A pid of the template's saying: no other process of the caller's is to be taken for a clone, and
  * killed. With the lock, or the number could be another's. */
-static int adopt(struct sb_template *t, struct sb *s, pid_t pid, struct sb_error **error)
+static int adopt(
+	struct sb_template *t, struct sb *s, const struct wire_clone *made, struct sb_error **error)
 {
 	int err;
 
-	s->pidfd = fd_high((int)syscall(SYS_pidfd_open, pid, 0));
+	s->pidfd = fd_high((int)syscall(SYS_pidfd_open, made->pid, 0));
 	err = errno;
-	if (proc_parent(pid) != t->s->pid) {
+	if (proc_parent(made->pid) != t->s->pid) {
 		fd_close(&s->pidfd);
 		fd_close(&t->socket);
 		return error_set(error, SB_SYSTEM, "the template's answer names no child of it");
 	}
-	s->pid = pid;
+	s->pid = made->pid;
+	s->clone = (struct proc_clone){t->s->pid, made->leader};
+	if (s->pidfd < 0)
+		kill(made->pid, SIGKILL);
+	wire_taken(t->socket);
 	if (s->pidfd >= 0)
 		return 0;
-	kill(pid, SIGKILL);
 	return error_system(error, "pidfd_open", err, "cannot watch the clone");
 }
 
@@ -40,19 +44,19 @@ static int ask(struct sb_template *t, struct setup *u)
 {
 	const int fds[TEMPLATE_FDS] = {u->std[0], u->std[1], u->std[2], u->ends[SINK_REPORT],
 		u->ends[SINK_MESSAGES], t->self};
+	struct wire_clone made = {0};
 	bool usable = true;
-	pid_t pid = 0;
 	int r = -ECONNRESET;
 
 	pthread_mutex_lock(&t->lock);
 	if (t->socket >= 0)
-		r = wire_clone(t->socket, fds, u->s->wall_ns, &pid, &usable);
+		r = wire_clone(t->socket, fds, u->s->wall_ns, &made, &usable);
 	if (r == -ECONNRESET || r == -EPIPE)
 		r = template_ended(t, u->error);
 	else if (r)
 		r = error_system(u->error, "clone", -r, "the template made no clone");
 	else
-		r = adopt(t, u->s, pid, u->error);
+		r = adopt(t, u->s, &made, u->error);
 	if (!usable)
 		fd_close(&t->socket);
 	pthread_mutex_unlock(&t->lock);
@@ -91,6 +95,7 @@ int clone_make(struct sb_template *t, const struct sb_clone_config *c, bool spar
 	u.s->template = t;
 	atomic_fetch_add(&t->needed, 1);
 	u.s->wall_ns = spare ? 0 : c->wall_ns ? c->wall_ns : t->wall_ns;
+	u.s->cpu_limit_ns = spare ? 0 : c->cpu_ns ? c->cpu_ns : t->cpu_ns;
 	u.s->output_max = c->output;
 	r = setup_events(&u);
 	if (!r)
@@ -107,7 +112,7 @@ int clone_make(struct sb_template *t, const struct sb_clone_config *c, bool spar
 	return r;
 }
 
-static int get(struct sb_template *t, const struct sb_clone_config *c, struct sb **out,
+int clone_get(struct sb_template *t, const struct sb_clone_config *c, struct sb **out,
 	struct sb_error **error)
 {
 	int r = pool_take(t, c, out, error);
@@ -125,7 +130,7 @@ int sb_clone(struct sb_template *t, const struct sb_clone_config *config, struct
 	if (error)
 		*error = NULL;
 	r = config_read_clone(config, &c, error);
-	return r ? r : get(t, &c, out, error);
+	return r ? r : clone_get(t, &c, out, error);
 }
 
 /* What sb_call adds to config. */
@@ -158,7 +163,7 @@ int sb_call(struct sb_template *t, const void *request, size_t size,
 		*error = NULL;
 	r = read_call(config, request, size, &c, error);
 	if (!r)
-		r = get(t, &c, done, error);
+		r = clone_get(t, &c, done, error);
 	if (!r) {
 		pool_fill(t, NULL); /* while it works; if that fails, the next one makes its own */
 		r = sb_wait(*done, -1, error);

@@ -10,7 +10,8 @@
 	1024u /* mounts, and files: each is a descriptor or words of a command line                \
 	       */
 /* No header was shorter: limits came last. */
-#define SIZE_MIN offsetof(struct sb_config, memory)
+#define SIZE_MIN       offsetof(struct sb_config, memory)
+#define CLONE_SIZE_MIN offsetof(struct sb_clone_config, cpu_ns)
 
 static int invalid(struct sb_error **e, const char *member, const char *why)
 {
@@ -183,8 +184,6 @@ static int check_template(struct sb_error **e, const struct sb_config *c)
 		return invalid(e, c->in.kind ? "in" : c->out.kind ? "out" : "err", why);
 	if (c->output)
 		return invalid(e, "output", why);
-	if (c->cpu_ns)
-		return invalid(e, "cpu_ns", "clones have no limit of CPU time, only wall_ns");
 	for (size_t i = 0; i < c->nfiles; i++)
 		if (c->files[i].kind == SB_FILE_OUT)
 			return invalid(e, "files", "of a template none can be taken out");
@@ -206,7 +205,7 @@ int config_read_clone(
 
 	if (!given)
 		return invalid(error, "config", "is NULL");
-	r = copy(given, out, sizeof *out, sizeof *out, "sb_clone_config", error);
+	r = copy(given, out, CLONE_SIZE_MIN, sizeof *out, "sb_clone_config", error);
 	return r ? r : check_streams(error, &out->in, &out->out, &out->err);
 }
 

@@ -37,14 +37,15 @@ int sb_kill(struct sb *s, struct sb_error **error)
 	return r ? error_system(error, "pidfd_send_signal", -r, "cannot kill the sandbox") : 0;
 }
 
-/* To the programs' processes, if there are some. The leader cannot have been reaped and its number
- * given to another: its parent is stopped. Unless that is killed at this very moment, for which the
- * leader's pidfd is used where the kernel can. */
+/* To the programs' processes, if there are some. The leader lives as long as the sandbox's process:
+ * that is looked at when the leader's pidfd is there, which is used where the kernel can. */
 static int signal_group(struct sb *s, int signo)
 {
 	struct proc_group g;
-	int r = proc_find(s->pid, &g), fd;
+	int r = proc_find(s->pid, &s->clone, &g), fd;
 
+	if (!r && !g.leader && s->clone.leader && !sandbox_process_ended(s))
+		r = -EAGAIN; /* there is one, which could not be read */
 	if (r || !g.leader)
 		return r;
 	fd = (int)syscall(SYS_pidfd_open, g.leader, 0);
@@ -55,6 +56,10 @@ static int signal_group(struct sb *s, int signo)
 	}
 	if (fd < 0)
 		return errno == ESRCH ? 0 : -errno;
+	if (sandbox_process_ended(s)) {
+		close(fd);
+		return 0;
+	}
 	r = (int)syscall(SYS_pidfd_send_signal, fd, signo, NULL, PIDFD_SIGNAL_PROCESS_GROUP);
 	if (r && errno == EINVAL && !sandbox_process_ended(s))
 		r = kill(-g.leader, signo);
@@ -83,20 +88,12 @@ static int ended(struct sb_error **error)
 	return error_set(error, SB_ENDED, "the sandbox has ended");
 }
 
-/* Its programs' processes are its template's children, not its own. */
-static int no_clone(const struct sb *s, struct sb_error **error)
-{
-	if (error)
-		*error = NULL;
-	return s->is_clone ? error_set(error, SB_UNSUPPORTED, "a clone cannot be paused") : 0;
-}
-
 int sb_pause(struct sb *s, struct sb_error **error)
 {
-	int r = no_clone(s, error);
+	int r;
 
-	if (r)
-		return r;
+	if (error)
+		*error = NULL;
 	if (sandbox_process_ended(s))
 		return ended(error);
 	/* the launcher first: it makes the other processes */
@@ -115,10 +112,10 @@ int sb_pause(struct sb *s, struct sb_error **error)
 
 int sb_resume(struct sb *s, struct sb_error **error)
 {
-	int r = no_clone(s, error);
+	int r;
 
-	if (r)
-		return r;
+	if (error)
+		*error = NULL;
 	if (sandbox_process_ended(s))
 		return ended(error);
 	r = signal_group(s, SIGCONT);

@@ -88,7 +88,7 @@ int sandbox_set_timer(struct sb *s)
 static int look_at_cpu(struct sb *s)
 {
 	struct proc_group g;
-	int r = proc_find(s->pid, &g);
+	int r = proc_find(s->pid, &s->clone, &g);
 
 	if (r || sandbox_process_ended(s)) /* the number may have been somebody else's */
 		return r;

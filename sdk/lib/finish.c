@@ -177,8 +177,7 @@ int sandbox_finish(struct sb *s, struct sb_error **error)
 	return 0;
 }
 
-/* SIGKILL ends everything: this waits for the kernel only. */
-static void end_process(struct sb *s)
+void sandbox_end_process(struct sb *s)
 {
 	struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
 
@@ -194,7 +193,7 @@ void sb_free(struct sb *s)
 {
 	if (!s)
 		return;
-	end_process(s);
+	sandbox_end_process(s);
 	leave_template(s);
 	report_clear(&s->report);
 	for (int i = 0; i < SINKS; i++)

@@ -27,11 +27,12 @@ static struct sb *pop(struct sb_template *t)
 	return s;
 }
 
-static int fit(
-	struct sb *s, uint64_t wall_ns, const struct sb_clone_config *c, struct sb_error **error)
+static int fit(const struct sb_template *t, struct sb *s, const struct sb_clone_config *c,
+	struct sb_error **error)
 {
 	s->output_max = c->output;
-	s->wall_ns = wall_ns;
+	s->wall_ns = c->wall_ns ? c->wall_ns : t->wall_ns;
+	s->cpu_limit_ns = c->cpu_ns ? c->cpu_ns : t->cpu_ns;
 	s->started_ns = sandbox_now_ns();
 	setup_sink(&s->sinks[SINK_OUT], &c->out);
 	setup_sink(&s->sinks[SINK_ERR], &c->err);
@@ -61,7 +62,7 @@ int pool_take(struct sb_template *t, const struct sb_clone_config *c, struct sb 
 		sb_free(s);
 	if (!s)
 		return 0;
-	r = fit(s, c->wall_ns ? c->wall_ns : t->wall_ns, c, error);
+	r = fit(t, s, c, error);
 	if (r)
 		sb_free(s);
 	else

@@ -30,23 +30,31 @@ static int parse(char *line, struct entry *e)
 	return 0;
 }
 
-static int read_entry(pid_t pid, struct entry *e)
+static int read_text(pid_t pid, const char *file, char *text, size_t room)
 {
-	char name[32], line[1024];
+	char name[32];
 	ssize_t n;
 	int fd;
 
-	snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
+	snprintf(name, sizeof name, "/proc/%d/%s", (int)pid, file);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	n = read(fd, line, sizeof line - 1);
+	n = read(fd, text, room - 1);
 	close(fd);
 	if (n <= 0)
 		return -ESRCH;
-	line[n] = 0;
+	text[n] = 0;
+	return 0;
+}
+
+static int read_entry(pid_t pid, struct entry *e)
+{
+	char line[1024];
+	int r = read_text(pid, "stat", line, sizeof line);
+
 	e->pid = pid;
-	return parse(line, e);
+	return r ? r : parse(line, e);
 }
 
 /* One look at all processes, so that a number means one process throughout. Those that went away
@@ -95,19 +103,53 @@ static uint64_t members(const struct entry *list, size_t n, pid_t leader)
 	return ticks;
 }
 
-int proc_find(pid_t launcher, struct proc_group *out)
+/* proc(5), status: the last of NSpid is the number in its own PID namespace. A kernel without those
+ * does not say it. 0: it is gone. */
+static int number_inside(pid_t pid)
+{
+	char text[4096], *at;
+
+	if (read_text(pid, "status", text, sizeof text))
+		return 0;
+	at = strstr(text, "\nNSpid:");
+	if (!at)
+		return (int)pid;
+	at[strcspn(at + 1, "\n") + 1] = 0;
+	return atoi(strrchr(at, '\t') + 1);
+}
+
+/* number: which of those there are, 0: any. */
+static pid_t group_of_child(const struct entry *list, size_t n, pid_t parent, int number)
+{
+	for (size_t i = 0; i < n; i++)
+		if (list[i].parent == parent && list[i].group == list[i].pid &&
+			(!number || number_inside(list[i].pid) == number))
+			return list[i].pid;
+	return 0;
+}
+
+static pid_t find_leader(
+	const struct entry *list, size_t n, pid_t launcher, const struct proc_clone *clone)
+{
+	pid_t first;
+
+	if (!clone->template)
+		return group_of_child(list, n, launcher, 0);
+	first = clone->leader ? group_of_child(list, n, clone->template, 0) : 0;
+	return first ? group_of_child(list, n, first, clone->leader) : 0;
+}
+
+int proc_find(pid_t launcher, const struct proc_clone *clone, struct proc_group *out)
 {
 	uint64_t tick = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK), ticks = 0;
 	struct entry *list = NULL, leader;
 	size_t n = 0;
 	int r = read_all(&list, &n);
 
-	out->leader = 0;
 	for (size_t i = 0; i < n && !r; i++)
 		if (list[i].pid == launcher)
 			ticks += list[i].ticks;
-		else if (list[i].parent == launcher && list[i].group == list[i].pid)
-			out->leader = list[i].pid;
+	out->leader = r ? 0 : find_leader(list, n, launcher, clone);
 	if (!r && out->leader && !read_entry(out->leader, &leader))
 		ticks += leader.ticks + members(list, n, out->leader);
 	out->cpu_ns = ticks * tick;

@@ -5,6 +5,7 @@
  * The lock is for what sb_dispatch changes; callbacks are called with it. pid, pidfd, epoll and the
  * limits are constant from its start on; reason and over are atomic; what follows over is written
  * before over is set, and only read after. So kill, pause, resume and the results take no lock.
+ * sb_reset changes all of it, and is the only call then.
  */
 #ifndef SDK_SANDBOX_INTERNAL_H
 #define SDK_SANDBOX_INTERNAL_H
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "sdk/lib/proc.h"
 #include "sdk/lib/report.h"
 #include "sdk/lib/stream.h"
 
@@ -32,13 +34,16 @@ struct out_file {
 
 struct sb {
 	pthread_mutex_t lock; /* of the kind that tells when its owner takes it again */
-	pid_t pid;	      /* pidfd's; nobody else's only while that has not ended */
-	int pidfd, epoll, timer;
+	int epoll;
+	/* What follows is one run's: sb_reset puts another one's in its place. */
+	pid_t pid; /* pidfd's; nobody else's only while that has not ended */
+	int pidfd, timer;
 	int tie; /* end of a pipe: the sandbox ends when it is closed; or -1 */
 	struct sink sinks[SINKS];
 	struct source source;
 	struct sb_template *template; /* of a clone, until it has ended */
 	bool is_clone;
+	struct proc_clone clone;
 	bool was_spare; /* its own clock began earlier than started_ns: its limit is kept here */
 	struct sb *next_spare;
 	struct out_file *files;
@@ -65,6 +70,8 @@ int sandbox_start(
 /* Kills it for that reason. 0 or -errno. */
 int sandbox_end(struct sb *s, enum sb_end reason);
 bool sandbox_process_ended(const struct sb *s);
+/* finish.c: SIGKILL ends everything: this waits for the kernel only. */
+void sandbox_end_process(struct sb *s);
 /* The first look at limits of time; 0 or -errno. */
 int sandbox_set_timer(struct sb *s);
 /* finish.c: its process has ended and all output was taken: makes the result. 0 or a code, after

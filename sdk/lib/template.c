@@ -163,8 +163,9 @@ static int start(struct sb_template *t, struct sb_config *c, struct sb_error **e
 	t->input = input[1];
 	r = wire_make(&t->socket, &theirs) ? fail(error, "socketpair") : 0;
 	t->wall_ns = c->wall_ns;
+	t->cpu_ns = c->cpu_ns;
 	t->accepts = c->accept;
-	c->wall_ns = 0;
+	c->wall_ns = c->cpu_ns = 0;
 	c->in = (struct sb_stream){.kind = SB_STREAM_FD, .fd = input[0]};
 	c->out = c->err = (struct sb_stream){.kind = SB_STREAM_MEMORY, .limit = PRINTED_MAX};
 	if (!r)

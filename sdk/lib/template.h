@@ -21,15 +21,18 @@ struct sb_template {
 	struct sb *spare;	   /* pool.c: a list of nspare */
 	unsigned nspare, coming, warm;
 	/* constant */
-	int input;	  /* the other end of its program's stdin, or nobody would have that */
-	int self;	  /* pidfd of this process: with it clones end */
-	uint64_t wall_ns; /* of each clone */
-	bool accepts;	  /* it is a server that accepts by itself */
+	int input; /* the other end of its program's stdin, or nobody would have that */
+	int self;  /* pidfd of this process: with it clones end */
+	uint64_t wall_ns, cpu_ns; /* of each clone */
+	bool accepts;		  /* it is a server that accepts by itself */
 };
 
 void template_release(struct sb_template *t);
 /* spare: for pool.c, without limits. */
 int clone_make(struct sb_template *t, const struct sb_clone_config *c, bool spare, struct sb **out,
+	struct sb_error **error);
+/* One that was made in advance, or is made now. *out is NULL after an error. */
+int clone_get(struct sb_template *t, const struct sb_clone_config *c, struct sb **out,
 	struct sb_error **error);
 /* SB_ENDED, with what is known of why. With the lock. */
 int template_ended(struct sb_template *t, struct sb_error **error);

@@ -99,8 +99,17 @@ static int wait_answer(int socket, struct template_message *m)
 	}
 }
 
-int wire_clone(
-	int socket, const int fds[TEMPLATE_FDS], uint64_t timeout_ns, pid_t *pid, bool *usable)
+/* If it cannot be said the next request says it. */
+void wire_taken(int socket)
+{
+	const struct template_message m = {.version = TEMPLATE_VERSION, .kind = TEMPLATE_TAKEN};
+	ssize_t n = send(socket, &m, sizeof m, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	(void)n;
+}
+
+int wire_clone(int socket, const int fds[TEMPLATE_FDS], uint64_t timeout_ns,
+	struct wire_clone *made, bool *usable)
 {
 	struct template_message m;
 	int r = send_request(socket, fds, timeout_ns);
@@ -110,9 +119,9 @@ int wire_clone(
 		r = wait_answer(socket, &m);
 	if (r)
 		return r;
-	if (m.error > 0 || m.error < -ERRNO_MAX || (!m.error && m.pid <= 0))
+	if (m.error > 0 || m.error < -ERRNO_MAX || (!m.error && m.pid <= 0) || m.leader < 0)
 		return -EPROTO;
 	*usable = true;
-	*pid = m.pid;
+	*made = (struct wire_clone){m.pid, m.leader};
 	return m.error;
 }

@@ -16,9 +16,13 @@
 int wire_make(int *ours, int *theirs);
 /* 1: READY came; 0: nothing yet; -ECONNRESET: the other end was closed; -EPROTO: nonsense. */
 int wire_ready(int socket);
-/* Asks for a clone and waits for the answer. 0, and the clone's pid is nobody else's until the next
- * request; or -errno. *usable: the next request makes sense. */
-int wire_clone(
-	int socket, const int fds[TEMPLATE_FDS], uint64_t timeout_ns, pid_t *pid, bool *usable);
+struct wire_clone {
+	pid_t pid;  /* nobody else's until wire_taken or the next request */
+	int leader; /* as in abi/template.h */
+};
+/* Asks for a clone and waits for the answer. 0 or -errno. *usable: the next request makes sense. */
+int wire_clone(int socket, const int fds[TEMPLATE_FDS], uint64_t timeout_ns,
+	struct wire_clone *made, bool *usable);
+void wire_taken(int socket);
 
 #endif

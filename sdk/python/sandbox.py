@@ -54,7 +54,8 @@ class _Config(ctypes.Structure):
 
 
 class _CloneConfig(ctypes.Structure):
-    _fields_ = [("size", ctypes.c_size_t), ("in_", _Stream), ("out", _Stream), ("err", _Stream), ("wall_ns", _U64), ("output", _U64)]
+    _fields_ = [("size", ctypes.c_size_t), ("in_", _Stream), ("out", _Stream), ("err", _Stream), ("wall_ns", _U64), ("output", _U64),
+                ("cpu_ns", _U64)]
 
 
 class _Denial(ctypes.Structure):
@@ -85,6 +86,7 @@ def _load() -> ctypes.CDLL:
         "sb_template_free": (None, [_P]),
         "sb_template_warm": (ctypes.c_int, [_P, ctypes.c_uint, error]),
         "sb_clone": (ctypes.c_int, [_P, ctypes.POINTER(_CloneConfig), ctypes.POINTER(_P), error]),
+        "sb_reset": (ctypes.c_int, [_P, _P, ctypes.POINTER(_CloneConfig), error]),
         "sb_error_code": (ctypes.c_int, [_P]),
         "sb_error_text": (_S, [_P]),
         "sb_error_cause": (_P, [_P]),
@@ -222,11 +224,19 @@ def _set_streams(c: Union[_Config, _CloneConfig], stdin: Union[bytes, int, None]
     c.out, c.err = [_Stream(kind=_MEMORY, limit=limit) if fd is None else _Stream(kind=_FD, fd=fd) for fd in (stdout, stderr)]
 
 
+def _clone_configuration(stdin: Union[bytes, int, None], stdout: Optional[int], stderr: Optional[int], limit: int, wall: float,
+                         output: int, cpu: float) -> _CloneConfig:
+    c = _CloneConfig(size=ctypes.sizeof(_CloneConfig), wall_ns=int(wall * 1e9), output=output, cpu_ns=int(cpu * 1e9))
+    _set_streams(c, stdin, stdout, stderr, limit)
+    return c
+
+
 class Sandbox:
     """One program. Input is bytes, a descriptor, or nothing; output is collected up to `limit` bytes, or goes to descriptors,
     where `output`, the limit of its bytes, does not count it."""
 
     _handle: Optional[int] = None
+    _template: Optional[Template] = None
 
     def __init__(self, program: str, *args: str, stdin: Union[bytes, int, None] = None, stdout: Optional[int] = None,
                  stderr: Optional[int] = None, limit: int = 1 << 20, mounts: Sequence[Mount] = (),
@@ -246,9 +256,9 @@ class Sandbox:
         self._handle = handle.value
 
     @classmethod
-    def _of(cls, handle: Optional[int]) -> Sandbox:
+    def _of(cls, handle: Optional[int], template: Template) -> Sandbox:
         made = cls.__new__(cls)
-        made._handle, made._taken = handle, {}
+        made._handle, made._taken, made._template = handle, {}, template
         return made
 
     def _call(self, name: str, *args: int) -> int:
@@ -310,6 +320,15 @@ class Sandbox:
     def resume(self) -> None:
         self._call("sb_resume")
 
+    def reset(self, stdin: Union[bytes, int, None] = None, stdout: Optional[int] = None, stderr: Optional[int] = None,
+              limit: int = 1 << 20, wall: float = 0, output: int = 0, cpu: float = 0) -> None:
+        """A clone becomes a fresh one of its template, with streams and limits as of Template.clone; what it was is ended, its
+        fileno() stays. No other call may be in progress."""
+        if self._template is None:
+            raise ValueError("the sandbox is no clone")
+        c = _clone_configuration(stdin, stdout, stderr, limit, wall, output, cpu)
+        self._call("sb_reset", self._template._open(), ctypes.byref(c))
+
     def _data(self, name: str, which: int) -> tuple[Optional[bytes], bool]:
         size, more = ctypes.c_size_t(), ctypes.c_int()
         data = getattr(_lib, name)(self._handle, which, size, more)
@@ -352,9 +371,9 @@ class Sandbox:
 
 class Template:
     """A program that stopped where it first asked for its stdin: clones go on from there. `timeout` is for it to come so far
-    (Ctrl-C waits for that), `wall` the limit of each clone. SandboxError(ENDED) if it does not. `accept`: the program is a server
-    that accepts connections by itself, at this port, at "unix:" and a path, or "" for its only one: each clone is given one, which
-    its streams are."""
+    (Ctrl-C waits for that), `wall` and `cpu` the limits of each clone. SandboxError(ENDED) if it does not. `accept`: the program is
+    a server that accepts connections by itself, at this port, at "unix:" and a path, or "" for its only one: each clone is given
+    one, which its streams are."""
 
     _handle: Optional[int] = None
 
@@ -363,40 +382,41 @@ class Template:
                  env: Optional[Mapping[str, str]] = None, env_clear: bool = False, cwd: Optional[str] = None,
                  user: Optional[str] = None, root: Optional[str] = None, image: Optional[str] = None, memory: int = 0,
                  cpus: int = 0, processes: int = 0, wall: float = 0, file_size: int = 0, require_vm: bool = False,
-                 strict: bool = False, executable: Optional[str] = None, accept: Optional[str] = None):
+                 strict: bool = False, executable: Optional[str] = None, cpu: float = 0, accept: Optional[str] = None):
         self._warm = 0
         c = _configuration(program, args, mounts=mounts, files=files, programs=programs, env=env, cwd=cwd, user=user, root=root,
                            image=image, wall=wall, executable=executable, env_clear=env_clear, require_vm=require_vm,
-                           strict=strict, memory=memory, cpus=cpus, processes=processes, file_size=file_size, accept=accept)
+                           strict=strict, memory=memory, cpus=cpus, processes=processes, file_size=file_size,
+                           cpu_ns=int(cpu * 1e9), accept=accept)
         handle, error = _P(), _P()
         timeout_ms = -1 if timeout is None else min(math.ceil(timeout * 1000), _POLL_MAX)
         _check(_lib.sb_template_start(c, timeout_ms, handle, error), error)
         self._handle = handle.value
 
-    def clone(self, stdin: Union[bytes, int, None] = None, stdout: Optional[int] = None, stderr: Optional[int] = None,
-              limit: int = 1 << 20, wall: float = 0, output: int = 0) -> Sandbox:
-        """Streams and limits as of Sandbox. It may outlive the template, and cannot be paused."""
+    def _open(self) -> int:
         if self._handle is None:
             raise ValueError("the template is closed")
-        c = _CloneConfig(size=ctypes.sizeof(_CloneConfig), wall_ns=int(wall * 1e9), output=output)
-        _set_streams(c, stdin, stdout, stderr, limit)
-        handle, error = _P(), _P()
-        _check(_lib.sb_clone(self._handle, c, handle, error), error)
-        return Sandbox._of(handle.value)
+        return self._handle
 
-    def call(self, request: bytes, limit: int = 1 << 20, wall: float = 0, output: int = 0) -> Result:
+    def clone(self, stdin: Union[bytes, int, None] = None, stdout: Optional[int] = None, stderr: Optional[int] = None,
+              limit: int = 1 << 20, wall: float = 0, output: int = 0, cpu: float = 0) -> Sandbox:
+        """Streams and limits as of Sandbox. It may outlive the template."""
+        c = _clone_configuration(stdin, stdout, stderr, limit, wall, output, cpu)
+        handle, error = _P(), _P()
+        _check(_lib.sb_clone(self._open(), c, handle, error), error)
+        return Sandbox._of(handle.value, self)
+
+    def call(self, request: bytes, limit: int = 1 << 20, wall: float = 0, output: int = 0, cpu: float = 0) -> Result:
         """A clone from its start to its end, with request as its stdin."""
-        with self.clone(request, limit=limit, wall=wall, output=output) as s:
+        with self.clone(request, limit=limit, wall=wall, output=output, cpu=cpu) as s:
             if self._warm:
                 _lib.sb_template_warm(self._handle, self._warm, None)  # while it works; the next one may make its own
             return s.wait()
 
     def warm(self, n: int) -> None:
         """From now on n clones wait for their input, made in advance; those that call() takes are made again by it."""
-        if self._handle is None:
-            raise ValueError("the template is closed")
         error = _P()
-        _check(_lib.sb_template_warm(self._handle, n, error), error)
+        _check(_lib.sb_template_warm(self._open(), n, error), error)
         self._warm = n
 
     def close(self) -> None:

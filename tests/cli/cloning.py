@@ -11,9 +11,13 @@ import subprocess
 
 import launcher
 
-MESSAGE = struct.Struct("<IIiiQ24x")
-VERSION, READY, CLONE, CLONED = 1, 1, 2, 3
+MESSAGE = struct.Struct("<IIiiQi20x")
+VERSION, READY, CLONE, CLONED, TAKEN = 1, 1, 2, 3, 4
 PATIENCE = launcher.TIMEOUT
+
+
+def request(kind, timeout=0, version=VERSION):
+    return MESSAGE.pack(version, kind, 0, 0, int(timeout * 1e9), 0)
 
 
 def slurp(fd):
@@ -24,6 +28,7 @@ def slurp(fd):
 @dataclasses.dataclass
 class Clone:
     pid: int
+    leader: int
     stdin: int
     stdout: int
     report: int
@@ -89,20 +94,24 @@ class Template:
 
     def ask(self, message, fds):
         self.socket.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
-        version, kind, error, pid, _ = MESSAGE.unpack(self.socket.recv(4096))
+        version, kind, error, pid, _, leader = MESSAGE.unpack(self.socket.recv(4096))
         assert (version, kind) == (VERSION, CLONED)
-        return error, pid
+        return error, pid, leader
+
+    def taken(self):
+        """The last clone's number is not needed any more."""
+        self.socket.send(request(TAKEN))
 
     def clone(self, timeout=0, stdin=None, stdout=None):
         pipes = [os.pipe() for _ in range(5)]
         (in_r, in_w), (out_r, out_w), (rep_r, rep_w), (mess_r, mess_w), (until_r, until_w) = pipes
         with open("/dev/null", "wb") as null:
             fds = [in_r if stdin is None else stdin, out_w if stdout is None else stdout, null.fileno(), rep_w, mess_w, until_r]
-            error, pid = self.ask(MESSAGE.pack(VERSION, CLONE, 0, 0, int(timeout * 1e9)), fds)
+            error, pid, leader = self.ask(request(CLONE, timeout), fds)
         for fd in (in_r, out_w, rep_w, mess_w, until_r):
             os.close(fd)
         assert error == 0 and pid > 0
-        clone = Clone(pid, in_w, out_r, rep_r, mess_r, until_w)
+        clone = Clone(pid, leader, in_w, out_r, rep_r, mess_r, until_w)
         self.clones.append(clone)
         return clone
 

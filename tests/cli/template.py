@@ -14,7 +14,7 @@ import sys
 import time
 
 MESSAGE = struct.Struct("=IIiiQ3Q")
-READY, CLONE, CLONED = 1, 2, 3
+READY, CLONE, CLONED, TAKEN = 1, 2, 3, 4
 FDS = 6
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
@@ -56,6 +56,8 @@ def serve(sock, words):
         if not data:
             return
         version, kind, _, _, timeout_ns, *_ = MESSAGE.unpack(data)
+        if kind == TAKEN:
+            continue
         assert (version, kind, len(fds)) == (1, CLONE, FDS)
         pid = os.fork()
         if not pid:

@@ -14,7 +14,7 @@ from pathlib import Path
 import harness
 import launcher
 import pytest
-from cloning import CLONE, MESSAGE, VERSION, Template, template
+from cloning import CLONE, Template, request, template
 
 PYTHON = "/usr/bin/python3"
 BUILT = harness.PROGRAMS
@@ -75,6 +75,30 @@ def test_random_numbers_differ_from_clone_to_clone(me, backend):
 def test_random_numbers_differ_where_the_template_never_asked_for_any(me, backend):
     with template(me, backend, shell("read line; od -An -N16 -tx1 /dev/urandom")) as t:
         assert len({t.clone().answer() for _ in range(4)}) == 4
+
+
+def test_a_clone_has_an_identity_of_its_own(me, backend):
+    """A file that the template opened shows it too, read from its beginning; nothing else tells that it was cloned."""
+    source = ("import os, sys\nd = '/proc/sys/kernel/random/'\nkept = [open(d + f) for f in ('boot_id', 'generation')]\n"
+              "was = [f.read().strip() for f in kept]\nsys.stdin.read()\n[f.seek(0) for f in kept]\n"
+              "now = [open(d + f).read().strip() for f in ('boot_id', 'generation')]\nassert now == [f.read().strip() for f in kept]\nprint(*was, *now)")
+    with template(me, backend, python(source)) as t:
+        first, *more = [t.clone().answer().split() for _ in range(3)]
+        assert [m[:2] for m in more] == [first[:2]] * 2 and first[1] == "0"
+        ids, generations = {first[0]}, {"0"}
+        for _, _, boot_id, generation in (first, *more):
+            assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", boot_id)
+            assert 0 < int(generation) < 1 << 64
+            ids.add(boot_id)
+            generations.add(generation)
+        assert len(ids) == len(generations) == 4
+
+
+def test_an_ordinary_sandbox_has_generation_0_and_an_identity(me, backend):
+    script = "cd /proc/sys/kernel/random; cat generation boot_id boot_id"
+    zero, one, same = me.run("--backend", backend, *shell(script)).out.split()
+    other = me.run("--backend", backend, *shell(script)).out.split()
+    assert zero == other[0] == "0" and one == same and one != other[1]
 
 
 def test_children_and_pipes_of_the_template_live_on_in_each_clone(me, backend):
@@ -419,6 +443,60 @@ def test_a_clone_holds_nothing_by_which_the_template_is_shown(me, backend):
         assert not [path for path in held if re.fullmatch(r"(/run(/user/\d+)?|/tmp)/sandbox(-\d+)?/\w+|/proc", path)]
 
 
+def test_clones_that_ended_are_reaped_at_once(me, backend):
+    """The last one's number is not reused before who asked for it has said that he has what he wants."""
+    with template(me, backend, shell("read line; echo $line")) as t:
+        for n in range(3):
+            clones = [t.clone() for _ in range(n + 1)]
+            t.taken()
+            for clone in clones:
+                assert clone.answer("x\n") == "x\n"
+            assert launcher.until(lambda: not any(os.path.exists(f"/proc/{c.pid}") for c in t.clones))
+        held = t.clone()
+        held.answer("x\n")
+        assert launcher.until(lambda: launcher.status_of(held.pid, "State")[0] == "Z")
+        time.sleep(0.2)
+        assert launcher.status_of(held.pid, "State")[0] == "Z"
+        t.taken()
+        assert launcher.until(lambda: not os.path.exists(f"/proc/{held.pid}"))
+        assert t.clone().answer("on\n") == "on\n"
+
+
+def takes(pid, signo):
+    """A thread of it has that signal not blocked."""
+    blocked = [Path(f"/proc/{pid}/task/{tid}/status").read_text().split("SigBlk:")[1].split()[0] for tid in os.listdir(f"/proc/{pid}/task")]
+    return not all(int(mask, 16) >> signo - 1 & 1 for mask in blocked)
+
+
+@pytest.mark.parametrize("signo", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_template_that_waits_for_its_last_clones_ends_by_a_signal(me, backend, signo):
+    t = Template(me, backend, shell("read line; sleep 50"))
+    t.ready()
+    clone = t.clone()
+    clone.tell("\n")
+    t.close()
+    assert launcher.until(lambda: takes(t.process.pid, signo))
+    os.kill(t.process.pid, signo)
+    assert t.said()[0] == -signo
+    os.close(clone.until)  # in a virtual machine it is its caller's to end
+    clone.until = -1
+    assert launcher.until(lambda: launcher.status_of(clone.pid, "State")[:1] in ([], ["Z"]))
+    clone.close()
+
+
+def test_the_group_of_a_clone_is_named(me, backend):
+    """With which its programs can be stopped (runtime/abi/template.h); where there is a virtual machine there is none."""
+    with template(me, backend, shell("read line; echo $line; read more")) as t:
+        clones = [t.clone() for _ in range(2)]
+        for clone in clones:
+            clone.tell("x\n", end=False)
+            assert os.read(clone.stdout, 10) == b"x\n"
+        for clone in clones:
+            clone.hang_up()
+        leaders = [c.leader for c in clones]
+        assert leaders == [0, 0] if backend == "kvm" else len(set(leaders)) == 2 and all(leaders)
+
+
 # --- what cannot be a template, or is no request
 
 
@@ -450,7 +528,7 @@ def test_a_full_table_of_descriptors_is_told_from_nonsense(me, backend):
         before = sorted(os.listdir(f"/proc/{t.process.pid}/fd"), key=int)
         limit = resource.prlimit(t.process.pid, resource.RLIMIT_NOFILE, (int(before[-1]) + 3, 4096))
         with open("/dev/null", "rb") as null:
-            assert t.ask(MESSAGE.pack(VERSION, CLONE, 0, 0, 0), [null.fileno()] * 6)[0] == -errno.EMFILE
+            assert t.ask(request(CLONE), [null.fileno()] * 6)[0] == -errno.EMFILE
         resource.prlimit(t.process.pid, resource.RLIMIT_NOFILE, (limit[0], 4096))
         assert sorted(os.listdir(f"/proc/{t.process.pid}/fd"), key=int) == before
         assert t.clone().answer("again\n") == "again\n"
@@ -461,9 +539,9 @@ def test_nonsense_on_the_socket_is_answered_and_its_descriptors_are_closed(me, b
         before = sorted(os.listdir(f"/proc/{t.process.pid}/fd"))
         with open("/dev/null", "rb") as null:
             fd = null.fileno()
-            for message, fds in ((b"x", []), (b"", []), (b"y" * 4000, [fd] * 6), (MESSAGE.pack(VERSION, CLONE, 0, 0, 0), [fd] * 5),
-                                 (MESSAGE.pack(VERSION, 99, 0, 0, 0), [fd] * 6), (MESSAGE.pack(7, CLONE, 0, 0, 0), [fd] * 6),
-                                 (MESSAGE.pack(VERSION, CLONE, 0, 0, 0), [fd] * 12)):
+            for message, fds in ((b"x", []), (b"", []), (b"y" * 4000, [fd] * 6), (request(CLONE), [fd] * 5),
+                                 (request(99), [fd] * 6), (request(CLONE, version=7), [fd] * 6),
+                                 (request(CLONE), [fd] * 12)):
                 if message:
                     assert t.ask(message, fds)[0] < 0
         assert sorted(os.listdir(f"/proc/{t.process.pid}/fd")) == before

@@ -15,9 +15,13 @@ int main(void)
 	void *request;
 	size_t size;
 	char head[64];
+	uint64_t before = sb_generation(), after;
 
 	sb_ready();
-	if (sb_respond("on ", 3) || sb_request(&request, &size))
+	after = sb_generation();
+	if (before || after != sb_generation())
+		return 2;
+	if (sb_respond(after ? "clone " : "on ", after ? 6 : 3) || sb_request(&request, &size))
 		return 1;
 	snprintf(head, sizeof(head), "%zu ", size);
 	return sb_respond(head, strlen(head)) || sb_respond(request, size);
@@ -44,7 +48,7 @@ def test_a_clone_goes_on_where_it_said_that_it_is_ready(me, backend, program):
         pytest.skip(f"backend {backend} cannot be used here")
     with template(me, backend, [str(me.file("program", program))]) as t:
         for request in ("", "one", "x" * 100000):
-            assert t.clone().answer(request) == f"on {len(request)} {request}"
+            assert t.clone().answer(request) == f"clone {len(request)} {request}"
 
 
 def test_it_is_a_filter_where_there_is_no_template(program, me):

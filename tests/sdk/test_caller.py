@@ -30,7 +30,7 @@ t.start()
 t.join()
 if "pause" in sys.argv:
     sys.stdin.readline()
-    kept[0].pause()
+    kept[-1].pause()
     print("paused", flush=True)
 child = os.fork() if "fork" in sys.argv else None
 if child == 0:
@@ -121,10 +121,15 @@ def test_sandbox_ends_with_a_caller_that_is_killed(caller, words):
     kill_and_expect_gone(p)
 
 
-def test_template_and_clone_end_with_a_caller_that_is_killed(caller, monkeypatch):
+@pytest.mark.parametrize("words", [[], ["pause"]], ids=["running", "paused"])
+def test_template_and_clone_end_with_a_caller_that_is_killed(caller, monkeypatch, words):
     monkeypatch.setenv("SANDBOX_BACKEND", "process")
-    p = caller("template")
+    p = caller("template", *words)
     assert p.stdout.readline() == "on\n"
+    if words:
+        p.stdin.write("\n")
+        p.stdin.flush()
+        assert p.stdout.readline() == "paused\n"
     kill_and_expect_gone(p, 2)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Code, End, Mount, SandboxError, Template
+from sandbox import Code, End, Mount, Sandbox, SandboxError, Template
 
 # Answers with what it was sent, what it has seen before, and random numbers of the kernel's.
 ECHO = """
@@ -130,18 +131,121 @@ def test_limit_of_output(does):
 
 def test_kill(does, held):
     time.sleep(0.5)  # for what earlier tests killed
-    me = held(os.getpid(), zombies=False)  # a template reaps a clone at the next request
+    me = held(os.getpid())
     before = me.now()
     with does.clone(b"print('on', flush=True)\nos.fork()\ntime.sleep(50)") as s:
         with pytest.raises(TimeoutError):
             s.wait(0.5)
-        with pytest.raises(SandboxError) as e:
-            s.pause()
-        assert e.value.code == Code.UNSUPPORTED
         s.kill()
         r = s.wait()
         assert (r.end, r.stdout) == (End.KILLED, b"on\n")
     me.comes_back_to(before)
+
+
+COUNTS = b"os.fork()\nn = 0\nwhile True:\n    n += 1\n    if not n % 200000: print(n, flush=True)"
+
+
+def cpu_of_all():
+    """Seconds that this process's descendants that live have used."""
+    parents, ticks = {}, {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            fields = Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents[int(name)], ticks[int(name)] = int(fields[1]), int(fields[11]) + int(fields[12])
+    found, size = {os.getpid()}, 0
+    while len(found) != size:
+        size = len(found)
+        found |= {pid for pid, parent in parents.items() if parent in found}
+    return sum(ticks[pid] for pid in found - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
+
+
+def bytes_of(fd):
+    """That come within a while."""
+    got = b""
+    end = time.monotonic() + 0.4
+    while time.monotonic() < end:
+        if select.select([fd], [], [], 0.05)[0]:
+            got += os.read(fd, 4096)
+    return got
+
+
+def test_pause_and_resume(does):
+    """Programs that only compute stop too, those of its children; and no other clone does."""
+    ours, theirs = os.pipe()
+    with does.clone(COUNTS, stdout=theirs) as s:
+        os.close(theirs)
+        assert bytes_of(ours)
+        s.pause()
+        bytes_of(ours)  # what it had printed before
+        spent = cpu_of_all()
+        assert not bytes_of(ours)
+        assert cpu_of_all() - spent < 0.2
+        assert does.call(b"print(1)").stdout == b"1\n"
+        s.resume()
+        assert bytes_of(ours)
+        s.pause()
+        s.kill()
+        assert s.wait(20).end == End.KILLED
+        with pytest.raises(SandboxError) as e:
+            s.pause()
+        assert e.value.code == Code.ENDED
+    os.close(ours)
+
+
+def test_paused_clone_ends_at_its_time(does):
+    with does.clone(b"while True: pass", wall=1) as s:
+        time.sleep(0.3)
+        s.pause()
+        assert s.wait(30).end == End.WALL_TIME
+
+
+def test_limit_of_cpu_time(does):
+    began = time.monotonic()
+    r = does.call(b"os.fork()\nwhile True: pass", cpu=0.5)
+    assert r.end == End.CPU_TIME and 0.5 <= r.cpu < 5 and time.monotonic() - began < 30
+    assert does.call(b"time.sleep(0.7)\nprint(2)", cpu=0.5).stdout == b"2\n"
+
+
+def test_limit_of_cpu_time_of_all_clones(backend):
+    with python("import sys, time\nsum(range(9000000))\nexec(sys.stdin.read())", cpu=0.3) as t:
+        assert t.call(b"print(2)").stdout == b"2\n"  # what the template took is not the clone's
+        assert t.call(b"while True: pass").end == End.CPU_TIME
+        t.warm(1)
+        assert t.call(b"while True: pass").end == End.CPU_TIME
+
+
+def test_reset(does, held):
+    gc.collect()
+    before = held(os.getpid()).now()
+    with does.clone(b"open('/tmp/own', 'w').write('x')\nprint(os.listdir('/tmp'), os.urandom(8).hex())") as s:
+        fd, seen = s.fileno(), set()
+        for _ in range(5):
+            r = s.wait(20)
+            assert r.stdout.startswith(b"['own'] ") and not r.denials
+            seen.add(r.stdout)
+            s.reset(b"open('/usr/made', 'w')")
+            assert s.wait(20).exit_code == 1 and s.fileno() == fd
+            s.reset(b"os.fork()\nwhile True: print('x' * 1000)", output=10000)
+            s.reset(b"print(os.listdir('/tmp'))", wall=20)
+            assert s.wait(20).stdout == b"[]\n"
+            s.reset(b"open('/tmp/own', 'w').write('x')\nprint(os.listdir('/tmp'), os.urandom(8).hex())")
+        assert len(seen) == 5
+    with pytest.raises(ValueError):
+        s.reset()
+    with Sandbox("/bin/true") as s, pytest.raises(ValueError):
+        s.reset()
+    held(os.getpid()).comes_back_to(before)
+
+
+def test_generation(does):
+    source = b"print(open('/proc/sys/kernel/random/generation').read())"
+    with does.clone(source) as s:
+        seen = {s.wait(20).stdout}
+        s.reset(source)
+        seen.add(s.wait(20).stdout)
+    assert len(seen) == 2 and b"0\n\n" not in seen
 
 
 def test_event_loop(does):

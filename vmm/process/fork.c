@@ -24,7 +24,7 @@ int process_heir_make(struct process_vm *vm, int ram_fd, struct process_heir *ou
 {
 	int pair[2], r;
 
-	*out = (struct process_heir){-1, -1};
+	*out = (struct process_heir){-1, -1, 0};
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	out->socket = pair[0];
@@ -35,9 +35,12 @@ int process_heir_make(struct process_vm *vm, int ram_fd, struct process_heir *ou
 		r = process_zygote_call(vm, ZYGOTE_FORK, 0, fds, ZYGOTE_FDS_MAX, NULL);
 	}
 	close(pair[1]);
-	if (r)
+	if (r < 0) {
 		process_heir_drop(out);
-	return r;
+		return r;
+	}
+	out->pid = r;
+	return 0;
 }
 
 /* No space lives: what others had is not for this process. The memory of contexts is not either

@@ -137,8 +137,9 @@ enum zygote_request_kind {
 	ZYGOTE_SPAWN, /* arg: number of the context. Reply: 0, with a pidfd */
 	ZYGOTE_FILE,  /* with a descriptor. Reply: its number in the table */
 	ZYGOTE_CLOSE, /* arg: number in the table */
-	/* with three descriptors. Reply: 0. Another zygote, with these in place of its first three
-	 * and a table of its own, which begins as a copy of this one */
+	/* with three descriptors. Reply: its number. Another zygote, with these in place of its
+	 * first three and a table of its own, which begins as a copy of this one; it leads a
+	 * process group */
 	ZYGOTE_FORK,
 };
 #define ZYGOTE_FDS_MAX 3 /* that come with a request */

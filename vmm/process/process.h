@@ -50,6 +50,7 @@ void process_vm_destroy(struct process_vm *vm);
  * in the other. drop: closes what become would have taken. Files keep their numbers. */
 struct process_heir {
 	int control_fd, socket;
+	int pid; /* of the zygote, as its PID namespace has it; it leads a process group */
 };
 void process_vm_empty(struct process_vm *vm); /* those of spaces that were destroyed are gone */
 int process_heir_make(struct process_vm *vm, int ram_fd, struct process_heir *out);

@@ -51,19 +51,27 @@ static void take_signal(int signo)
 		die();
 }
 
+/* SIG_DFL: they stay until they are reaped, and their times are this process's. SIG_IGN: the kernel
+ * reaps them, and nobody has their times. */
+static void let_children(long be)
+{
+	struct kernel_sigaction sa = {0};
+
+	sa.handler = (void (*)(void))be;
+	call6(__NR_rt_sigaction, SIGCHLD, (long)&sa, 0, 8, 0, 0);
+}
+
 static void take_signals(void)
 {
 	static const uint8_t traps[] = {
 		SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, STUB_KICK_SIGNAL};
 	stack_t ss = {.ss_sp = (void *)(STUB_CTX + offsetof(struct stub_ctx, stack)),
 		.ss_size = sizeof(CTX->stack)};
-	struct kernel_sigaction plain = {0};
 	uint64_t kick = 1ull << (STUB_KICK_SIGNAL - 1);
 
 	for (uint32_t i = 0; i < sizeof(traps); i++)
 		take_signal(traps[i]);
-	/* not ignored: the kernel would reap them, and nobody would have their times */
-	call6(__NR_rt_sigaction, SIGCHLD, (long)&plain, 0, 8, 0, 0);
+	let_children((long)SIG_DFL);
 	/* kicks wait until a child has the stack that they are taken on */
 	if (call3(__NR_sigaltstack, (long)&ss, 0, 0) ||
 		call6(__NR_rt_sigprocmask, SIG_SETMASK, (long)&kick, 0, 8, 0, 0))
@@ -203,19 +211,28 @@ static void become_another(const int *fds)
 			die();
 	if (call6(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0))
 		die();
+	let_children((long)SIG_DFL);
 }
 
+/* From now on its own children are zygotes, and what those leave behind: nobody asks for their
+ * times, and it may be long until the next request lets it reap. */
 static void fork_another(const int *fds, uint32_t n)
 {
-	long pid = n == ZYGOTE_FDS_MAX ? call6(__NR_clone, SIGCHLD, 0, 0, 0, 0, 0) : -EINVAL;
+	long pid;
+
+	let_children((long)SIG_IGN);
+	pid = n == ZYGOTE_FDS_MAX ? call6(__NR_clone, SIGCHLD, 0, 0, 0, 0, 0) : -EINVAL;
 
 	if (!pid) {
 		become_another(fds);
 		return;
 	}
+	/* before anybody knows of it: a group that can be stopped, with all that it forks */
+	if (pid > 0)
+		call3(__NR_setpgid, pid, pid, 0);
 	for (uint32_t i = 0; i < n; i++)
 		call3(__NR_close, fds[i], 0, 0);
-	reply(pid < 0 ? pid : 0, -1);
+	reply(pid, -1);
 }
 
 /* -- all of them -- */

@@ -149,6 +149,7 @@ static void describes_the_machine(void *arg)
 	memcpy(id, text, 38);
 	u_expect(slurp("/proc/sys/kernel/random/boot_id"), 37);
 	u_check(!strcmp(id, text));
+	u_expect(slurp("/proc/sys/kernel/random/generation"), 2);
 	u_check(slurp("/proc/meminfo") > 0);
 	u_check(has_line("MemTotal:       "));
 	u_check(slurp("/proc/cpuinfo") > 0);

@@ -94,8 +94,15 @@ static _Noreturn void be_clone(const struct template_message *m, const int *fds)
 	size = read_all(text, sizeof text - 1);
 	if (!strncmp(text, "hang", 4))
 		hang(m->timeout_ns);
+	if (!strncmp(text, "pid", 3)) {
+		dprintf(STDOUT_FILENO, "%d", (int)getpid());
+		hang(m->timeout_ns);
+	}
 	if (!strncmp(text, "flood", 5))
 		flood();
+	if (!strncmp(text, "spin", 4))
+		for (;;)
+			__asm__ volatile("pause");
 	if (!strncmp(text, "exit ", 5))
 		end(atoi(text + 5));
 	if (!strncmp(text, "crash", 5))
@@ -149,6 +156,8 @@ static bool serve(void)
 
 	if (recvmsg(sock, &h, MSG_CMSG_CLOEXEC) != sizeof m)
 		return false;
+	if (m.version == TEMPLATE_VERSION && m.kind == TEMPLATE_TAKEN)
+		return true;
 	if (m.version != TEMPLATE_VERSION || m.kind != TEMPLATE_CLONE || !CMSG_FIRSTHDR(&h) ||
 		CMSG_FIRSTHDR(&h)->cmsg_len != CMSG_LEN(sizeof fds))
 		_exit(2);

@@ -81,7 +81,7 @@ static void layout_of_version_0(void **state)
 	assert_int_equal(offsetof(struct sb_config, accept), 384);
 	assert_int_equal(sizeof(struct sb_config), 392);
 	assert_int_equal(sizeof(struct sb_result), 96);
-	assert_int_equal(sizeof(struct sb_clone_config), 240);
+	assert_int_equal(sizeof(struct sb_clone_config), 248);
 	assert_int_equal(SB_ENDED, 8);
 	assert_int_equal(SB_END_FAILED, 8);
 	assert_int_equal(SB_STREAM_CALLBACK, 3);

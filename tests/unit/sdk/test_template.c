@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "tests/unit/sdk/sdk_test.h"
@@ -226,18 +227,202 @@ static void clone_that_is_not_alone_with_its_pipes(void **state)
 	sb_template_free(t);
 }
 
-static void no_pause(void **state)
+/* R or S, T: stopped; 0: there is none. */
+static char state_of_clone(pid_t pid)
+{
+	char name[64], state = 0;
+	FILE *f;
+
+	snprintf(name, sizeof name, "/proc/%d/stat", (int)pid);
+	f = fopen(name, "r");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	fclose(f);
+	return state;
+}
+
+static void paused_clone(void **state)
 {
 	struct sb_template *t = start_template("serves");
-	const struct sb_clone_config c = with_input("hang");
-	struct sb *s = start_clone(t, &c);
+	struct sb_clone_config c = with_input("pid");
 	struct sb_error *e;
+	struct sb *s;
+	int ends[2];
+	char text[32] = "";
+	pid_t pid;
 
-	assert_int_equal(sb_pause(s, &e), SB_UNSUPPORTED);
-	sb_error_free(e);
-	assert_int_equal(sb_resume(s, NULL), SB_UNSUPPORTED);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	c.out = (struct sb_stream){.kind = SB_STREAM_FD, .fd = ends[1]};
+	s = start_clone(t, &c);
+	assert_true(read(ends[0], text, sizeof text - 1) > 0);
+	pid = atoi(text);
+	expect_code(sb_pause(s, &e), 0, &e);
+	assert_int_equal(state_of_clone(pid), 'T');
+	assert_int_equal(sb_wait(s, 50, NULL), SB_RUNNING);
+	sb_free(call(t, "another goes on"));
+	expect_code(sb_resume(s, &e), 0, &e);
+	assert_int_not_equal(state_of_clone(pid), 'T');
+	expect_code(sb_pause(s, &e), 0, &e);
+	assert_int_equal(sb_kill(s, NULL), 0);
+	assert_int_equal(end_of(s).end, SB_END_KILLED);
+	assert_int_equal(sb_pause(s, NULL), SB_ENDED);
+	assert_int_equal(sb_resume(s, NULL), SB_ENDED);
+	sb_free(s);
+	close(ends[0]);
+	close(ends[1]);
+	sb_template_free(t);
+}
+
+/* They are no children: the template's process says which processes are theirs. */
+static void cpu_time_of_clones(void **state)
+{
+	struct sb_config tc = config_of("serves");
+	struct sb_clone_config c = with_input("spin");
+	struct sb_template *t;
+	struct sb *s;
+
+	tc.cpu_ns = MS(40);
+	assert_int_equal(sb_template_start(&tc, -1, &t, NULL), 0);
+	s = start_clone(t, &c);
+	assert_int_equal(end_of(s).end, SB_END_CPU_TIME);
+	assert_true(end_of(s).cpu_ns >= MS(40));
+	sb_free(s);
+	c.cpu_ns = MS(100000);
+	s = start_clone(t, &c);
+	assert_int_equal(sb_wait(s, 300, NULL), SB_RUNNING);
+	sb_free(s);
+	assert_int_equal(sb_template_warm(t, 1, NULL), 0);
+	c.cpu_ns = MS(60);
+	s = start_clone(t, &c);
+	assert_int_equal(end_of(s).end, SB_END_CPU_TIME);
+	sb_free(s);
+	/* who has an older header has no member for it */
+	c = with_input("spin");
+	c.size = offsetof(struct sb_clone_config, cpu_ns);
+	c.cpu_ns = 1;
+	s = start_clone(t, &c);
+	assert_int_equal(end_of(s).end, SB_END_CPU_TIME);
+	assert_true(end_of(s).cpu_ns >= MS(40));
 	sb_free(s);
 	sb_template_free(t);
+}
+
+/* -- reset -- */
+
+static void reset(struct sb *s, struct sb_template *t, const char *text)
+{
+	const struct sb_clone_config c = with_input(text);
+	struct sb_error *e;
+
+	expect_code(sb_reset(s, t, &c, &e), 0, &e);
+}
+
+static void reset_clone(void **state)
+{
+	unsigned fds = count_fds();
+	struct sb_template *t = start_template("serves");
+	struct sb_result res = {.size = sizeof res};
+	struct sb *s = call(t, "first");
+	int fd = sb_fd(s), poller = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event ev = {.events = EPOLLIN};
+	unsigned used;
+	char want[40];
+
+	assert_int_equal(epoll_ctl(poller, EPOLL_CTL_ADD, fd, &ev), 0);
+	reset(s, t, "hang"); /* of one that has ended */
+	used = count_fds();
+	assert_int_equal(sb_fd(s), fd);
+	assert_int_equal(sb_get_result(s, &res, NULL), SB_RUNNING);
+	assert_null(out_of(s));
+	assert_int_equal(epoll_wait(poller, &ev, 1, 50), 0);
+	for (int i = 0; i < 50; i++) { /* of one that runs */
+		snprintf(want, sizeof want, "hang %d", i);
+		reset(s, t, want);
+		assert_int_equal(count_fds(), used);
+	}
+	reset(s, t, "flood");
+	assert_int_equal(sb_wait(s, 20, NULL), SB_RUNNING);
+	assert_int_equal(sb_pause(s, NULL), 0);
+	reset(s, t, "exit 7"); /* and of one that is paused */
+	assert_int_equal(epoll_wait(poller, &ev, 1, 30000), 1);
+	res = end_of(s);
+	assert_int_equal(res.end, SB_END_EXITED);
+	assert_int_equal(res.exit_code, 7);
+	assert_int_equal(epoll_wait(poller, &ev, 1, 0), 1); /* it is over */
+	assert_string_equal(out_of(s), "");
+	reset(s, t, "last");
+	end_of(s);
+	assert_string_equal(out_of(s), "<last>");
+	close(poller);
+	sb_template_free(t);
+	sb_free(s);
+	expect_nothing_left(fds);
+}
+
+static void reset_to_one_made_in_advance(void **state)
+{
+	unsigned fds = count_fds();
+	struct sb_template *t = start_template("serves"), *other = start_template("serves");
+	struct sb_clone_config c = with_input("hang");
+	struct sb *s = call(t, "first");
+
+	assert_int_equal(sb_template_warm(t, 2, NULL), 0);
+	reset(s, t, "second");
+	assert_int_equal(end_of(s).start_ns, 0); /* it waited already */
+	assert_string_equal(out_of(s), "<second>");
+	c.wall_ns = MS(50);
+	assert_int_equal(sb_reset(s, t, &c, NULL), 0);
+	assert_int_equal(end_of(s).end, SB_END_WALL_TIME);
+	sb_template_free(t); /* it is of no use to the clone any more */
+	reset(s, other, "third");
+	end_of(s);
+	assert_string_equal(out_of(s), "<third>");
+	sb_free(s);
+	sb_template_free(other);
+	expect_nothing_left(fds);
+}
+
+static int reset_from_callback(void *arg, const void *data, size_t size)
+{
+	struct sb **s = arg;
+	const struct sb_clone_config c = with_input("");
+
+	return sb_reset(s[0], (struct sb_template *)(void *)s[1], &c, NULL) != SB_BUSY;
+}
+
+static void no_reset(void **state)
+{
+	struct sb_template *t = start_template("serves"), *refuses = start_template("refuses");
+	struct sb_clone_config c = with_input("word");
+	struct shell sh;
+	struct sb_error *e;
+	struct sb *s, *both[2];
+
+	shell_init(&sh, "true");
+	s = start(&sh.c);
+	expect_refusal(sb_reset(s, t, &c, &e), SB_INVALID, &e, "the sandbox is no clone", NULL);
+	sb_free(s);
+	c.out = (struct sb_stream){
+		.kind = SB_STREAM_CALLBACK, .write = reset_from_callback, .arg = both};
+	s = start_clone(t, &c);
+	both[0] = s;
+	both[1] = (struct sb *)(void *)t;
+	assert_int_equal(end_of(s).end, SB_END_EXITED);
+	assert_int_equal(sb_reset(s, t, NULL, NULL), SB_INVALID);
+	/* it stays what it was, or ends; and can be tried again */
+	assert_int_equal(sb_reset(s, refuses, &c, NULL), SB_SYSTEM);
+	assert_int_equal(end_of(s).end, SB_END_EXITED);
+	reset(s, t, "hang");
+	assert_int_equal(sb_reset(s, refuses, &c, NULL), SB_SYSTEM);
+	assert_int_equal(end_of(s).end, SB_END_KILLED);
+	reset(s, t, "again");
+	end_of(s);
+	assert_string_equal(out_of(s), "<again>");
+	sb_free(s);
+	sb_template_free(t);
+	sb_template_free(refuses);
 }
 
 /* In either order, and nothing is left. */
@@ -440,7 +625,6 @@ static void mistakes(void **state)
 	REFUSED(in.kind, SB_STREAM_MEMORY, "in: ");
 	REFUSED(out.kind, SB_STREAM_MEMORY, "out: ");
 	REFUSED(err.kind, SB_STREAM_MEMORY, "err: ");
-	REFUSED(cpu_ns, 1, "cpu_ns");
 	REFUSED(output, 1, "output");
 	c = config_of("serves");
 	c.files = &f;
@@ -490,7 +674,22 @@ static void *call_often(void *arg)
 	return (void *)failed;
 }
 
-static void many_threads_call(unsigned warm)
+static void *reset_often(void *arg)
+{
+	struct sb_clone_config c = with_input("x");
+	intptr_t failed = 0;
+	struct sb *s;
+
+	if (sb_call(arg, "x", 1, NULL, &s, NULL))
+		return (void *)1;
+	for (int i = 0; i < ROUNDS; i++)
+		failed += sb_reset(s, arg, &c, NULL) || sb_wait(s, 30000, NULL) ||
+			  strcmp(out_of(s), "<x>") != 0;
+	sb_free(s);
+	return (void *)failed;
+}
+
+static void many_threads(void *(*work)(void *), unsigned warm)
 {
 	unsigned fds = count_fds();
 	struct sb_template *t = start_template("serves");
@@ -499,7 +698,7 @@ static void many_threads_call(unsigned warm)
 
 	assert_int_equal(sb_template_warm(t, warm, NULL), 0);
 	for (int i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, call_often, t), 0);
+		assert_int_equal(pthread_create(&thread[i], NULL, work, t), 0);
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(thread[i], &failed);
 		assert_ptr_equal(failed, NULL);
@@ -510,8 +709,10 @@ static void many_threads_call(unsigned warm)
 
 static void many_threads_call_one_template(void **state)
 {
-	many_threads_call(0);
-	many_threads_call(3);
+	many_threads(call_often, 0);
+	many_threads(call_often, 3);
+	many_threads(reset_often, 0);
+	many_threads(reset_often, 3);
 }
 
 int run_tests_template(void)
@@ -524,7 +725,11 @@ int run_tests_template(void)
 		cmocka_unit_test(limits_of_a_clone),
 		cmocka_unit_test(crashed_clone),
 		cmocka_unit_test(clone_that_is_not_alone_with_its_pipes),
-		cmocka_unit_test(no_pause),
+		cmocka_unit_test(paused_clone),
+		cmocka_unit_test(cpu_time_of_clones),
+		cmocka_unit_test(reset_clone),
+		cmocka_unit_test(reset_to_one_made_in_advance),
+		cmocka_unit_test(no_reset),
 		cmocka_unit_test(clones_outlive_their_template),
 		cmocka_unit_test(no_template),
 		cmocka_unit_test(servers),

@@ -148,6 +148,51 @@ static void templates(void)
 	sb_free(s);
 }
 
+/* A clone that is paused, goes on, and becomes another one: at the second attempt at the latest. */
+static void reset_and_pause(void)
+{
+	const struct sb_config c = {.size = sizeof c,
+		.executable = getenv("FAKE_TEMPLATE"),
+		.program = "serves",
+		.cpu_ns = MS(60000)};
+	struct sb_clone_config cc = {.size = sizeof cc,
+		.in = {.kind = SB_STREAM_MEMORY, .data = "hang", .size = 4},
+		.out = {.kind = SB_STREAM_MEMORY}};
+	struct sb_template *t;
+	struct sb_error *e;
+	struct sb *s;
+	int r;
+
+	if (sb_template_start(&c, 30000, &t, NULL))
+		return;
+	if (sb_clone(t, &cc, &s, NULL)) {
+		sb_template_free(t);
+		return;
+	}
+	expect_error(sb_pause(s, &e), &e);
+	expect_error(sb_resume(s, &e), &e);
+	cc.in.data = "word";
+	r = sb_reset(s, t, &cc, &e);
+	expect_error(r, &e);
+	if (r) {
+		inject_end();
+		assert_int_equal(sb_kill(s, NULL), 0); /* it was that which failed */
+		assert_int_equal(end_of(s).end, SB_END_KILLED);
+		r = sb_reset(s, t, &cc, &e);
+	}
+	if (!r) { /* unless the failure was the template's last word */
+		r = sb_wait(s, 30000, &e);
+		expect_error(r, &e);
+		inject_end();
+		end_of(s);
+		assert_string_equal(out_of(s), "<word>");
+	} else {
+		sb_error_free(e);
+	}
+	sb_free(s);
+	sb_template_free(t);
+}
+
 static void warm_templates(void)
 {
 	const struct sb_config c = {
@@ -227,6 +272,11 @@ static void warm_templates_with_each_call_failing(void **state)
 	each_call_fails(warm_templates, 1);
 }
 
+static void reset_and_pause_with_each_call_failing(void **state)
+{
+	each_call_fails(reset_and_pause, 1);
+}
+
 static void no_template_with_each_call_failing(void **state)
 {
 	each_call_fails(no_template, 1);
@@ -265,6 +315,7 @@ int main(void)
 		cmocka_unit_test(limits_with_each_call_failing),
 		cmocka_unit_test(templates_with_each_call_failing),
 		cmocka_unit_test(warm_templates_with_each_call_failing),
+		cmocka_unit_test(reset_and_pause_with_each_call_failing),
 		cmocka_unit_test(no_template_with_each_call_failing),
 		cmocka_unit_test(where_there_is_no_pidfd_open),
 	};
