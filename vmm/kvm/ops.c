@@ -229,6 +229,7 @@ const struct vm_ops vm_kvm_ops = {
 	.vcpu_save = kvm_vcpu_save,
 	.vcpu_again = kvm_vcpu_again,
 	.again_ioctls = kvm_again_ioctls,
+	.saved_read = kvm_saved_read,
 	.vcpu_create = kvm_vcpu_create,
 	.vcpu_set_sregs = kvm_vcpu_set_sregs,
 	.vcpu_get_sregs = kvm_vcpu_get_sregs,
