@@ -33,13 +33,13 @@ def shell(script):
 
 
 def restored(who, name, text="", code=0, options=()):
-    got = who.call("restore", *options, name, input=text)
+    got = who.call("restore", *options, name, input=text.encode())
     assert got.code == code, got
     return got.out
 
 
 def refused(who, name, sentence, text=""):
-    got = who.call("restore", name, input=text)
+    got = who.call("restore", name, input=text.encode())
     assert got.code == 125 and got.out == "", got
     assert re.search(sentence, got.line()), got.err
 
@@ -89,7 +89,7 @@ def test_python_with_modules_and_threads(who, snap):
 
 def test_report_and_time_limit(who, snap):
     name = snap(*shell("read a; while :; do :; done"))
-    got = who.call("restore", "--timeout", "0.5", "--json", "r.json", name, input="\n")
+    got = who.call("restore", "--timeout", "0.5", "--json", "r.json", name, input=b"\n")
     assert got.code == 124 and "killed after 0.5 s" in got.err
     assert json.loads((who.work / "r.json").read_text())["exit"]["kind"] == "timeout"
 
