@@ -168,6 +168,8 @@ int launch_restore_home(struct launch *l)
 	r = l->home->restore(l, &c);
 	if (!r)
 		r = coder_end(&c);
+	if (r == -EBADMSG)
+		launch_fail(l, "the snapshot cannot go on: it says nonsense of its processor");
 	if (!r)
 		set_clock(l, &clock);
 	return r;

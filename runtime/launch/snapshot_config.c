@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtime/launch/snapshot_internal.h"
 
 #define MOUNTS_MAX 4096u
+#define MADE_MAX   4096u /* bytes */
 #define WORDS_MAX  65536u
 #define GROUPS_MAX 65536u
 
@@ -47,10 +49,61 @@ static void code_const(struct coder *c, const char **s)
 	coder_string(c, (char **)(uintptr_t)s);
 }
 
+/* -- a file without a name, which was made for the sandbox (policy/defaults.c): what is in it -- */
+
+static bool is_made(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) && !st.st_nlink && st.st_size <= MADE_MAX;
+}
+
+static int open_again(int fd, int flags)
+{
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return open(link, flags | O_CLOEXEC);
+}
+
+/* An O_PATH descriptor, or -1. */
+static int make_file(const uint8_t *text, uint32_t n)
+{
+	int fd = memfd_create("made", MFD_CLOEXEC), path = -1;
+
+	if (fd >= 0 && write(fd, text, n) == (ssize_t)n && !fchmod(fd, 0644))
+		path = open_again(fd, O_PATH);
+	if (fd >= 0)
+		close(fd);
+	return path;
+}
+
+static uint32_t read_file(int path_fd, uint8_t *text)
+{
+	int fd = open_again(path_fd, O_RDONLY);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, MADE_MAX);
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 ? (uint32_t)n : 0;
+}
+
+static void code_made(struct coder *c, struct launch_mount *m)
+{
+	uint8_t text[MADE_MAX];
+	uint32_t n = c->reads ? 0 : read_file(m->fd, text);
+
+	coder_count(c, &n, MADE_MAX);
+	coder_bytes(c, text, n);
+	if (c->reads && !c->err)
+		m->fd = make_file(text, n);
+}
+
 /* fd -1, where it cannot be opened: said later (launch_restore_open). */
 static void code_mount(struct coder *c, struct launch_mount *m)
 {
 	uint32_t kind = m->kind;
+	bool made = !c->reads && has_file(m) && is_made(m->fd);
 	char *path = !c->reads && has_file(m) ? path_of(m->fd) : NULL;
 
 	coder_count(c, &kind, LAUNCH_MOUNT_LINK);
@@ -60,12 +113,15 @@ static void code_mount(struct coder *c, struct launch_mount *m)
 	coder_bool(c, &m->writable);
 	coder_u32(c, &m->mode);
 	coder_u64(c, &m->size);
+	coder_bool(c, &made);
 	coder_string(c, &path);
 	if (c->reads) {
 		if (!c->err && (!m->target || (has_file(m) && (!path || *path != '/'))))
 			coder_fail(c);
-		m->fd = !c->err && has_file(m) ? open_mount(m, path) : -1;
+		m->fd = !c->err && has_file(m) && !made ? open_mount(m, path) : -1;
 	}
+	if (made)
+		code_made(c, m);
 	free(path);
 }
 
@@ -153,7 +209,7 @@ int snapshot_config_check(const struct launch_config *config, char *why, size_t 
 		const struct launch_mount *m = &config->mounts[i];
 		struct stat here, there;
 		char *path = has_file(m) ? path_of(m->fd) : NULL;
-		bool found = !has_file(m) ||
+		bool found = !has_file(m) || is_made(m->fd) ||
 			     (path && !stat(path, &there) && !fstat(m->fd, &here) &&
 				     here.st_ino == there.st_ino && here.st_dev == there.st_dev);
 

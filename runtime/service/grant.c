@@ -44,6 +44,7 @@ int64_t service_grant(struct service *s, int o_path_fd, bool writable, const cha
 	h.path = text_copy(host_path);
 	id = handle_add(s, &h);
 	s->policy.grant[grant].root = id > 0 ? (uint32_t)id : 0;
+	s->policy.grant[grant].made = S_ISREG(stx.stx_mode) && !stx.stx_nlink;
 	return id;
 }
 

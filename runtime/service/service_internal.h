@@ -139,6 +139,7 @@ struct grant {
 	uint64_t dev, ino;
 	uint8_t rights; /* 0: hidden */
 	uint32_t root;	/* its handle; 0: it is hidden */
+	bool made;	/* a file without a name: there is another one where it is made again */
 	char *path;
 };
 
@@ -303,7 +304,7 @@ int kept_find(struct service *s, struct kept *k, int fd);
 /* Opens it again, O_PATH: the descriptor, or -errno; -ESTALE: it is another one. */
 int kept_open(struct service *s, const struct kept *k, struct statx *stx);
 /* Is it unchanged? */
-bool kept_same(const struct kept *k, const struct statx *stx);
+bool kept_same(const struct service *s, const struct kept *k, const struct statx *stx);
 
 /* -- tty.c -- */
 

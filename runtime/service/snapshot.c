@@ -71,8 +71,9 @@ static uint32_t find_grant(const struct service *s, const struct grant *g)
 	for (uint32_t i = 1; i < s->policy.count; i++) {
 		const struct grant *here = &s->policy.grant[i];
 
-		if (here->rights && here->rights == g->rights && here->dev == g->dev &&
-			here->ino == g->ino && !strcmp(here->path, g->path))
+		if (here->rights && here->rights == g->rights && here->made == g->made &&
+			(g->made || (here->dev == g->dev && here->ino == g->ino)) &&
+			!strcmp(here->path, g->path))
 			return i;
 	}
 	return NIL;
@@ -88,6 +89,7 @@ static void code_grant(struct walk *w, uint32_t i)
 	coder_u64(w->c, &g.dev);
 	coder_u64(w->c, &g.ino);
 	coder_u8(w->c, &g.rights);
+	coder_bool(w->c, &g.made);
 	coder_string(w->c, &g.path);
 	if (!w->c->reads)
 		return;
@@ -219,7 +221,7 @@ static int open_kept(struct walk *w, struct handle *h, const struct kept *k)
 		h->flags = policy_inert(w->s, h->fd, &stx);
 	if (h->kind == HANDLE_FILE)
 		h->flags = HANDLE_REGULAR;
-	if (h->kind == HANDLE_FILE && !kept_same(k, &stx))
+	if (h->kind == HANDLE_FILE && !kept_same(w->s, k, &stx))
 		return -ETXTBSY;
 	if (h->grant != GRANT_INHERITED && (h->kind == HANDLE_FILE || h->kind == HANDLE_DIRFILE))
 		r = open_file(w, h);

@@ -168,7 +168,7 @@ def test_what_cannot_be_written_down(who, snap, script, sentence):
 
 
 def test_backends_without(who):
-    got = who.call("snapshot", "-o", "no.snap", "--backend", "process", "/bin/cat")
+    got = who.call("snapshot", "-o", "no.snap", "--backend", "process", "--home", "auto", "/bin/cat")
     assert got.code == 125 and "has no snapshots" in got.line() and not (who.work / "no.snap").exists()
 
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -144,6 +145,41 @@ static void test_what_has_changed_is_refused(void **state)
 	coder_free(&c);
 }
 
+/* As policy makes /etc/hosts for an image. */
+static uint64_t grant_made(struct world *w, const char *text)
+{
+	int fd = memfd_create("made", MFD_CLOEXEC), path;
+	char link[32];
+	int64_t h;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	path = open(link, O_PATH | O_CLOEXEC);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	h = service_grant(w->s, path, false, "hosts");
+	assert_true(h > 0);
+	close(path);
+	close(fd);
+	return (uint64_t)h;
+}
+
+static void test_what_was_made_for_it_may_be_another_file(void **state)
+{
+	struct world *w = *state;
+	uint64_t node = grant_made(w, "hosts"), file = opened(w, node, "", CHAN_O_READ);
+	struct coder c, from;
+	char why[512];
+
+	saved(w, &c);
+	assert_true(load(w, &c, why) < 0); /* it is not granted again */
+	world_anew(w);
+	assert_int_equal(grant_made(w, "hosts"), node);
+	from = coder_of(c.p, c.n);
+	assert_int_equal(service_state(w->s, &from, why, sizeof(why)), 0);
+	assert_int_equal(call_io(w, CHAN_OP_READ, file, 0, 0, 5), 5);
+	assert_memory_equal(w->mem.ram, "hosts", 5);
+	coder_free(&c);
+}
+
 /* -- forged -- */
 
 static void replace(struct coder *c, const char *what, const char *with)
@@ -221,5 +257,6 @@ TESTS(snapshot, WORLD_TEST(test_handles_keep_their_numbers),
 	WORLD_TEST(test_what_lies_in_the_window_lies_there_again), WORLD_TEST(test_watches_go_on),
 	WORLD_TEST(test_what_cannot_be_found_again_is_refused),
 	WORLD_TEST(test_what_has_changed_is_refused),
+	WORLD_TEST(test_what_was_made_for_it_may_be_another_file),
 	WORLD_TEST(test_a_path_does_not_lead_out_of_its_grant),
 	WORLD_TEST(test_no_byte_is_believed), WORLD_TEST(test_deadlines_by_the_guests_clock));
