@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "runtime/launch/snapshot_internal.h"
 #include "runtime/service/service.h"
 #include "runtime/snapshot/coder.h"
 #include "runtime/snapshot/file_internal.h"
@@ -94,9 +95,22 @@ static void feed_service(const uint8_t *data, size_t size)
 	close(dir);
 }
 
+/* What it says is granted is opened, and nothing more. */
+static void feed_config(const uint8_t *data, size_t size)
+{
+	struct coder c = coder_of(data, size);
+	struct launch_config config = {.nmounts = 0};
+
+	snapshot_config_code(&c, &config);
+	if (!coder_end(&c) && (!config.program || !config.hostname || !config.nmounts))
+		abort();
+	snapshot_config_free(&config);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	feed_file(data, size);
 	feed_service(data, size);
+	feed_config(data, size);
 	return 0;
 }

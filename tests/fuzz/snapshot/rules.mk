@@ -4,7 +4,8 @@ FUZZ_SNAPSHOT_DIR  := $(B)/tests/fuzz/snapshot
 FUZZ_SNAPSHOT_BIN  := $(FUZZ_SNAPSHOT_DIR)/fuzz_snapshot
 FUZZ_SNAPSHOT_SAN  := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	-Wno-unknown-warning-option # $(WARN) is $(CC)'s
-FUZZ_SNAPSHOT_SRCS := $(SERVICE_SRCS) $(filter-out %/coder.c,$(SNAPSHOT_SRCS)) tests/fuzz/snapshot/fuzz_snapshot.c
+FUZZ_SNAPSHOT_SRCS := $(SERVICE_SRCS) $(filter-out %/coder.c,$(SNAPSHOT_SRCS)) runtime/launch/snapshot_config.c \
+	tests/fuzz/snapshot/fuzz_snapshot.c
 FUZZ_SNAPSHOT_OBJS := $(patsubst %,$(FUZZ_SNAPSHOT_DIR)/%.o,$(FUZZ_SNAPSHOT_SRCS))
 FUZZ_CC      ?= clang
 FUZZ_SECONDS ?= 30
