@@ -178,6 +178,7 @@ static int prepare(struct run *run)
 	c->until_fd = run->options.until_fd;
 	c->template_fd = run->options.template_fd;
 	c->snapshot_fd = run->options.snapshot_fd;
+	c->snapshot_packed = run->options.snapshot_packed;
 	c->report_fd = run->options.json_fd;
 	c->messages_fd = run->options.messages_fd;
 	c->log = on_log;

@@ -16,6 +16,7 @@ struct run_options {
 	const char *name; /* for `sandbox ps`; NULL: none */
 	int json_fd, messages_fd, until_fd, samples_fd, template_fd; /* 0: not given */
 	int snapshot_fd;				/* sandbox snapshot's; 0: none is made */
+	bool snapshot_packed;				/* --compress */
 	const char *name_of_file;			/* of what sandbox restore goes on from */
 	const char *image, *store, *entrypoint, *upper; /* NULL: not given */
 };

@@ -15,11 +15,13 @@ struct snapshot_options {
 	const char *output;
 };
 
-enum { KEY_TIMEOUT = 0x200 };
+enum { KEY_TIMEOUT = 0x200, KEY_COMPRESS };
 
 static const struct argp_option options[] = {
 	{0, 0, 0, 0, "The snapshot:", 1},
 	{"output", 'o', "FILE", 0, "Where it is written; only you can read it", 0},
+	{"compress", KEY_COMPRESS, 0, 0,
+		"Smaller, by zstd; restored slower, and with memory of its own", 0},
 	{"timeout", KEY_TIMEOUT, "DURATION", 0,
 		"How long sandbox restore lets it go on: 10, 1.5s, 2m", 0},
 	{"quiet", 'q', 0, 0, "Only errors", 0},
@@ -63,6 +65,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'o':
 		o->output = arg;
+		return 0;
+	case KEY_COMPRESS:
+		o->run.snapshot_packed = true;
 		return 0;
 	case KEY_TIMEOUT:
 		if (!policy_parse_duration(arg, &q->timeout_ns) && q->timeout_ns)

@@ -79,6 +79,7 @@ struct launch_config {
 	/* A snapshot is made: where a template would stop. Open for writing, empty; 0: none. Or the
 	 * launch goes on from one (snapshot.h); NULL: it begins. */
 	int snapshot_fd;
+	bool snapshot_packed; /* it is compressed */
 	const struct snapshot_file *restore;
 	uint32_t uid, gid;
 	uint32_t *groups;

@@ -113,15 +113,16 @@ static int empty(struct launch *l, uint64_t from, uint64_t to)
 	return from < to && madvise(l->mem.ram + from, to - from, MADV_REMOVE) ? -errno : 0;
 }
 
+static bool extent_is_guests(const struct launch *l, const struct snapshot_extent *e)
+{
+	return e->gpa + e->size <= l->mem.ram_size &&
+	       (e->gpa >= l->mem.constant_end || e->gpa + e->size <= l->mem.constant_start);
+}
+
 static int map_extent(struct launch *l, const struct snapshot_extent *e)
 {
 	uint8_t *at = l->mem.ram + e->gpa;
 
-	if (e->gpa + e->size > l->mem.ram_size ||
-		(e->gpa < l->mem.constant_end && e->gpa + e->size > l->mem.constant_start)) {
-		launch_fail(l, "the snapshot cannot go on: it says nonsense of its memory");
-		return -EBADMSG;
-	}
 	if (mmap(at, e->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
 		    l->c->restore->fd, (off_t)e->off) == MAP_FAILED)
 		return -errno;
@@ -130,15 +131,46 @@ static int map_extent(struct launch *l, const struct snapshot_extent *e)
 	return 0;
 }
 
-static int restore_memory(struct launch *l)
+static int unpack_extent(
+	struct launch *l, const struct snapshot_extent *e, const struct snapshot_zstd *z)
+{
+	return snapshot_file_unpack(l->c->restore, e, z, l->mem.ram + e->gpa);
+}
+
+static int put_extents(struct launch *l, const struct snapshot_zstd *z)
 {
 	const struct snapshot_file *f = l->c->restore;
+	int r = 0;
+
+	for (uint32_t i = 0; i < f->nextents && !r; i++) {
+		const struct snapshot_extent *e = &f->extent[i];
+
+		if (!extent_is_guests(l, e))
+			r = -EBADMSG;
+		else
+			r = e->stored < e->size ? unpack_extent(l, e, z) : map_extent(l, e);
+	}
+	if (r == -EBADMSG)
+		launch_fail(l, "the snapshot cannot go on: it says nonsense of its memory");
+	return r;
+}
+
+static int restore_memory(struct launch *l)
+{
+	struct snapshot_zstd z = {.library = NULL};
 	int r = empty(l, 0, l->mem.constant_start);
 
 	if (!r)
 		r = empty(l, l->mem.constant_end, l->mem.ram_size);
-	for (uint32_t i = 0; i < f->nextents && !r; i++)
-		r = map_extent(l, &f->extent[i]);
+	if (!r && snapshot_file_packed(l->c->restore)) {
+		r = snapshot_zstd_load(&z);
+		if (r)
+			launch_fail(
+				l, "the snapshot is compressed, and libzstd.so.1 is not installed");
+	}
+	if (!r)
+		r = put_extents(l, &z);
+	snapshot_zstd_unload(&z);
 	return r;
 }
 

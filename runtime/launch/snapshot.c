@@ -20,7 +20,8 @@ struct snapshot_taking {
 	struct coder config; /* written before the jail: it asks for paths */
 	struct snapshot_extent *extent;
 	uint32_t n, room;
-	uint64_t gap; /* bytes */
+	uint64_t gap;		   /* bytes */
+	struct snapshot_zstd zstd; /* or nothing */
 };
 
 /* -- before the jail -- */
@@ -53,6 +54,10 @@ int launch_snapshot_create(struct launch *l)
 		return -ENOMEM;
 	t->l = l;
 	l->snapshot = t;
+	if (l->c->snapshot_packed && snapshot_zstd_load(&t->zstd)) {
+		launch_fail(l, "--compress: libzstd.so.1 is not installed");
+		return -ENOENT;
+	}
 	snapshot_config_code(&t->config, &given);
 	service_note_window(l->service);
 	return coder_end(&t->config);
@@ -62,6 +67,7 @@ void launch_snapshot_destroy(struct launch *l)
 {
 	if (l->snapshot) {
 		coder_free(&l->snapshot->config);
+		snapshot_zstd_unload(&l->snapshot->zstd);
 		free(l->snapshot->extent);
 	}
 	free(l->snapshot);
@@ -90,6 +96,7 @@ static int add_page(struct snapshot_taking *t, uint64_t gpa)
 
 	/* what is constant is in between: another extent */
 	if (last && gpa - (last->gpa + last->size) <= t->gap &&
+		(!t->zstd.library || gpa + PAGE - last->gpa <= SNAPSHOT_FRAME_MAX) &&
 		!(last->gpa < t->l->mem.constant_start && gpa >= t->l->mem.constant_end)) {
 		last->size = gpa + PAGE - last->gpa;
 		return 0;
@@ -173,6 +180,7 @@ static int write_file(
 		.ram = l->mem.ram,
 		.extent = t->extent,
 		.nextents = t->n,
+		.zstd = t->zstd.library ? &t->zstd : NULL,
 		.stop = stop,
 		.arg = l,
 	};

@@ -39,9 +39,21 @@ struct snapshot_needs {
 
 struct snapshot_extent {
 	uint64_t gpa, size; /* whole pages */
-	uint64_t off;	    /* in the file */
-	uint64_t sum;
+	uint64_t off;	    /* in the file, of a page */
+	uint64_t stored;    /* bytes there: size, or fewer, and then they are one frame of zstd */
+	uint64_t sum;	    /* of these */
 };
+#define SNAPSHOT_FRAME_MAX (16u << 20) /* of what is in a frame */
+
+/* libzstd, which is loaded by whoever wants it only: launchers begin often. 0 or -ENOENT. */
+struct snapshot_zstd {
+	void *library;
+	size_t (*compress)(void *to, size_t room, const void *from, size_t n, int level);
+	size_t (*decompress)(void *to, size_t room, const void *from, size_t n);
+	unsigned (*is_error)(size_t code);
+};
+int snapshot_zstd_load(struct snapshot_zstd *z);
+void snapshot_zstd_unload(struct snapshot_zstd *z);
 
 struct snapshot_bytes {
 	uint8_t *p;
@@ -54,7 +66,8 @@ uint64_t snapshot_hash(const void *p, size_t n);
 /* -- writing -- */
 
 /* ram: where guest-physical 0 is. Of the extents gpa and size are given, sorted, with gaps between
- * them, not adjacent to each other; the rest is filled in. `stop` is asked every now and then: not
+ * them, not adjacent to each other; the rest is filled in. zstd: they are compressed, and have at
+ * most SNAPSHOT_FRAME_MAX bytes; or NULL. `stop` is asked every now and then: not
  * 0 ends it with that. 0 or -errno. */
 struct snapshot_source {
 	const struct snapshot_needs *needs;
@@ -62,6 +75,7 @@ struct snapshot_source {
 	const uint8_t *ram;
 	struct snapshot_extent *extent;
 	uint32_t nextents;
+	const struct snapshot_zstd *zstd;
 	int (*stop)(void *arg);
 	void *arg;
 };
@@ -81,6 +95,11 @@ struct snapshot_file {
 /* Head, parts and extents, checked. 0, or -errno with a sentence without a subject in why: "is cut
  * off". */
 int snapshot_file_open(struct snapshot_file *f, int fd, char *why, size_t why_size);
+/* Is any of it compressed? */
+bool snapshot_file_packed(const struct snapshot_file *f);
+/* Fills `to` with an extent that is. 0 or -errno. */
+int snapshot_file_unpack(const struct snapshot_file *f, const struct snapshot_extent *e,
+	const struct snapshot_zstd *z, uint8_t *to);
 /* That memory is what it was: reads all of it. As above. */
 int snapshot_file_verify(const struct snapshot_file *f, char *why, size_t why_size);
 /* Who else could have written it? What a snapshot says is granted will be opened. As above. */

@@ -21,7 +21,7 @@ struct snapshot_head {
 	uint64_t sum; /* of what is before it */
 };
 _Static_assert(sizeof(struct snapshot_head) <= SNAPSHOT_PAGE, "the head is one page");
-_Static_assert(sizeof(struct snapshot_needs) == 128 && sizeof(struct snapshot_extent) == 32 &&
+_Static_assert(sizeof(struct snapshot_needs) == 128 && sizeof(struct snapshot_extent) == 40 &&
 		       sizeof(struct snapshot_head) == 256,
 	"no padding: the file's bytes are these");
 

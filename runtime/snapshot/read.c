@@ -104,8 +104,9 @@ static bool extent_ok(const struct snapshot_file *f, const struct snapshot_exten
 
 	return !((e->gpa | e->size | e->off) % SNAPSHOT_PAGE) && e->size && e->gpa >= from &&
 	       e->off >= SNAPSHOT_PAGE && !__builtin_add_overflow(e->gpa, e->size, &end) &&
-	       end <= f->needs.mem_size && !__builtin_add_overflow(e->off, e->size, &file_end) &&
-	       file_end <= f->size;
+	       end <= f->needs.mem_size && !__builtin_add_overflow(e->off, e->stored, &file_end) &&
+	       file_end <= f->size && e->stored && e->stored <= e->size &&
+	       (e->stored == e->size || e->size <= SNAPSHOT_FRAME_MAX);
 }
 
 static int take_extents(const struct reader *r, const struct head_range *range)
@@ -176,8 +177,8 @@ static int verify_extent(
 	int err = 0;
 
 	XXH3_64bits_reset(x);
-	for (uint64_t at = 0, n; at < e->size && !err; at += n) {
-		n = e->size - at < CHUNK ? e->size - at : CHUNK;
+	for (uint64_t at = 0, n; at < e->stored && !err; at += n) {
+		n = e->stored - at < CHUNK ? e->stored - at : CHUNK;
 		err = read_at(f->fd, room, n, e->off + at);
 		XXH3_64bits_update(x, room, n);
 	}
@@ -198,6 +199,26 @@ int snapshot_file_verify(const struct snapshot_file *f, char *why, size_t why_si
 	if (err == -EUCLEAN)
 		return refuse(&r, -EBADMSG, "is damaged: its memory");
 	return err ? refuse_read(&r, err) : 0;
+}
+
+bool snapshot_file_packed(const struct snapshot_file *f)
+{
+	for (uint32_t i = 0; i < f->nextents; i++)
+		if (f->extent[i].stored < f->extent[i].size)
+			return true;
+	return false;
+}
+
+int snapshot_file_unpack(const struct snapshot_file *f, const struct snapshot_extent *e,
+	const struct snapshot_zstd *z, uint8_t *to)
+{
+	uint8_t *frame = malloc(e->stored);
+	int err = frame ? read_at(f->fd, frame, e->stored, e->off) : -ENOMEM;
+
+	if (!err && z->decompress(to, e->size, frame, e->stored) != e->size)
+		err = -EBADMSG; /* an error is a larger number */
+	free(frame);
+	return err;
 }
 
 int snapshot_file_trust(int fd, char *why, size_t why_size)

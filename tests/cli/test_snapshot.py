@@ -87,6 +87,17 @@ def test_python_with_modules_and_threads(who, snap):
     assert restored(who, name, '{"n": 5}') == "[2, 10] 1.25 True\n"
 
 
+def test_compressed(who, snap):
+    words = shell("a=before; read line; echo $a $line")
+    plain, packed = snap(*words), snap(*words, options=("--compress",), name="y.snap")
+    assert os.stat(who.work / packed).st_size < os.stat(who.work / plain).st_size / 2
+    assert restored(who, packed, "one\n") == restored(who, plain, "one\n") == "before one\n"
+    data = bytearray((who.work / packed).read_bytes())
+    data[-5000] ^= 1
+    who.file("bad.snap", bytes(data), mode=0o600)
+    refused(who, "bad.snap", "is damaged: its memory")
+
+
 def test_report_and_time_limit(who, snap):
     name = snap(*shell("read a; while :; do :; done"))
     got = who.call("restore", "--timeout", "0.5", "--json", "r.json", name, input=b"\n")

@@ -49,17 +49,34 @@ static void check_file(const struct snapshot_file *f, size_t size)
 		const struct snapshot_extent *e = &f->extent[i];
 
 		if (e->gpa < from || e->gpa + e->size > f->needs.mem_size ||
-			e->off + e->size > size || !e->size || e->size % SNAPSHOT_PAGE)
+			e->off + e->stored > size || !e->size || e->size % SNAPSHOT_PAGE)
 			abort();
 		from = e->gpa + e->size;
 	}
+}
+
+static void unpack(const struct snapshot_file *f)
+{
+	struct snapshot_zstd z;
+
+	if (!snapshot_file_packed(f) || snapshot_zstd_load(&z))
+		return;
+	for (uint32_t i = 0; i < f->nextents && i < 4; i++) {
+		const struct snapshot_extent *e = &f->extent[i];
+		uint8_t *to = e->stored < e->size ? malloc(e->size) : NULL;
+
+		if (to)
+			(void)snapshot_file_unpack(f, e, &z, to);
+		free(to);
+	}
+	snapshot_zstd_unload(&z);
 }
 
 static void feed_file(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("snapshot", MFD_CLOEXEC);
 	uint8_t *copy = malloc(size + 1);
-	struct snapshot_file f;
+	struct snapshot_file f = {.fd = -1};
 	char why[256] = "";
 
 	memcpy(copy, data, size);
@@ -72,6 +89,7 @@ static void feed_file(const uint8_t *data, size_t size)
 			abort();
 	} else {
 		check_file(&f, size);
+		unpack(&f);
 		(void)snapshot_file_verify(&f, why, sizeof(why));
 		snapshot_file_close(&f);
 	}

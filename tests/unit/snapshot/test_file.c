@@ -72,7 +72,7 @@ static int drop(void **state)
 /* All of it, as restore does. */
 static int look(struct made *m)
 {
-	struct snapshot_file f;
+	struct snapshot_file f = {.fd = -1};
 	int r = snapshot_file_open(&f, m->fd, m->why, sizeof(m->why));
 
 	if (!r) {
@@ -85,7 +85,7 @@ static int look(struct made *m)
 static void test_what_was_written_is_read(void **state)
 {
 	struct made *m = *state;
-	struct snapshot_file f;
+	struct snapshot_file f = {.fd = -1};
 
 	assert_int_equal(m->size, (1 + 1 + PAGES) * SNAPSHOT_PAGE);
 	assert_int_equal(snapshot_file_open(&f, m->fd, m->why, sizeof(m->why)), 0);
@@ -100,10 +100,42 @@ static void test_what_was_written_is_read(void **state)
 	snapshot_file_close(&f);
 }
 
+/* By libzstd, where it is installed. */
+static void test_what_was_compressed_is_read(void **state)
+{
+	struct made *m = *state;
+	struct snapshot_needs needs = {.mem_size = MEM};
+	struct snapshot_extent e[] = {{.gpa = 0, .size = 8 * SNAPSHOT_PAGE},
+		{.gpa = 9 * SNAPSHOT_PAGE, .size = SNAPSHOT_PAGE}};
+	struct snapshot_zstd z;
+	const struct snapshot_source from = {
+		.needs = &needs, .ram = m->ram, .extent = e, .nextents = 2, .zstd = &z};
+	struct snapshot_file f = {.fd = -1};
+	uint8_t *page;
+
+	if (snapshot_zstd_load(&z))
+		skip();
+	for (unsigned i = 0; i < SNAPSHOT_PAGE; i++) /* does not get smaller */
+		m->ram[9 * SNAPSHOT_PAGE + i] = (uint8_t)(i * i * 2654435761u >> 13);
+	assert_int_equal(ftruncate(m->fd, 0), 0);
+	assert_int_equal(snapshot_write(m->fd, &from), 0);
+	assert_int_equal(look(m), 0);
+	assert_int_equal(snapshot_file_open(&f, m->fd, m->why, sizeof(m->why)), 0);
+	assert_true(snapshot_file_packed(&f) && f.extent[0].stored < SNAPSHOT_PAGE);
+	page = malloc(f.extent[0].size);
+	assert_int_equal(snapshot_file_unpack(&f, &f.extent[0], &z, page), 0);
+	assert_memory_equal(page, m->ram, f.extent[0].size);
+	f.extent[0].size = SNAPSHOT_PAGE; /* has more in it than it says */
+	assert_int_equal(snapshot_file_unpack(&f, &f.extent[0], &z, page), -EBADMSG);
+	free(page);
+	snapshot_file_close(&f);
+	snapshot_zstd_unload(&z);
+}
+
 /* The rest of the pages of head and parts is nobody's. */
 static bool matters(const struct made *m, size_t at)
 {
-	return at < 256 || (at >= SNAPSHOT_PAGE && at < SNAPSHOT_PAGE + 15 + 4 + 2 * 32) ||
+	return at < 256 || (at >= SNAPSHOT_PAGE && at < SNAPSHOT_PAGE + 15 + 4 + 2 * 40) ||
 	       at >= 2 * SNAPSHOT_PAGE;
 }
 
@@ -190,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_what_was_written_is_read, make, drop),
+		cmocka_unit_test_setup_teardown(test_what_was_compressed_is_read, make, drop),
 		cmocka_unit_test_setup_teardown(test_damage_is_noticed, make, drop),
 		cmocka_unit_test_setup_teardown(
 			test_what_is_cut_off_or_longer_is_noticed, make, drop),
