@@ -156,7 +156,9 @@ struct vm_ops {
 	int (*vcpu_save)(struct vcpu *v, void *saved);
 	int (*vcpu_again)(struct vcpu *v, const void *saved);
 	size_t (*again_ioctls)(const unsigned long **out); /* the numbers that these need */
-	/* What vcpu_save wrote, in words that outlive this process. With again_keep. */
+	/* What vcpu_save wrote, in words that outlive this process. With vcpu_save, which needs
+	 * save_ioctls. */
+	size_t (*save_ioctls)(const unsigned long **out);
 	void (*saved_read)(const void *saved, struct vm_saved *out);
 	int (*vcpu_create)(struct vm *vm, uint32_t index, struct vcpu **out);
 	int (*vcpu_set_sregs)(struct vcpu *v, const struct vm_sregs *s);

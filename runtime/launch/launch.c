@@ -209,7 +209,7 @@ void launch_ioctls_of_vcpus(const struct launch *l, struct launch_ioctls *out)
 	launch_ioctls_add(out, list, n);
 	if (!launch_stops(l))
 		return;
-	n = l->c->backend->again_ioctls(&list);
+	n = l->template ? l->c->backend->again_ioctls(&list) : l->c->backend->save_ioctls(&list);
 	launch_ioctls_add(out, list, n);
 }
 
