@@ -83,6 +83,15 @@ static inline void vm_count_exit(
 		atomic_store_explicit(&shown[reason], s->exits[reason], memory_order_relaxed);
 }
 
+/* A vCPU between two exits, as far as a kernel in 64-bit mode that handles no interrupt can tell.
+ */
+struct vm_saved {
+	struct vm_gprs gprs;
+	struct vm_sregs sregs;
+	uint64_t kernel_gs_base;
+	const void *fpu; /* XSAVE image in standard format, in what was saved */
+};
+
 #define VM_MEM_READONLY 1u
 
 /*
@@ -147,6 +156,10 @@ struct vm_ops {
 	int (*vcpu_save)(struct vcpu *v, void *saved);
 	int (*vcpu_again)(struct vcpu *v, const void *saved);
 	size_t (*again_ioctls)(const unsigned long **out); /* the numbers that these need */
+	/* What vcpu_save wrote, in words that outlive this process. With vcpu_save, which needs
+	 * save_ioctls. */
+	size_t (*save_ioctls)(const unsigned long **out);
+	void (*saved_read)(const void *saved, struct vm_saved *out);
 	int (*vcpu_create)(struct vm *vm, uint32_t index, struct vcpu **out);
 	int (*vcpu_set_sregs)(struct vcpu *v, const struct vm_sregs *s);
 	int (*vcpu_get_sregs)(struct vcpu *v, struct vm_sregs *s);

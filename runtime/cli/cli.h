@@ -26,9 +26,9 @@ struct cli_verb {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cli_verb cli_verb_run, cli_verb_serve, cli_verb_image, cli_verb_job,
-	cli_verb_ps, cli_verb_top, cli_verb_metrics, cli_verb_trace, cli_verb_profile,
-	cli_verb_doctor, cli_verb_version, cli_verb_help, cli_verb_completion;
+extern const struct cli_verb cli_verb_run, cli_verb_serve, cli_verb_snapshot, cli_verb_restore,
+	cli_verb_image, cli_verb_job, cli_verb_ps, cli_verb_top, cli_verb_metrics, cli_verb_trace,
+	cli_verb_profile, cli_verb_doctor, cli_verb_version, cli_verb_help, cli_verb_completion;
 /* All of them; ends with NULL. */
 extern const struct cli_verb *const cli_verbs[];
 const struct cli_verb *cli_verb_find(const char *name);

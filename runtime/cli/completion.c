@@ -111,7 +111,7 @@ static void bash_body(void)
 		bash_options(*v);
 	printf("\t\t*) return ;;\n"
 	       "\tesac\n"
-	       "\tif [ \"$verb\" = run ] || [ \"$verb\" = serve ]; then\n"
+	       "\tif [[ $verb =~ ^(run|serve|snapshot)$ ]]; then\n"
 	       "\t\t# past PROGRAM, everything is a file of its own\n"
 	       "\t\tfor ((i = 2; i < COMP_CWORD; i++)); do\n"
 	       "\t\t\tword=\"${COMP_WORDS[i]}\"\n"
@@ -128,7 +128,8 @@ static void bash_body(void)
 	       "\tcase \"$cur\" in\n"
 	       "\t-*) COMPREPLY=($(compgen -W \"$opts\" -- \"$cur\")) ;;\n"
 	       "\t*) case \"$verb\" in\n"
-	       "\t\trun | serve) COMPREPLY=($(compgen -c -f -- \"$cur\")) ;;\n"
+	       "\t\trun | serve | snapshot) COMPREPLY=($(compgen -c -f -- \"$cur\")) ;;\n"
+	       "\t\trestore) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
 	       "\t\thelp) COMPREPLY=($(compgen -W '");
 	print_verbs();
 	printf("' -- \"$cur\")) ;;\n"

@@ -6,10 +6,10 @@
 
 #include "runtime/cli/cli.h"
 
-const struct cli_verb *const cli_verbs[] = {&cli_verb_run, &cli_verb_serve, &cli_verb_image,
-	&cli_verb_job, &cli_verb_ps, &cli_verb_top, &cli_verb_metrics, &cli_verb_trace,
-	&cli_verb_profile, &cli_verb_doctor, &cli_verb_version, &cli_verb_help,
-	&cli_verb_completion, NULL};
+const struct cli_verb *const cli_verbs[] = {&cli_verb_run, &cli_verb_serve, &cli_verb_snapshot,
+	&cli_verb_restore, &cli_verb_image, &cli_verb_job, &cli_verb_ps, &cli_verb_top,
+	&cli_verb_metrics, &cli_verb_trace, &cli_verb_profile, &cli_verb_doctor, &cli_verb_version,
+	&cli_verb_help, &cli_verb_completion, NULL};
 
 const struct cli_verb *cli_verb_find(const char *name)
 {

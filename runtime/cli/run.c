@@ -14,14 +14,17 @@
 #include <unistd.h>
 
 #include "runtime/cli/report.h"
+#include "runtime/cli/run_go.h"
 #include "runtime/cli/run_image.h"
 #include "runtime/cli/run_join.h"
+#include "runtime/launch/snapshot.h"
 
 /* One run. Files are opened before the launch: afterwards the jail lets nothing be opened. */
 struct run {
 	struct run_options options;
 	struct run_image image;
 	struct policy *policy;
+	struct launch_restored *from; /* or NULL: it begins */
 	struct observe_writer observed;
 	struct report report;
 	FILE *trace, *json;
@@ -116,36 +119,76 @@ static bool open_outputs(struct run *run)
 	return true;
 }
 
-/* 0, or the exit code of a run that did not begin. */
-static int prepare(struct run *run)
+static int refused(struct run *run, int code, const char *why)
+{
+	cli_say("%s", why);
+	run->report.error = strdup(why);
+	return code;
+}
+
+static int prepare_program(struct run *run)
 {
 	struct policy_error e;
-	struct launch_config *c;
 
 	if (accept_prepare(&run->options.accept, &run->options.request)) {
 		run->report.error = strdup("sandbox-relay is not installed beside sandbox");
 		return POLICY_FAILED;
 	}
-	if (policy_build(&run->options.request, &run->policy, &e)) {
-		cli_say("%s", e.text);
-		run->report.error = strdup(e.text);
-		return e.code;
-	}
+	if (policy_build(&run->options.request, &run->policy, &e))
+		return refused(run, e.code, e.text);
 	if (policy_fallback(run->policy) && !run->options.quiet)
 		cli_say("backend process: %s", policy_fallback(run->policy));
-	c = policy_config(run->policy);
+	run->report.config = policy_config(run->policy);
+	return 0;
+}
+
+/* What it was given it has; what this host is, is found out. */
+static int prepare_restored(struct run *run)
+{
+	struct launch_config *c = &run->from->config;
+	const struct snapshot_needs *needs = &run->from->file.needs;
+	struct policy_machine machine;
+	struct policy_error e;
+	char why[512], text[768];
+
+	if (policy_machine_choose(needs->backend, needs->home, true, &machine, &e))
+		return refused(run, e.code, e.text);
+	c->backend = machine.backend;
+	c->caps = machine.caps;
+	c->home = machine.home;
+	if (launch_restore_fits(run->from, why, sizeof why)) {
+		snprintf(text, sizeof text, "%s %s", run->options.name_of_file, why);
+		return refused(run, POLICY_FAILED, text);
+	}
+	if (run->options.request.timeout_ns)
+		c->timeout_ns = run->options.request.timeout_ns;
+	run->options.request.program = c->program;
+	run->options.request.argv = c->argv;
+	run->report.config = c;
+	return 0;
+}
+
+/* 0, or the exit code of a run that did not begin. */
+static int prepare(struct run *run)
+{
+	int code = run->from ? prepare_restored(run) : prepare_program(run);
+	struct launch_config *c = run->report.config;
+
+	if (code)
+		return code;
 	c->verbose = run->options.verbose;
 	c->trace = run->options.trace;
 	c->stats = run->options.stats || run->json;
 	c->until_fd = run->options.until_fd;
 	c->template_fd = run->options.template_fd;
+	c->snapshot_fd = run->options.snapshot_fd;
+	c->snapshot_packed = run->options.snapshot_packed;
 	c->report_fd = run->options.json_fd;
 	c->messages_fd = run->options.messages_fd;
 	c->log = on_log;
 	c->denied = on_denied;
 	c->crossed = run->options.host ? on_crossed : NULL;
 	c->arg = run;
-	run->report.config = c;
 	return 0;
 }
 
@@ -189,7 +232,7 @@ static void observe(struct run *run)
 	struct launch_config *c = run->report.config;
 	const struct observe_about about = {
 		.name = run->options.name,
-		.program = policy_program(run->policy),
+		.program = run->from ? c->program : policy_program(run->policy),
 		.backend = c->backend->name,
 		.home = report_home_name(c->home),
 		.exits = c->backend->processes ? OBSERVE_EXITS_PROCESS : OBSERVE_EXITS_VM,
@@ -238,6 +281,10 @@ static int launch(struct run *run)
 		return POLICY_FAILED;
 	}
 	run->report.result = result;
+	if (!result->template && run->options.snapshot_fd && result->end != LAUNCH_FAILED) {
+		cli_say("the program ended before it asked for its standard input: no snapshot");
+		return result->could_not_start ? exit_code(result) : POLICY_FAILED;
+	}
 	return result->template ? 0 : exit_code(result);
 }
 
@@ -269,12 +316,12 @@ static int finish_outputs(struct run *run)
 	return ok ? run->report.code : POLICY_FAILED;
 }
 
-static int run_run(int argc, char **argv)
+int run_go(struct run_options *o, struct launch_restored *from)
 {
-	struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER, .options = *o, .from = from};
 	int code = POLICY_FAILED;
 
-	if (run_options_parse(&run.options, argc, argv) || !open_outputs(&run))
+	if (!open_outputs(&run))
 		goto out;
 	run.report.options = &run.options;
 	code = run.options.image ? run_image_open(&run.image, &run.options) : 0;
@@ -297,7 +344,18 @@ out:
 	policy_free(run.policy);
 	run_image_close(&run.image);
 	run_options_clear(&run.options);
+	*o = run.options;
 	return code;
+}
+
+static int run_run(int argc, char **argv)
+{
+	struct run_options o;
+
+	if (!run_options_parse(&o, argc, argv))
+		return run_go(&o, NULL);
+	run_options_clear(&o);
+	return POLICY_FAILED;
 }
 
 const struct cli_verb cli_verb_run = {

@@ -464,7 +464,7 @@ static const char *env_or(const char *name, const char *otherwise)
 	return s && *s ? s : otherwise;
 }
 
-int run_options_parse(struct run_options *o, int argc, char **argv)
+void run_options_init(struct run_options *o)
 {
 	memset(o, 0, sizeof *o);
 	o->request.mem = MEM_DEFAULT;
@@ -472,6 +472,11 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 	o->request.cpus = 1;
 	o->request.backend = env_or("SANDBOX_BACKEND", "auto");
 	o->request.home = env_or("SANDBOX_HOME_KIND", "auto");
+}
+
+int run_options_parse(struct run_options *o, int argc, char **argv)
+{
+	run_options_init(o);
 	return cli_parse(&cli_verb_run, argc, argv, ARGP_IN_ORDER, o);
 }
 
@@ -481,4 +486,7 @@ void run_options_clear(struct run_options *o)
 		policy_grant_clear(&o->request.grants[i]);
 	free(o->request.grants);
 	free(o->request.env);
+	o->request.grants = NULL;
+	o->request.env = NULL;
+	o->request.ngrants = 0;
 }

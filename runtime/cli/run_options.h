@@ -16,6 +16,9 @@ struct run_options {
 	const char *name; /* for `sandbox ps`; NULL: none */
 	int json_fd, messages_fd, until_fd, samples_fd, template_fd; /* 0: not given */
 	struct accept accept;
+	int snapshot_fd;				/* sandbox snapshot's; 0: none is made */
+	bool snapshot_packed;				/* --compress */
+	const char *name_of_file;			/* of what sandbox restore goes on from */
 	const char *image, *store, *entrypoint, *upper; /* NULL: not given */
 };
 
@@ -25,6 +28,8 @@ extern const struct argp run_argp;
 extern const struct argp_option run_shared_options[];
 error_t run_shared_parse(int key, char *arg, struct argp_state *state);
 
+/* As without any option. */
+void run_options_init(struct run_options *o);
 /* Fills o; 0, or non-zero when a mistake was said. */
 int run_options_parse(struct run_options *o, int argc, char **argv);
 void run_options_clear(struct run_options *o);

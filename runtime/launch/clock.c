@@ -100,6 +100,7 @@ void launch_clock_refresh(struct launch *l)
 	struct boot_clock fresh = {.shift = k->shift, .mult = k->mult};
 	uint64_t tsc = __rdtsc(), mono = read_ns(CLOCK_MONOTONIC);
 	uint64_t raw = read_ns(CLOCK_MONOTONIC_RAW), boot = read_ns(CLOCK_BOOTTIME);
+	const uint64_t guest = mono + l->clock_ahead;
 	uint64_t real = read_ns(CLOCK_REALTIME), ahead = 0;
 
 	if (mono - l->clock_fresh_ns < CLOCK_REFRESH_NS)
@@ -108,14 +109,14 @@ void launch_clock_refresh(struct launch *l)
 	if (k->base_tsc) { /* never back: start from where programs have seen the clock */
 		uint64_t seen = extrapolate(k, k->mono_ns, tsc);
 
-		ahead = seen > mono ? seen - mono : 0;
+		ahead = seen > guest ? seen - guest : 0;
 	}
 	if (mono - l->mono0 > CLOCK_SETTLED_NS)
 		fresh.mult = rate_between(mono - l->mono0, tsc - l->tsc0);
 	fresh.base_tsc = tsc;
-	fresh.mono_ns = mono + ahead;
-	fresh.raw_ns = raw + ahead;
-	fresh.boot_ns = boot + ahead;
+	fresh.mono_ns = guest + ahead;
+	fresh.raw_ns = raw + l->clock_ahead + ahead;
+	fresh.boot_ns = boot + l->clock_ahead + ahead;
 	fresh.real_ns = real + ahead;
 	publish(l->clock, &fresh);
 	if (l->vclock != l->clock)

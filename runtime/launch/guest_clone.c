@@ -63,7 +63,7 @@ int guest_park(struct launch *l, const struct chan_msg *m)
 
 /* The shim's generator is in guest memory, with all that it knows: what it will give out is made to
  * depend on the seed, which no other clone has. It takes its first one from the boot block. */
-static int add_random(struct launch *l, const uint8_t *seed, size_t n)
+int guest_add_random(struct launch *l, const uint8_t *seed, size_t n)
 {
 	const struct guest_layout *layout =
 		guest_image_data("guest_layout", sizeof(struct guest_layout));
@@ -102,6 +102,6 @@ int guest_become(struct launch *l, const uint8_t *seed, size_t n)
 	h->sampler = NULL;
 	h->vcpu[0].sampling = (struct guest_sampling){.time = false};
 	if (!r)
-		r = add_random(l, seed, n);
+		r = guest_add_random(l, seed, n);
 	return r ? r : start_vcpu(l);
 }

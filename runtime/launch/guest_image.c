@@ -263,3 +263,9 @@ void guest_image_start(
 			},
 	};
 }
+
+const uint8_t *guest_image_bytes(uint64_t *size)
+{
+	*size = (uintptr_t)shim_image_end - (uintptr_t)shim_image;
+	return shim_image;
+}

@@ -26,6 +26,8 @@ struct guest_start {
  * kernel. xsave: programs may use it. */
 void guest_image_start(
 	struct guest_start *out, uint32_t cpu, uint32_t ncpus, bool xsave, uint64_t boot_gpa);
+/* As it was built. */
+const uint8_t *guest_image_bytes(uint64_t *size);
 /* A constant of the image, as it was built: `size` bytes of it, or NULL. */
 const void *guest_image_data(const char *name, uint64_t size);
 /* The part of the image that is never written: whole pages, guest-physical. */

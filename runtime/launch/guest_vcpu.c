@@ -79,8 +79,10 @@ static int make_timer(struct guest_vcpu *v)
 }
 
 /* The guest wrote it: any nonsense is only its own loss. false: no time at all. */
-static bool time_from_guest(uint64_t ns, struct timespec *out)
+static bool time_from_guest(const struct guest_vcpu *v, uint64_t guest_ns, struct timespec *out)
 {
+	uint64_t ns = service_host_ns(v->l->service, guest_ns);
+
 	*out = (struct timespec){(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
 	return out->tv_sec >= 0;
 }
@@ -90,7 +92,7 @@ static void arm_timer(struct guest_vcpu *v)
 	struct itimerspec its = {0};
 
 	if (time_from_guest(
-		    __atomic_load_n(&v->l->clock->kick_ns, __ATOMIC_RELAXED), &its.it_value))
+		    v, __atomic_load_n(&v->l->clock->kick_ns, __ATOMIC_RELAXED), &its.it_value))
 		timer_settime(v->timer, TIMER_ABSTIME, &its, NULL);
 }
 
@@ -119,7 +121,7 @@ static void park(struct guest_vcpu *v)
 	bool for_ever = until == UINT64_MAX;
 	struct timespec at;
 
-	if (for_ever || time_from_guest(until, &at)) {
+	if (for_ever || time_from_guest(v, until, &at)) {
 		while (sleep_parked(v, for_ever ? NULL : &at))
 			;
 	}
@@ -337,6 +339,8 @@ static void *vcpu_main(void *arg)
 	if (!r && v->resumes) {
 		arm_timer(v); /* the shim counts on what it asked for last */
 		await_served(v, atomic_load(&h->bells));
+		if (l->c->restore)
+			kick_here(v); /* one that was on its way then is lost: it looks */
 	}
 	while (!r && !atomic_load(&h->stop)) {
 		r = run_turn(v, &turns, &x);

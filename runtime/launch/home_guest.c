@@ -112,7 +112,7 @@ static int guest_prepare(struct launch *l)
 	for (uint32_t i = 0; i < l->c->cpus; i++)
 		h->vcpu[i] = (struct guest_vcpu){.l = l, .id = i};
 	/* a template stops where the vCPU waits for its doorbell's answer */
-	h->may_poll = sysconf(_SC_NPROCESSORS_ONLN) > 1 && !l->template;
+	h->may_poll = sysconf(_SC_NPROCESSORS_ONLN) > 1 && !launch_stops(l);
 	h->poll_ns = POLL_NS_MAX;
 	guest_doorbell(l);
 	l->boot->cr3 = GUEST_PA_PML4;
@@ -124,7 +124,7 @@ static int guest_prepare(struct launch *l)
 		r = guest_vcpu_set_registers(l, i);
 	if (!r)
 		r = guest_sampling_prepare(l);
-	return r || !l->template ? r : guest_clone_prepare(l);
+	return r || !launch_stops(l) ? r : guest_clone_prepare(l);
 }
 
 static int guest_run(struct launch *l)
@@ -171,6 +171,8 @@ const struct launch_home_ops launch_home_guest = {
 	.run = guest_run,
 	.park = guest_park,
 	.become = guest_become,
+	.snapshot = guest_snapshot,
+	.restore = guest_restore,
 	.kick = guest_vcpus_kick,
 	.destroy = guest_destroy,
 };

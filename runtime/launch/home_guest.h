@@ -71,6 +71,12 @@ int guest_clone_prepare(struct launch *l);
 int guest_park(struct launch *l, const struct chan_msg *m);
 int guest_become(struct launch *l, const uint8_t *seed, size_t n);
 void guest_save_if_wanted(struct guest_vcpu *v);
+/* The shim's generator gets what no other sandbox has. */
+int guest_add_random(struct launch *l, const uint8_t *seed, size_t n);
+
+/* guest_snapshot.c: what launch_home_ops say of snapshots */
+int guest_snapshot(struct launch *l, struct coder *c);
+int guest_restore(struct launch *l, struct coder *c);
 
 /* guest_sample.c: samples of user code, if somebody asks */
 int guest_sampling_prepare(struct launch *l);

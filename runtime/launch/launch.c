@@ -86,7 +86,9 @@ static bool on_asked(void *arg, const struct chan_msg *msg)
 {
 	struct launch *l = arg;
 
-	return !launch_template_stops(l, msg) || launch_template_serve(l, msg);
+	if (!launch_template_stops(l, msg))
+		return true;
+	return l->snapshot ? launch_snapshot_take(l, msg) : launch_template_serve(l, msg);
 }
 
 static void on_handled(void *arg, const struct chan_msg *msg, const uint8_t *in, uint64_t ns)
@@ -205,9 +207,9 @@ void launch_ioctls_of_vcpus(const struct launch *l, struct launch_ioctls *out)
 	size_t n = l->c->backend->vcpu_ioctls(&list);
 
 	launch_ioctls_add(out, list, n);
-	if (!l->template)
+	if (!launch_stops(l))
 		return;
-	n = l->c->backend->again_ioctls(&list);
+	n = l->template ? l->c->backend->again_ioctls(&list) : l->c->backend->save_ioctls(&list);
 	launch_ioctls_add(out, list, n);
 }
 
@@ -244,7 +246,7 @@ static int make_service(struct launch *l)
 		.exited = on_exited,
 		.log = on_log,
 		.denied = on_denied,
-		.asked = l->c->template_fd ? on_asked : NULL,
+		.asked = l->c->template_fd || l->c->snapshot_fd ? on_asked : NULL,
 		.handled = l->c->crossed ? on_handled : NULL,
 		.window_map = l->home->window_map ? on_window_map : NULL,
 		.window_unmap = l->home->window_unmap ? on_window_unmap : NULL,
@@ -272,6 +274,8 @@ int launch_limit_files(const struct launch *l)
 {
 	struct rlimit now;
 
+	if (l->c->snapshot_fd) /* is as large as memory */
+		return 0;
 	if (l->c->keep_fd) /* all changed files together may well be more than one may be */
 		return 0;
 	if (l->template && !l->res->clone && l->c->backend->processes) /* clones' memory is files */
@@ -334,6 +338,10 @@ static int run(struct launch *l)
 	r = make_service(l);
 	if (!r)
 		r = launch_template_create(l);
+	if (!r)
+		r = launch_snapshot_create(l);
+	if (!r)
+		r = launch_restore_service(l);
 	if (r)
 		return r;
 	l->needs = needs_of(l);
@@ -345,6 +353,11 @@ static int run(struct launch *l)
 	if (r) {
 		launch_fail(l, "cannot set the %s up: %s",
 			l->c->backend->processes ? "processes" : "virtual machine", strerror(-r));
+		return r;
+	}
+	r = launch_restore_home(l);
+	if (r) {
+		launch_fail(l, "the snapshot cannot go on: %s", strerror(-r));
 		return r;
 	}
 	r = launch_limit_files(l);
@@ -431,6 +444,7 @@ static void take_down(struct launch *l, const struct rusage *before)
 	if (l->service)
 		service_destroy(l->service);
 	launch_template_destroy(l);
+	launch_snapshot_destroy(l);
 	launch_memory_destroy(l);
 }
 
@@ -452,7 +466,8 @@ int launch_run(const struct launch_config *c, struct launch_result *out)
 	getrusage(RUSAGE_CHILDREN, &before);
 	memset(out, 0, sizeof(*out));
 	out->start_ns = l.begun_ns;
-	l.timeout_ns = c->template_fd ? 0 : c->timeout_ns; /* a template has all the time */
+	/* a template has all the time, and so has what a snapshot is made of */
+	l.timeout_ns = c->template_fd || c->snapshot_fd ? 0 : c->timeout_ns;
 	launch_threads_init(&l);
 	l.home = home_of(c);
 

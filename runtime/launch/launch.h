@@ -52,6 +52,8 @@ struct launch_mount {
 	uint64_t size; /* tmpfs, image: bytes, 0: no limit of its own */
 };
 
+struct snapshot_file;
+
 struct launch_config {
 	const struct vm_ops *backend;
 	struct vm_caps caps; /* of the backend, probed */
@@ -74,6 +76,11 @@ struct launch_config {
 	/* A template (runtime/abi/template.h): its socket, 0: it is none. Clones find what is
 	 * theirs at the numbers that the reports and the messages have here, 0: they have none. */
 	int template_fd, report_fd, messages_fd;
+	/* A snapshot is made: where a template would stop. Open for writing, empty; 0: none. Or the
+	 * launch goes on from one (snapshot.h); NULL: it begins. */
+	int snapshot_fd;
+	bool snapshot_packed; /* it is compressed */
+	const struct snapshot_file *restore;
 	uint32_t uid, gid;
 	uint32_t *groups;
 	uint32_t ngroups;
@@ -131,7 +138,8 @@ struct launch_result {
 	struct launch_jail_state jail;
 	unsigned jail_calls; /* different host calls that its threads' filters let through */
 	bool clone;	     /* this process is a clone: what others see of the launch is not its */
-	bool template;	     /* a template that is not wanted any more: no program ended */
+	bool template;	     /* a template that is not wanted any more, or a snapshot that was
+				written: no program ended */
 };
 
 /* 0 with *out filled, also for LAUNCH_FAILED; never exits or prints. */

@@ -8,6 +8,7 @@
 
 #include "kernel-shim/abi/boot.h"
 #include "runtime/launch/launch.h"
+#include "runtime/snapshot/coder.h"
 
 /* A sandbox while it runs: everything hangs off this. */
 struct launch {
@@ -25,6 +26,7 @@ struct launch {
 	struct boot_clock *vclock; /* its copy where programs see another; or the same */
 	uint64_t tsc0, mono0;	   /* where the clock's rate is measured from */
 	uint64_t clock_fresh_ns;
+	uint64_t clock_ahead; /* of the guest's clock before CLOCK_MONOTONIC, modulo 2^64 */
 
 	struct vm *vm;
 	struct vcpu *vcpu[LAUNCH_CPUS_MAX]; /* c->cpus of them, with a VM */
@@ -32,11 +34,13 @@ struct launch {
 	void *home_state;
 	unsigned needs; /* JAIL_*: what the threads' filters have besides */
 
-	struct template *template; /* or NULL: this is none, or a clone */
-	pid_t heir_pid;		   /* of the clone that is being made: what its programs come from */
-	uint64_t begun_ns;	   /* CLOCK_MONOTONIC */
-	uint64_t timeout_ns;	   /* as c->timeout_ns, or a clone's own */
-	uint64_t user_ns0;	   /* of user mode before this clone began */
+	struct template *template;	  /* or NULL: this is none, or a clone */
+	struct snapshot_taking *snapshot; /* or NULL: none is to be made */
+	pid_t heir_pid;	     /* of the clone that is being made: what its programs come from */
+	bool parked;	     /* it has stopped as these do */
+	uint64_t begun_ns;   /* CLOCK_MONOTONIC */
+	uint64_t timeout_ns; /* as c->timeout_ns, or a clone's own */
+	uint64_t user_ns0;   /* of user mode before this clone began */
 
 	pthread_t watcher, limiter;
 	bool watcher_runs, limiter_runs;
@@ -95,6 +99,11 @@ struct launch_home_ops {
 	void (*drop)(struct launch *l);
 	/* After park: what a clone has of the page at an offset of ram_fd. With own_ram. */
 	enum launch_page (*page)(const struct launch *l, uint64_t off);
+	/* Snapshots; absent where there are none. snapshot: after park, what is neither in RAM nor
+	 * the service's. restore: after prepare and with RAM as it was then, in place of what a
+	 * launch begins with. The same walk (coder.h); 0 or -errno. */
+	int (*snapshot)(struct launch *l, struct coder *c);
+	int (*restore)(struct launch *l, struct coder *c);
 	/* Counts of the home's own, into l->res. May be absent. */
 	void (*stats)(struct launch *l);
 	void (*destroy)(struct launch *l);
@@ -122,6 +131,20 @@ void launch_template_destroy(struct launch *l);
  * wants any more, and the sandbox ends. */
 bool launch_template_stops(struct launch *l, const struct chan_msg *m);
 bool launch_template_serve(struct launch *l, const struct chan_msg *m);
+/* Is there what it can stop at? Says why not, of a `what`. */
+int launch_stop_check(struct launch *l, const char *what);
+/* It is to stop there, as a template or for its snapshot: then its vCPU can be saved. */
+static inline bool launch_stops(const struct launch *l)
+{
+	return l->template || l->snapshot;
+}
+/* snapshot.c: as template.c's; take has the sandbox end. */
+int launch_snapshot_create(struct launch *l);
+void launch_snapshot_destroy(struct launch *l);
+bool launch_snapshot_take(struct launch *l, const struct chan_msg *m);
+/* restore.c: in this order, before the jail. 0 or -errno; nothing if nothing is to be restored. */
+int launch_restore_service(struct launch *l);
+int launch_restore_home(struct launch *l);
 /* bootblock.c: grants and boot block; RAM from ram_reserved on is used. */
 int launch_bootblock_build(struct launch *l);
 /* host_path.c: where the host has a file that programs have at `path`, by the mounts as the program

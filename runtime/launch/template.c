@@ -32,7 +32,6 @@ struct template
 {
 	int socket;
 	int ended_fd; /* readable when a child has ended: a signalfd */
-	bool parked;
 	bool held;		  /* the last clone's number may be asked for: it is not reaped */
 	unsigned living;	  /* clones that were not reaped; the zygote is a child too */
 	uint8_t seed[SEED_BYTES]; /* of the clone that is being made */
@@ -47,27 +46,31 @@ union fd_message {
 
 static int check(struct launch *l)
 {
+	if (l->home->park && (l->c->backend->processes || l->c->backend->again))
+		return launch_stop_check(l, "template");
+	launch_fail(l, "backend %s has no templates (--backend=kvm, --backend=process)",
+		l->c->backend->name);
+	return -ENOTSUP;
+}
+
+int launch_stop_check(struct launch *l, const char *what)
+{
 	const struct boot_fd *f = (const struct boot_fd *)((const uint8_t *)l->boot + l->boot->fds);
 
-	if (!l->home->park || !(l->c->backend->processes || l->c->backend->again)) {
-		launch_fail(l, "backend %s has no templates (--backend=kvm, --backend=process)",
-			l->c->backend->name);
-		return -ENOTSUP;
-	}
 	if (l->c->cpus > 1) {
-		launch_fail(l, "a template has one processor (--cpus 1)");
+		launch_fail(l, "a %s has one processor (--cpus 1)", what);
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < l->boot->nfds; i++) {
 		if (service_is_stream(l->service, f[i].handle))
 			continue;
-		launch_fail(l, "descriptor %d of a template must be a pipe, a socket or /dev/null",
-			f[i].fd);
+		launch_fail(l, "descriptor %d of a %s must be a pipe, a socket or /dev/null",
+			f[i].fd, what);
 		return -EINVAL;
 	}
 	if (l->boot->nfds && service_is_stdin(l->service, f->handle))
 		return 0;
-	launch_fail(l, "a template needs a stdin, for it stops when that is asked for");
+	launch_fail(l, "a %s needs a stdin, for it stops when that is asked for", what);
 	return -EINVAL;
 }
 
@@ -109,7 +112,7 @@ void launch_template_destroy(struct launch *l)
 
 bool launch_template_stops(struct launch *l, const struct chan_msg *m)
 {
-	return l->template && !l->template->parked &&
+	return launch_stops(l) && !l->parked &&
 	       (m->op == CHAN_OP_READ || m->op == CHAN_OP_POLL || m->op == CHAN_OP_WATCH) &&
 	       service_is_stdin(l->service, m->a[0]);
 }
@@ -348,7 +351,7 @@ static int park(struct launch *l, const struct chan_msg *m)
 {
 	int r = launch_memory_share(l);
 
-	l->template->parked = true;
+	l->parked = true;
 	if (l->c->shown)
 		l->user_ns0 = l->c->shown->shim.user_ns;
 	return r ? r : l->home->park(l, m);

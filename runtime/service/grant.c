@@ -20,6 +20,7 @@ int64_t service_grant(struct service *s, int o_path_fd, bool writable, const cha
 	uint8_t rights = RIGHT_READ | (writable ? RIGHT_WRITE : 0);
 	struct handle h = {.rights = rights};
 	struct statx stx;
+	int64_t id;
 	int grant;
 
 	h.fd = fcntl(o_path_fd, F_DUPFD_CLOEXEC, 3);
@@ -41,7 +42,10 @@ int64_t service_grant(struct service *s, int o_path_fd, bool writable, const cha
 	}
 	h.grant = (uint32_t)grant;
 	h.path = text_copy(host_path);
-	return handle_add(s, &h);
+	id = handle_add(s, &h);
+	s->policy.grant[grant].root = id > 0 ? (uint32_t)id : 0;
+	s->policy.grant[grant].made = S_ISREG(stx.stx_mode) && !stx.stx_nlink;
+	return id;
 }
 
 int service_deny(struct service *s, int o_path_fd, const char *host_path)
@@ -74,7 +78,7 @@ static int open_nonblocking(int fd, int oflags, const struct statx *stx)
 	return open(path, (oflags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-static void describe_stream(
+void describe_stream(
 	struct service *s, int fd, int oflags, struct handle *h, const struct statx *stx)
 {
 	h->kind = HANDLE_STREAM;

@@ -41,10 +41,8 @@ int handles_init(struct service *s)
 	return 0;
 }
 
-void handles_destroy(struct service *s)
+void handles_free(struct handles *t)
 {
-	struct handles *t = &s->handles;
-
 	for (uint32_t i = 0; i < t->used; i++) {
 		struct handle *h = at(t, i);
 
@@ -55,6 +53,12 @@ void handles_destroy(struct service *s)
 	for (uint32_t i = 0; i < t->nchunks; i++)
 		free(t->chunk[i]);
 	free(t->chunk);
+	*t = (struct handles){.free_head = NIL, .free_tail = NIL};
+}
+
+void handles_destroy(struct service *s)
+{
+	handles_free(&s->handles);
 }
 
 bool handles_full(const struct service *s)
@@ -75,6 +79,20 @@ static int grow(struct handles *t)
 		return -ENOMEM;
 	t->chunk[t->nchunks++] = chunk;
 	return 0;
+}
+
+int handles_make(struct handles *t, uint32_t used)
+{
+	int r = 0;
+
+	*t = (struct handles){.free_head = NIL, .free_tail = NIL};
+	while (!r && t->nchunks * CHUNK < used)
+		r = grow(t);
+	if (r)
+		handles_free(t);
+	else
+		t->used = used;
+	return r;
 }
 
 /* An index that is free, or NIL. */
@@ -113,6 +131,11 @@ int64_t handle_add(struct service *s, const struct handle *init)
 	h->watch = 0;
 	t->live++;
 	return (int64_t)handle_id(h);
+}
+
+struct handle *handle_at(struct service *s, uint32_t index)
+{
+	return index < s->handles.used ? at(&s->handles, index) : NULL;
 }
 
 struct handle *handle_get(struct service *s, uint64_t id)

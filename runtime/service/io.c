@@ -210,7 +210,12 @@ int64_t fallocate_op(struct request *rq)
 
 int64_t flock_op(struct request *rq)
 {
-	return flock(rq->h->fd, (int)rq->msg->a[1] | LOCK_NB) ? -errno : 0;
+	int how = (int)rq->msg->a[1];
+
+	if (flock(rq->h->fd, how | LOCK_NB))
+		return -errno;
+	rq->h->locked = !(how & LOCK_UN);
+	return 0;
 }
 
 int64_t poll_op(struct request *rq)

@@ -77,7 +77,7 @@ static int64_t finish(struct request *rq, struct handle *h, const struct statx *
 /* The kind of a file in a grant that was just opened. */
 static int64_t finish_file(struct request *rq, int fd, const char *name, uint64_t f)
 {
-	struct handle h = {.fd = fd, .access = access_of(f)};
+	struct handle h = {.fd = fd, .access = access_of(f), .sync = f & CHAN_O_SYNC};
 	struct leaf leaf;
 	int r = host_statx(fd, "", &leaf.stx);
 

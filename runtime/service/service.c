@@ -92,6 +92,7 @@ void service_destroy(struct service *s)
 	events_destroy(s);
 	ttys_destroy(s);
 	policy_destroy(s);
+	window_destroy(&s->window);
 	if (s->proc_fd >= 0)
 		close(s->proc_fd);
 	if (s->proc_root >= 0)

@@ -99,6 +99,20 @@ bool service_is_stream(struct service *s, uint32_t handle);
 /* The program's stdin, also where it has opened that once more. */
 bool service_is_stdin(struct service *s, uint64_t handle);
 
+/* Snapshots. note: before the first request, if one is to be made. state: all that the guest can
+ * name here, which are handles, watches and what lies in the window, in one walk (coder.h).
+ * Written: in a request, by its thread. Read: before the jail, by a service that was made with the
+ * same grants and has served nobody; streams are what was inherited then. 0, or -errno, mostly with
+ * a sentence in why. */
+struct coder;
+void service_note_window(struct service *s);
+bool service_interrupted(struct service *s); /* a signal has come that nobody has taken */
+int service_state(struct service *s, struct coder *c, char *why, size_t why_size);
+/* The guest's clock is CLOCK_MONOTONIC and this, modulo 2^64: deadlines come by it. host_ns: such a
+ * one by the host's clock; 0 if it would be before that, UINT64_MAX for never. */
+void service_set_clock(struct service *s, uint64_t ahead);
+uint64_t service_host_ns(const struct service *s, uint64_t guest_ns);
+
 /* What requests can ever come to, by what was granted and inherited: SERVICE_* joined. What it does
  * not say, no request makes the service ask of the host. */
 #define SERVICE_TERMINAL 0x1u /* TTY, and reading from one */

@@ -96,6 +96,8 @@ struct handle {
 	uint32_t watch; /* slot in struct events + 1, or 0 */
 	uint32_t index;
 	uint32_t next_free;
+	bool sync;	 /* it was opened with O_SYNC */
+	bool locked;	 /* a FLOCK holds */
 	int64_t dir_pos; /* HANDLE_DIRFILE: where the description stands, -1 unknown */
 	char *path;	 /* for messages: where it was when it was opened; may be NULL */
 };
@@ -117,6 +119,11 @@ int64_t handle_add(struct service *s, const struct handle *init);
 struct handle *handle_get(struct service *s, uint64_t id);
 uint32_t handle_id(const struct handle *h);
 bool handles_full(const struct service *s);
+/* Of those that were ever used, free ones too. */
+struct handle *handle_at(struct service *s, uint32_t index);
+/* A table of `used` indices, none of them in use. 0 or -ENOMEM. */
+int handles_make(struct handles *t, uint32_t used);
+void handles_free(struct handles *t); /* and closes what is in use */
 void handle_drop(struct service *s, struct handle *h);
 /* fn for each that is in use, until it does not return 0. */
 int handles_each(struct service *s, int (*fn)(struct service *s, struct handle *h, const void *arg),
@@ -131,6 +138,8 @@ int handles_each(struct service *s, int (*fn)(struct service *s, struct handle *
 struct grant {
 	uint64_t dev, ino;
 	uint8_t rights; /* 0: hidden */
+	uint32_t root;	/* its handle; 0: it is hidden */
+	bool made;	/* a file without a name: there is another one where it is made again */
 	char *path;
 };
 
@@ -250,6 +259,53 @@ void watch_forget(struct service *s, struct handle *h);
 int events_anew(struct service *s, int until_fd);
 int watch_anew(struct service *s, struct handle *h);
 
+/* -- window.c -- */
+
+/* What lies in the window, for snapshots: sorted, disjoint. */
+struct window_part {
+	uint64_t off, len, file_off;
+	uint32_t grant;
+	uint8_t access;
+	char *path; /* as a handle's */
+	uint64_t dev, ino;
+};
+struct window {
+	bool noted; /* somebody wants to know */
+	bool lost;  /* and cannot be told: memory was out */
+	struct window_part *part;
+	uint32_t n, room;
+};
+void window_destroy(struct window *w);
+/* The file of h lies at [off, off + len) now; NULL: nothing does. */
+void window_note(
+	struct service *s, uint64_t off, uint64_t len, const struct handle *h, uint64_t file_off);
+/* Maps a file there. 0 or -errno. */
+int window_lay(
+	struct service *s, uint64_t off, uint64_t len, int fd, uint8_t access, uint64_t file_off);
+
+/* -- kept.c: a file of a snapshot -- */
+
+/* Where a file is found again, and what it must be then. */
+struct kept {
+	uint32_t grant; /* index of this service */
+	char *path;
+	uint64_t dev, ino, size;
+	int64_t mtime_s;
+	uint32_t mtime_ns, mode;
+};
+struct coder;
+void kept_code(struct coder *c, struct kept *k);
+void kept_clear(struct kept *k);
+/* The path below the grant's root, "" for the root itself; NULL: it is not below it. */
+const char *kept_below(const struct service *s, const struct kept *k);
+/* Fills in what the file is, and makes sure that it is still where its path says: 0 or -errno. fd:
+ * of the file, or -1 with dev and ino filled in. path becomes a copy. */
+int kept_find(struct service *s, struct kept *k, int fd);
+/* Opens it again, O_PATH: the descriptor, or -errno; -ESTALE: it is another one. */
+int kept_open(struct service *s, const struct kept *k, struct statx *stx);
+/* Is it unchanged? */
+bool kept_same(const struct service *s, const struct kept *k, const struct statx *stx);
+
 /* -- tty.c -- */
 
 #define TTY_MAX	      4u
@@ -277,6 +333,12 @@ void tty_note(struct service *s, int fd); /* remember the original mode of an in
 void tty_resume(struct service *s);
 void tty_check_reader(struct service *s, int fd);
 
+/* -- grant.c -- */
+
+/* kind, flags and, if it must be another, descriptor of a stream; h->fd is -1 if it need not be. */
+void describe_stream(
+	struct service *s, int fd, int oflags, struct handle *h, const struct statx *stx);
+
 /* -- the service -- */
 
 struct service {
@@ -286,9 +348,11 @@ struct service {
 	struct policy policy;
 	struct events events;
 	struct ttys ttys;
-	int proc_fd;   /* O_PATH of /proc/self/fd */
-	int proc_root; /* of /proc, while there may be copies; or -1 */
-	bool copied;   /* this process is not the one that closed the jail */
+	struct window window;
+	uint64_t clock_ahead; /* of the guest's clock before CLOCK_MONOTONIC, modulo 2^64 */
+	int proc_fd;	      /* O_PATH of /proc/self/fd */
+	int proc_root;	      /* of /proc, while there may be copies; or -1 */
+	bool copied;	      /* this process is not the one that closed the jail */
 	_Atomic bool timing;
 	_Atomic uint64_t calls[CHAN_OP_COUNT];
 	_Atomic uint64_t ns[CHAN_OP_COUNT];

@@ -88,6 +88,18 @@ bool service_events_pending(struct service *s)
 	return atomic_load(&s->events.pending) != 0;
 }
 
+bool service_interrupted(struct service *s)
+{
+	struct events *e = &s->events;
+	bool any = false;
+
+	pthread_mutex_lock(&e->lock);
+	for (uint32_t i = 0; i < e->count; i++)
+		any |= e->queue[i].kind == CHAN_EV_SIGNAL;
+	pthread_mutex_unlock(&e->lock);
+	return any;
+}
+
 void service_wake(struct service *s)
 {
 	atomic_store(&s->events.wake, true);
@@ -137,10 +149,27 @@ static bool wait_sleep(struct events *e, uint32_t seq, uint64_t deadline_ns)
 	       errno == ETIMEDOUT;
 }
 
+uint64_t service_host_ns(const struct service *s, uint64_t guest_ns)
+{
+	bool back = s->clock_ahead >> 63; /* the guest's clock is behind the host's */
+	uint64_t host_ns = guest_ns - s->clock_ahead;
+
+	if (!s->clock_ahead)
+		return guest_ns;
+	if (back ? host_ns < guest_ns : host_ns > guest_ns)
+		return back ? UINT64_MAX : 0;
+	return host_ns;
+}
+
+void service_set_clock(struct service *s, uint64_t ahead)
+{
+	s->clock_ahead = ahead;
+}
+
 int64_t wait_op(struct request *rq)
 {
 	struct events *e = &rq->s->events;
-	uint64_t deadline = rq->msg->a[0];
+	uint64_t deadline = service_host_ns(rq->s, rq->msg->a[0]);
 	bool late = !deadline;
 
 	for (;;) {

@@ -28,14 +28,24 @@ static int reserve(void *at, uint64_t len)
 	return p == MAP_FAILED ? -errno : 0;
 }
 
+int window_lay(
+	struct service *s, uint64_t off, uint64_t len, int fd, uint8_t access, uint64_t file_off)
+{
+	void *at = window_ptr(&s->mem, off, &len), *p;
+	int prot = PROT_READ | (access & RIGHT_WRITE ? PROT_WRITE : 0);
+
+	if (!at)
+		return -EINVAL;
+	p = mmap(at, len, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, (off_t)file_off);
+	return p == MAP_FAILED ? -errno : 0;
+}
+
 int64_t map_op(struct request *rq)
 {
 	const struct handle *h = rq->h;
 	uint64_t len = rq->msg->a[2];
 	void *at = window_ptr(&rq->s->mem, rq->msg->a[3], &len);
-	int prot = PROT_READ | (h->access & RIGHT_WRITE ? PROT_WRITE : 0);
 	const struct service_callbacks *cb = &rq->s->cb;
-	void *p;
 	int r;
 
 	if (!(h->flags & HANDLE_REGULAR))
@@ -44,10 +54,10 @@ int64_t map_op(struct request *rq)
 		return -EACCES;
 	if (!at)
 		return -EINVAL;
-	p = mmap(
-		at, len, prot, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, h->fd, (off_t)rq->msg->a[1]);
-	if (p == MAP_FAILED)
-		return -errno;
+	r = window_lay(rq->s, rq->msg->a[3], len, h->fd, h->access, rq->msg->a[1]);
+	if (r)
+		return r;
+	window_note(rq->s, rq->msg->a[3], len, h, rq->msg->a[1]);
 	if (!cb->window_map)
 		return 0;
 	r = cb->window_map(cb->arg, rq->msg->a[3], len, h->fd, rq->msg->a[1]);
@@ -64,6 +74,7 @@ int64_t unmap_op(struct request *rq)
 
 	if (!at)
 		return -EINVAL;
+	window_note(rq->s, rq->msg->a[1], len, NULL, 0);
 	if (cb->window_unmap)
 		cb->window_unmap(cb->arg, rq->msg->a[1], len);
 	return reserve(at, len);

@@ -14,7 +14,7 @@ import pytest
 import harness
 from serving import serving
 
-VERBS = ["run", "serve", "image", "job", "ps", "top", "metrics", "trace", "profile", "doctor", "version", "help", "completion"]
+VERBS = ["run", "serve", "snapshot", "restore", "image", "job", "ps", "top", "metrics", "trace", "profile", "doctor", "version", "help", "completion"]
 MAN = harness.ROOT / "docs" / "man"
 
 
@@ -157,6 +157,13 @@ def test_man_page_of_serve_has_its_own_options(me):
     listed = set(re.findall(r"--([a-z][a-z-]*)", man_text("sandbox-serve.1")))
     own = options_of("serve", me) - options_of("run", me)
     assert own and own <= listed and not listed - set.union(*(options_of(v, me) for v in VERBS))
+
+
+def test_man_page_of_snapshot_has_its_own_options(me):
+    """For restore too; those of `sandbox run` are on its page."""
+    listed = set(re.findall(r"--([a-z][a-z-]*)", man_text("sandbox-snapshot.1")))
+    own = (options_of("snapshot", me) - options_of("run", me)) | options_of("restore", me)
+    assert own - {"help"} <= listed and not listed - set.union(*(options_of(v, me) for v in VERBS))
 
 
 def test_readme_uses_options_that_exist(me):

@@ -105,3 +105,21 @@ int kvm_vcpu_again(struct vcpu *v, const void *saved)
 	result = load(v, saved);
 	return result ? result : kvm_vcpu_first_registers(v);
 }
+
+#define KERNEL_GS_BASE (MSRS - 1) /* in msrs_saved */
+_Static_assert(sizeof(struct vm_gprs) == sizeof(struct kvm_regs) &&
+		       offsetof(struct vm_gprs, rsp) == offsetof(struct kvm_regs, rsp) &&
+		       offsetof(struct vm_gprs, r15) == offsetof(struct kvm_regs, r15) &&
+		       offsetof(struct vm_gprs, rflags) == offsetof(struct kvm_regs, rflags),
+	"registers are copied as they are");
+
+void kvm_saved_read(const void *saved, struct vm_saved *out)
+{
+	const struct saved *from = saved;
+	const struct kvm_msrs *m = (const struct kvm_msrs *)(const void *)from->msrs;
+
+	memcpy(&out->gprs, &from->regs, sizeof(out->gprs));
+	kvm_sregs_read(&from->sregs, &out->sregs);
+	out->kernel_gs_base = m->entries[KERNEL_GS_BASE].data;
+	out->fpu = from->xsave;
+}

@@ -89,6 +89,7 @@ void kvm_vcpu_show(struct vcpu *v, _Atomic uint64_t *exits);
 /* sregs.c */
 int kvm_vcpu_set_sregs(struct vcpu *v, const struct vm_sregs *s);
 int kvm_vcpu_get_sregs(struct vcpu *v, struct vm_sregs *s);
+void kvm_sregs_read(const struct kvm_sregs *k, struct vm_sregs *s);
 /* Hand sregs that wait for the next run to KVM now. */
 int kvm_sregs_flush(struct vcpu *v);
 
@@ -96,6 +97,7 @@ int kvm_sregs_flush(struct vcpu *v);
 size_t kvm_vcpu_saved_size(const struct vcpu *v);
 int kvm_vcpu_save(struct vcpu *v, void *saved);
 int kvm_vcpu_again(struct vcpu *v, const void *saved);
+void kvm_saved_read(const void *saved, struct vm_saved *out);
 /* vcpu.c: the parts of making one. */
 void kvm_vcpu_close(struct vcpu *v);
 int kvm_vcpu_open(struct vcpu *v);

@@ -126,6 +126,14 @@ static size_t kvm_again_ioctls(const unsigned long **out)
 	return sizeof(numbers) / sizeof(numbers[0]);
 }
 
+static size_t kvm_save_ioctls(const unsigned long **out)
+{
+	static const unsigned long numbers[] = {KVM_GET_MSRS, KVM_GET_VCPU_EVENTS};
+
+	*out = numbers;
+	return sizeof(numbers) / sizeof(numbers[0]);
+}
+
 static int kvm_create(struct vm **out)
 {
 	struct vm *vm;
@@ -229,6 +237,8 @@ const struct vm_ops vm_kvm_ops = {
 	.vcpu_save = kvm_vcpu_save,
 	.vcpu_again = kvm_vcpu_again,
 	.again_ioctls = kvm_again_ioctls,
+	.save_ioctls = kvm_save_ioctls,
+	.saved_read = kvm_saved_read,
 	.vcpu_create = kvm_vcpu_create,
 	.vcpu_set_sregs = kvm_vcpu_set_sregs,
 	.vcpu_get_sregs = kvm_vcpu_get_sregs,

@@ -109,7 +109,6 @@ int kvm_vcpu_set_sregs(struct vcpu *v, const struct vm_sregs *s)
 
 int kvm_vcpu_get_sregs(struct vcpu *v, struct vm_sregs *s)
 {
-	const struct kvm_sregs *k = v->sregs;
 	int result;
 
 	/* Who asks once after an exit asks after the next ones as well. */
@@ -120,6 +119,12 @@ int kvm_vcpu_get_sregs(struct vcpu *v, struct vm_sregs *s)
 			return result;
 		v->sregs_valid = true;
 	}
+	kvm_sregs_read(v->sregs, s);
+	return 0;
+}
+
+void kvm_sregs_read(const struct kvm_sregs *k, struct vm_sregs *s)
+{
 	*s = (struct vm_sregs){
 		.cr0 = k->cr0,
 		.cr2 = k->cr2,
@@ -138,5 +143,4 @@ int kvm_vcpu_get_sregs(struct vcpu *v, struct vm_sregs *s)
 		.ss = k->ss.selector,
 		.tr = k->tr.selector,
 	};
-	return 0;
 }

@@ -104,11 +104,29 @@ static void make_tree(struct world *w)
 	w->ro_fd = openat(w->top_fd, "ro", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+static void begin(struct world *w)
+{
+	const struct service_callbacks cb = {
+		.arg = w, .kick = on_kick, .exited = on_exited, .log = on_log, .denied = on_denied};
+
+	assert_int_equal(service_create(&w->s, &w->mem, &cb), 0);
+	w->rw = (uint64_t)grant(w, "rw", true);
+	w->ro = (uint64_t)grant(w, "ro", false);
+	assert_int_equal(service_prepare(w->s), 0);
+}
+
+void world_anew(struct world *w)
+{
+	service_destroy(w->s);
+	assert_true(mmap(w->mem.window, WINDOW_SIZE, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+			    0) != MAP_FAILED);
+	begin(w);
+}
+
 int world_open(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct service_callbacks cb = {
-		.arg = w, .kick = on_kick, .exited = on_exited, .log = on_log, .denied = on_denied};
 	int fd = memfd_create("ram", MFD_CLOEXEC);
 
 	assert_non_null(w);
@@ -124,10 +142,7 @@ int world_open(void **state)
 		NULL, WINDOW_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert_true(w->mem.ram != MAP_FAILED && w->mem.window != MAP_FAILED);
 	close(fd);
-	assert_int_equal(service_create(&w->s, &w->mem, &cb), 0);
-	w->rw = (uint64_t)grant(w, "rw", true);
-	w->ro = (uint64_t)grant(w, "ro", false);
-	assert_int_equal(service_prepare(w->s), 0);
+	begin(w);
 	*state = w;
 	return 0;
 }
@@ -222,5 +237,6 @@ int main(void)
 	failed += _cmocka_run_group_tests("ring", ring_tests, ring_count, NULL, NULL);
 	failed += _cmocka_run_group_tests("races", race_tests, race_count, NULL, NULL);
 	failed += _cmocka_run_group_tests("reach", reach_tests, reach_count, NULL, NULL);
+	failed += _cmocka_run_group_tests("snapshot", snapshot_tests, snapshot_count, NULL, NULL);
 	return failed != 0;
 }

@@ -47,6 +47,8 @@ struct world {
 /* cmocka's set-up and tear-down; *state is a struct world. */
 int world_open(void **state);
 int world_close(void **state);
+/* Another service with the same grants takes the place of the first. */
+void world_anew(struct world *w);
 
 /* One request with up to four arguments and in_len bytes of data; returns the result. */
 int64_t call_data(struct world *w, unsigned op, const void *in, size_t in_len, uint64_t a0,
@@ -70,9 +72,10 @@ uint64_t now_ns(void);
 
 /* The tests of each file. */
 extern const struct CMUnitTest decode_tests[], name_tests[], open_tests[], create_tests[],
-	io_tests[], event_tests[], tty_tests[], ring_tests[], race_tests[], reach_tests[];
+	io_tests[], event_tests[], tty_tests[], ring_tests[], race_tests[], reach_tests[],
+	snapshot_tests[];
 extern const size_t decode_count, name_count, open_count, create_count, io_count, event_count,
-	tty_count, ring_count, race_count, reach_count;
+	tty_count, ring_count, race_count, reach_count, snapshot_count;
 
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, world_open, world_close)
 #define TESTS(noun, ...)                                                                           \

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A run whose options are known, of `sandbox run` and of the verbs that run something too.
+ */
+#ifndef RUN_GO_H
+#define RUN_GO_H
+
+#include "runtime/cli/run_options.h"
+
+struct launch_restored;
+
+/* from: what it goes on from; NULL: it begins with a program. The exit code; all is said. Clears
+ * the options. Once in a process. */
+int run_go(struct run_options *o, struct launch_restored *from);
+
+#endif
