@@ -174,6 +174,19 @@ static int fill(struct launch *l, struct boot_builder *b)
 	return r;
 }
 
+int launch_new_identity(struct launch *l)
+{
+	uint8_t id[sizeof(l->boot->boot_id)];
+	uint64_t generation;
+
+	if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id) ||
+		getrandom(&generation, sizeof(generation), 0) != (ssize_t)sizeof(generation))
+		return -EIO;
+	boot_set_id(l->boot, id);
+	l->boot->generation = generation ? generation : 1;
+	return 0;
+}
+
 int launch_bootblock_build(struct launch *l)
 {
 	uint64_t clock_gpa = l->home->ram_reserved(l), ring_gpa = clock_gpa + PAGE;

@@ -147,6 +147,9 @@ int launch_restore_service(struct launch *l);
 int launch_restore_home(struct launch *l);
 /* bootblock.c: grants and boot block; RAM from ram_reserved on is used. */
 int launch_bootblock_build(struct launch *l);
+/* Of a guest that goes on elsewhere: boot_id and generation, never from a seed, which others may
+ * know. 0 or -errno. */
+int launch_new_identity(struct launch *l);
 /* host_path.c: where the host has a file that programs have at `path`, by the mounts as the program
  * found them; whoever opens it compares what the file is. Its length, 0: nowhere, or too long. */
 size_t launch_host_path(const struct launch_config *c, const char *path, char *out, size_t size);

@@ -203,6 +203,8 @@ int launch_restore_home(struct launch *l)
 	if (r == -EBADMSG)
 		launch_fail(l, "the snapshot cannot go on: it says nonsense of its processor");
 	if (!r)
+		r = launch_new_identity(l);
+	if (!r)
 		set_clock(l, &clock);
 	return r;
 }

@@ -22,7 +22,6 @@
 
 #include "runtime/abi/template.h"
 #include "runtime/jail/jail.h"
-#include "runtime/launch/boot_builder.h"
 #include "runtime/launch/launch_internal.h"
 
 #define PAGE	   4096u
@@ -31,7 +30,7 @@
 struct template
 {
 	int socket;
-	int ended_fd; /* readable when a child has ended: a signalfd */
+	int ended_fd;		  /* readable when a child has ended: a signalfd */
 	bool held;		  /* the last clone's number may be asked for: it is not reaped */
 	unsigned living;	  /* clones that were not reaped; the zygote is a child too */
 	uint8_t seed[SEED_BYTES]; /* of the clone that is being made */
@@ -289,20 +288,6 @@ static int close_jail(struct launch *l)
 		core ? ioctls.n : 0);
 }
 
-/* Not of the seed: nobody may know that. */
-static int make_identity(struct launch *l)
-{
-	uint8_t id[sizeof(l->boot->boot_id)];
-	uint64_t generation;
-
-	if (getrandom(id, sizeof(id), 0) != sizeof(id) ||
-		getrandom(&generation, sizeof(generation), 0) != sizeof(generation))
-		return -EIO;
-	boot_set_id(l->boot, id);
-	l->boot->generation = generation ? generation : 1;
-	return 0;
-}
-
 static int become_clone(struct launch *l, const struct template_message *in, const int *fds)
 {
 	int r;
@@ -317,7 +302,7 @@ static int become_clone(struct launch *l, const struct template_message *in, con
 	if (!r)
 		r = l->home->become(l, l->template->seed, sizeof(l->template->seed));
 	if (!r)
-		r = make_identity(l);
+		r = launch_new_identity(l);
 	if (!r)
 		r = service_copied(l->service, fds + TEMPLATE_FD_IN, fds[TEMPLATE_FD_UNTIL]);
 	if (!r)
