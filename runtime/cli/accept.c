@@ -42,20 +42,18 @@ int accept_parse_within(struct accept *a, const char *arg)
 	return EINVAL;
 }
 
-int accept_prepare(struct accept *a, struct policy_request *request)
+bool accept_prepare(struct accept *a, struct policy_request *request)
 {
 	uint64_t ns = a->has_within ? a->within_ns : ACCEPT_WITHIN_NS;
 
 	if (!a->where)
-		return 0;
-	if (!cli_tool_find("sandbox-relay", a->file, sizeof a->file)) {
-		cli_say("--accept: sandbox-relay is not installed beside sandbox");
-		return POLICY_FAILED;
-	}
+		return true;
+	if (!cli_tool_find("sandbox-relay", a->file, sizeof a->file))
+		return false;
 	snprintf(a->milliseconds, sizeof a->milliseconds, "%" PRIu64, (ns + 999999) / 1000000);
 	a->args[0] = a->where;
 	a->args[1] = a->milliseconds;
 	a->starter = (struct policy_starter){a->file, a->args};
 	request->starter = &a->starter;
-	return 0;
+	return true;
 }

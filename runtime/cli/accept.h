@@ -24,7 +24,7 @@ struct accept {
 /* The options' arguments, NULL: none. 0, or EINVAL (said). */
 int accept_parse(struct accept *a, const char *arg);
 int accept_parse_within(struct accept *a, const char *arg);
-/* Where it is asked for, fills request->starter, which is a's. 0, or POLICY_FAILED (said). */
-int accept_prepare(struct accept *a, struct policy_request *request);
+/* Where it is asked for, fills request->starter, which is a's. False: there is no sandbox-relay. */
+bool accept_prepare(struct accept *a, struct policy_request *request);
 
 #endif

@@ -130,10 +130,9 @@ static int prepare_program(struct run *run)
 {
 	struct policy_error e;
 
-	if (accept_prepare(&run->options.accept, &run->options.request)) {
-		run->report.error = strdup("sandbox-relay is not installed beside sandbox");
-		return POLICY_FAILED;
-	}
+	if (!accept_prepare(&run->options.accept, &run->options.request))
+		return refused(run, POLICY_FAILED,
+			"--accept: sandbox-relay is not installed beside sandbox");
 	if (policy_build(&run->options.request, &run->policy, &e))
 		return refused(run, e.code, e.text);
 	if (policy_fallback(run->policy) && !run->options.quiet)

@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,20 +20,6 @@
 static bool has_file(const struct launch_mount *m)
 {
 	return m->kind == LAUNCH_MOUNT_HOST || m->kind == LAUNCH_MOUNT_IMAGE;
-}
-
-/* The file's own path: a source may be a name of the store, or lead over links. */
-static char *path_of(int fd)
-{
-	char link[32], path[PATH_MAX];
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n < 0)
-		return NULL;
-	path[n] = 0;
-	return strdup(path);
 }
 
 static int open_mount(const struct launch_mount *m, const char *path)
@@ -104,7 +89,8 @@ static void code_mount(struct coder *c, struct launch_mount *m)
 {
 	uint32_t kind = m->kind;
 	bool made = !c->reads && has_file(m) && is_made(m->fd);
-	char *path = !c->reads && has_file(m) ? path_of(m->fd) : NULL;
+	/* a source may be a name of the store, or lead over links */
+	char *path = !c->reads && has_file(m) ? service_path_of(m->fd) : NULL;
 
 	coder_count(c, &kind, LAUNCH_MOUNT_LINK);
 	m->kind = (enum launch_mount_kind)kind;
@@ -208,7 +194,7 @@ int snapshot_config_check(const struct launch_config *config, char *why, size_t 
 	for (unsigned i = 0; i < config->nmounts; i++) {
 		const struct launch_mount *m = &config->mounts[i];
 		struct stat here, there;
-		char *path = has_file(m) ? path_of(m->fd) : NULL;
+		char *path = has_file(m) ? service_path_of(m->fd) : NULL;
 		bool found = !has_file(m) || is_made(m->fd) ||
 			     (path && !stat(path, &there) && !fstat(m->fd, &here) &&
 				     here.st_ino == there.st_ino && here.st_dev == there.st_dev);

@@ -112,8 +112,7 @@ uint8_t service_access_of(int oflags)
 	}
 }
 
-/* What it is called on the host, for messages. */
-static char *describe_path(int fd)
+char *service_path_of(int fd)
 {
 	char link[32], path[PATH_MAX];
 	ssize_t n;
@@ -121,10 +120,17 @@ static char *describe_path(int fd)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, path, sizeof(path) - 1);
 	if (n < 0)
-		snprintf(path, sizeof(path), "descriptor %d", fd);
-	else
-		path[n] = 0;
+		return NULL;
+	path[n] = 0;
 	return strdup(path);
+}
+
+/* What it is called on the host, for messages. */
+static char *describe_path(int fd)
+{
+	char *path = service_path_of(fd);
+
+	return path || asprintf(&path, "descriptor %d", fd) >= 0 ? path : NULL;
 }
 
 int64_t service_inherit(struct service *s, int fd, int *out_oflags)

@@ -73,6 +73,8 @@ void service_destroy(struct service *s);
  * own duplicate of fd. host_path is for messages only. */
 int64_t service_grant(struct service *s, int o_path_fd, bool writable, const char *host_path);
 int64_t service_inherit(struct service *s, int fd, int *out_oflags); /* stdin, stdout, stderr */
+/* Where a descriptor's file is on the host, which needs /proc: the caller's to free; NULL. */
+char *service_path_of(int fd);
 /* Hides one directory or file although it lies below a grant (a tmpfs mounted over it, say):
  * EACCES, for whoever grants it or what is below it from now on, too. Grants nest: below /a
  * (writable), /a/b granted read-only is read-only by whatever way it is reached. The host's procfs
