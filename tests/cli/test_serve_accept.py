@@ -285,3 +285,13 @@ def test_nginx(me, backend):
     with serving(me, *backend, "--accept", "--", program("nginx"), "-e", "stderr", "-c", me.work / "nginx.conf") as server:
         assert get(server, "/page") == b"of the host"
         assert get(server, "/page") == b"of the host"
+
+
+def test_without_its_relay_it_is_refused(me):
+    alone = me.work / "sandbox"
+    shutil.copy(me.sandbox, alone)
+    alone.chmod(0o755)
+    words = [*me.wrapper, alone, "serve", *LOCAL, "--accept", "--", "/bin/true"]
+    done = subprocess.run(words, capture_output=True, text=True, env=me.environment(), cwd=me.work, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (125, "")
+    assert done.stderr == "sandbox: --accept: sandbox-relay is not installed beside sandbox\n"
