@@ -18,8 +18,7 @@
 #include "tests/security/hostile/hostile.h"
 
 #define TRIAL_SECONDS 60
-#define MEMORY_SLACK                                                                               \
-	16384 /* KiB: others of the host, and what the kernel keeps for the next time */
+#define MEMORY_SLACK  4096 /* KiB: what others of the host took */
 
 static _Atomic uint64_t failures;
 
