@@ -46,7 +46,7 @@ def measure(world, operation):
     """{"exits", "kicks", "channel", "syscalls", "faults"} for each operation, to two places."""
 
     def at(count):
-        return totals(world.report([str(MICRO), "-d", str(SCRATCH), operation, str(count)]))
+        return totals(world.report([str(MICRO), "-r", "-d", str(SCRATCH), operation, str(count)]))
 
     few, more = at(FEW), at(MORE)
     # a tenth is done in advance, unmeasured
@@ -78,5 +78,5 @@ def boot():
 def instructions(operation):
     """For one operation, after one that is not counted."""
     times = FEW_STEPS if operation.startswith("fork") else STEPPED
-    found = ring0("marked", [str(MICRO), "-d", str(SCRATCH), "-m", operation, str(times)])
+    found = ring0("marked", [str(MICRO), "-r", "-d", str(SCRATCH), "-m", operation, str(times)])
     return round(found["instructions"] / times)

@@ -2,7 +2,8 @@
  *
  * Small operations, one at a time: `micro -d DIR OPERATION COUNT` does OPERATION COUNT times and
  * prints nanoseconds for each, by its own clock. A tenth, at least one, is done before, unmeasured.
- * With `-m` before OPERATION there is a mark (marks.h) before what is measured and one behind.
+ * With `-m` before OPERATION there is a mark (marks.h) before what is measured and one behind; with
+ * `-r` in front of all it is at the same addresses each time, so that what is counted is the same.
  * `micro list` names them with a count that is worth measuring; `micro hold` says "ready" and stays
  * until stdin ends.
  */
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -395,10 +397,30 @@ static int hold(void)
 	return 0;
 }
 
+/* Executes itself again without address randomization, unless it is off. */
+static void same_addresses(char **argv)
+{
+	int now = personality(0xffffffff);
+
+	if (now < 0)
+		err(1, "personality");
+	if (now & ADDR_NO_RANDOMIZE)
+		return;
+	if (personality((unsigned)now | ADDR_NO_RANDOMIZE) < 0)
+		err(1, "personality");
+	execv(argv[0], argv);
+	err(1, "%s", argv[0]);
+}
+
 int main(int argc, char **argv)
 {
 	struct bench b = {.self = argv[0], .dir = "."};
 
+	if (argc > 1 && !strcmp(argv[1], "-r")) {
+		same_addresses(argv);
+		argv++;
+		argc--;
+	}
 	if (argc > 2 && !strcmp(argv[1], "-d")) {
 		b.dir = argv[2];
 		argv += 2;
@@ -424,5 +446,5 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	errx(2, "usage: micro [-d DIR] [-m] list | hold | OPERATION COUNT");
+	errx(2, "usage: micro [-r] [-d DIR] [-m] list | hold | OPERATION COUNT");
 }
