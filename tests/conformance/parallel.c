@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 
-enum { PAGE = 4096, PAGES = 16 };
+enum { PAGE = 4096, PAGES = 16, SIGHTINGS = 20 };
 #define SECOND 1000000000ll
 
 static volatile int stop;
@@ -57,7 +57,7 @@ static bool counts_meanwhile(volatile long *word)
 	int64_t since = now_ns(CLOCK_MONOTONIC);
 	int seen = 0;
 
-	while (seen < 100 && within(since, 15)) {
+	while (seen < SIGHTINGS && within(since, 20)) {
 		int64_t t = now_ns(CLOCK_MONOTONIC);
 		long before = *word;
 
@@ -66,7 +66,7 @@ static bool counts_meanwhile(volatile long *word)
 		if (*word != before && now_ns(CLOCK_MONOTONIC) - t < SECOND / 1000)
 			seen++;
 	}
-	return seen == 100;
+	return seen == SIGHTINGS;
 }
 
 static void threads_overlap(void)
