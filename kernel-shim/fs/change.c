@@ -182,7 +182,7 @@ int vfs_link(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags)
 		lookup |= LOOKUP_EMPTY;
 	if (!*old && (flags & AT_EMPTY_PATH) && !fs_has(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
-	r = path_lookup(odfd, old, lookup, &from, NULL);
+	r = path_lookup(odfd, old, lookup, &from);
 	if (r)
 		return r;
 	r = create_start(&n, ndfd, name, false, &d);

@@ -240,7 +240,6 @@ struct file_ops {
 #define LOOKUP_FOLLOW	     1u	 /* follow a link in the last component */
 #define LOOKUP_DIRECTORY     2u	 /* -ENOTDIR unless a directory */
 #define LOOKUP_EMPTY	     4u	 /* AT_EMPTY_PATH */
-#define LOOKUP_PARENT	     8u	 /* stop at the parent; last component in *last */
 #define LOOKUP_NO_SYMLINKS   16u /* openat2 */
 #define LOOKUP_BENEATH	     32u
 #define LOOKUP_IN_ROOT	     64u
@@ -248,15 +247,8 @@ struct file_ops {
 #define LOOKUP_NO_XDEV	     256u
 #define LOOKUP_CACHED	     512u
 #define LOOKUP_NO_USE	     1024u /* no use of the mount, as MNT_EXPIRE sees it */
-struct last_component {
-	char name[256];
-	u32 len;
-	bool trailing_slash;
-	bool dot, dotdot;
-};
 /* name is a kernel copy; dfd AT_FDCWD or a descriptor. On 0 *out holds references. */
-int path_lookup(
-	s32 dfd, const char *name, u32 flags, struct path *out, struct last_component *last);
+int path_lookup(s32 dfd, const char *name, u32 flags, struct path *out);
 int path_lookup_kernel(
 	const char *name, u32 flags, struct path *out); /* from the root, as the kernel */
 /* Copies a user path: kalloc'ed, or err_ptr(-ENOENT for empty unless allowed, -ENAMETOOLONG,

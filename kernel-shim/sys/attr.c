@@ -22,7 +22,7 @@ static int resolve(s32 dfd, u64 uname, u32 flags, struct path *out)
 		return (int)ptr_err(name);
 	if (flags & AT_EMPTY_PATH)
 		lookup |= LOOKUP_EMPTY;
-	r = path_lookup(dfd, name, lookup, out, NULL);
+	r = path_lookup(dfd, name, lookup, out);
 	kfree(name);
 	return r;
 }

@@ -19,7 +19,7 @@ long sys_name_to_handle_at(struct task *t, const u64 *a)
 	name = getname(a[1], flags & AT_EMPTY_PATH);
 	if (is_err(name))
 		return ptr_err(name);
-	r = path_lookup((s32)a[0], name, lookup, &p, NULL);
+	r = path_lookup((s32)a[0], name, lookup, &p);
 	kfree(name);
 	if (r)
 		return r;

@@ -38,7 +38,7 @@ static long watch_path(struct file *f, u64 uname, u32 mask)
 
 	if (is_err(name))
 		return ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, lookup, &p, NULL);
+	r = path_lookup(AT_FDCWD, name, lookup, &p);
 	kfree(name);
 	if (r)
 		return r;

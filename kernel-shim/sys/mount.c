@@ -78,7 +78,7 @@ static long source_path(const struct mount_call *c, struct path *from)
 {
 	if (!c->source || !*c->source)
 		return -EINVAL;
-	return path_lookup(AT_FDCWD, c->source, LOOKUP_FOLLOW, from, NULL);
+	return path_lookup(AT_FDCWD, c->source, LOOKUP_FOLLOW, from);
 }
 
 static long bind(const struct mount_call *c, struct path *p)
@@ -234,7 +234,7 @@ static long lookup_user(u64 upath, u32 flags, struct path *p)
 
 	if (is_err(name))
 		return ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, flags, p, NULL);
+	r = path_lookup(AT_FDCWD, name, flags, p);
 	kfree(name);
 	return r;
 }

@@ -196,7 +196,7 @@ static long do_readlink(s32 dfd, u64 uname, u64 ubuf, s32 size)
 	name = getname(uname, true);
 	if (is_err(name))
 		return ptr_err(name);
-	r = path_lookup(dfd, name, LOOKUP_EMPTY, &p, NULL);
+	r = path_lookup(dfd, name, LOOKUP_EMPTY, &p);
 	if (!r) {
 		r = readlink_path(&p, !*name, ubuf, (u32)size);
 		path_put(&p);
@@ -233,7 +233,7 @@ static long lookup_dir(u64 uname, struct path *p)
 
 	if (is_err(name))
 		return ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, p, NULL);
+	r = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, p);
 	kfree(name);
 	if (r)
 		return r;

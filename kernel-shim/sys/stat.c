@@ -44,7 +44,7 @@ static int get_attributes(s32 dfd, u64 uname, u32 flags, struct kstat *st, s32 *
 		if (f)
 			file_put(f);
 	} else {
-		r = path_lookup(dfd, name, lookup | (empty_ok ? LOOKUP_EMPTY : 0), &p, NULL);
+		r = path_lookup(dfd, name, lookup | (empty_ok ? LOOKUP_EMPTY : 0), &p);
 		if (!r) {
 			r = vfs_getattr(&p, st);
 			if (mnt_id)
@@ -232,7 +232,7 @@ long sys_statfs(struct task *t, const u64 *a)
 
 	if (is_err(name))
 		return ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &p, NULL);
+	r = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &p);
 	kfree(name);
 	if (r)
 		return r;
@@ -297,7 +297,7 @@ static long do_access(struct task *t, s32 dfd, u64 uname, u32 mode, u32 flags)
 		c->fsuid = c->uid;
 		c->fsgid = c->gid;
 	}
-	r = path_lookup(dfd, name, lookup, &p, NULL);
+	r = path_lookup(dfd, name, lookup, &p);
 	if (!r) {
 		r = path_access(&p, mode);
 		path_put(&p);

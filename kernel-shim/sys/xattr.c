@@ -20,7 +20,7 @@ static int target_name(u64 uname, bool follow, struct target *t)
 
 	if (is_err(name))
 		return (int)ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, follow ? LOOKUP_FOLLOW : 0, &t->path, NULL);
+	r = path_lookup(AT_FDCWD, name, follow ? LOOKUP_FOLLOW : 0, &t->path);
 	kfree(name);
 	if (!r) {
 		t->inode = t->path.dentry->inode;
