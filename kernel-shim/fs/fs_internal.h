@@ -103,6 +103,12 @@ int may_delete(const struct dentry *dir, const struct dentry *victim, bool want_
 void inode_inherit(struct inode *i, const struct inode *dir);
 
 /* -- namei.c: the walk, one component at a time -- */
+/* LOOKUP_* of the AT_* that calls take. */
+static inline u32 lookup_flags(u32 at)
+{
+	return (at & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+	       (at & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+}
 enum last_kind { LAST_NONE, LAST_NAME, LAST_DOT, LAST_DOTDOT };
 struct namei {
 	struct path path; /* where we are; references */

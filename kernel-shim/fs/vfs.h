@@ -254,6 +254,8 @@ int path_lookup_kernel(
 /* Copies a user path: kalloc'ed, or err_ptr(-ENOENT for empty unless allowed, -ENAMETOOLONG,
  * -EFAULT). */
 char *getname(u64 upath, bool empty_ok);
+/* path_lookup of a user path, which may be empty if flags say so. */
+int path_lookup_user(s32 dfd, u64 upath, u32 flags, struct path *out);
 /* Absolute path as seen from the root of fs; "(deleted)" is appended when unlinked. Length or
  * -errno. */
 s64 path_string(const struct path *p, char *buf, size_t n);

@@ -11,24 +11,14 @@
 			   */
 #define UTIME_OMIT ((1l << 30) - 2l)
 
-/* The path of a descriptor or a name; an empty name is the descriptor's file, if flags say so. */
+/* The path of a name; an empty one is the descriptor's file, if flags say so. */
 static int resolve(s32 dfd, u64 uname, u32 flags, struct path *out)
 {
-	u32 lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
-	char *name = getname(uname, flags & AT_EMPTY_PATH);
-	int r;
-
-	if (is_err(name))
-		return (int)ptr_err(name);
-	if (flags & AT_EMPTY_PATH)
-		lookup |= LOOKUP_EMPTY;
-	r = path_lookup(dfd, name, lookup, out);
-	kfree(name);
-	return r;
+	return path_lookup_user(dfd, uname, lookup_flags(flags), out);
 }
 
-/* The same for a call on a descriptor. Pipes and sockets have no path but an inode of their own;
- * what has neither cannot be changed. */
+/* The path for a call on a descriptor. Pipes and sockets have none but an inode of their own; what
+ * has neither cannot be changed. */
 static int resolve_fd(s32 fd, struct path *out)
 {
 	struct file *f = fd_get(fd);

@@ -32,14 +32,9 @@ static long watch_path(struct file *f, u64 uname, u32 mask)
 {
 	u32 lookup = (mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
 		     (mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0);
-	char *name = getname(uname, false);
 	struct path p;
-	long r;
+	long r = path_lookup_user(AT_FDCWD, uname, lookup, &p);
 
-	if (is_err(name))
-		return ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, lookup, &p);
-	kfree(name);
 	if (r)
 		return r;
 	r = inode_permission(p.dentry->inode, MAY_READ);

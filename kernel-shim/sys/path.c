@@ -228,13 +228,8 @@ static void set_path(struct path *where, const struct path *p)
 
 static long lookup_dir(u64 uname, struct path *p)
 {
-	char *name = getname(uname, false);
-	long r;
+	long r = path_lookup_user(AT_FDCWD, uname, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, p);
 
-	if (is_err(name))
-		return ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, p);
-	kfree(name);
 	if (r)
 		return r;
 	r = inode_permission(p->dentry->inode, MAY_EXEC);

@@ -15,13 +15,8 @@ struct target {
 
 static int target_name(u64 uname, bool follow, struct target *t)
 {
-	char *name = getname(uname, false);
-	int r;
+	int r = path_lookup_user(AT_FDCWD, uname, follow ? LOOKUP_FOLLOW : 0, &t->path);
 
-	if (is_err(name))
-		return (int)ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, follow ? LOOKUP_FOLLOW : 0, &t->path);
-	kfree(name);
 	if (!r) {
 		t->inode = t->path.dentry->inode;
 		inode_get(t->inode);
