@@ -179,6 +179,30 @@ struct file *fd_get(s32 fd)
 	return f;
 }
 
+long fd_call(const u64 *a, long (*fn)(struct file *f, const u64 *a))
+{
+	struct file *f = fd_get((s32)a[0]);
+	long r;
+
+	if (!f)
+		return -EBADF;
+	r = fn(f, a);
+	file_put(f);
+	return r;
+}
+
+long fd_call_two(const u64 *a, u32 other, long (*fn)(struct file *f, struct file *g, const u64 *a))
+{
+	struct file *f = fd_get((s32)a[0]), *g = fd_get((s32)a[other]);
+	long r = f && g ? fn(f, g, a) : -EBADF;
+
+	if (f)
+		file_put(f);
+	if (g)
+		file_put(g);
+	return r;
+}
+
 static int files_grow(struct files *t, u32 fd)
 {
 	struct slot *more;

@@ -173,7 +173,7 @@ struct file *files_take(struct files *t, s32 fd); /* the slot is free, the refer
 int files_set_cloexec(struct files *t, s32 fd, bool on);
 
 /* -- locks.c -- */
-long lock_flock(struct file *f, u32 op);
+long lock_flock(struct file *f, const u64 *a); /* flock(2) */
 long lock_fcntl(struct file *f, s32 fd, u32 cmd, u64 arg);
 void locks_drop_files(struct file *f, struct files *owner); /* a close(2) by owner */
 void locks_drop_file(struct file *f);			    /* the description goes */

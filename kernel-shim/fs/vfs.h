@@ -320,7 +320,10 @@ void files_get(struct files *f);
 void files_put(struct files *f); /* closes all at the last */
 void files_close_on_exec(struct files *f);
 struct file *fd_get(s32 fd); /* current's; a reference, or NULL (EBADF); O_PATH files are refused */
-struct file *fd_get_any(s32 fd);			  /* O_PATH allowed */
+struct file *fd_get_any(s32 fd); /* O_PATH allowed */
+/* What a call does with the file of descriptor a[0]; with those of a[0] and a[other]. */
+long fd_call(const u64 *a, long (*fn)(struct file *f, const u64 *a));
+long fd_call_two(const u64 *a, u32 other, long (*fn)(struct file *f, struct file *g, const u64 *a));
 struct file *files_lookup(struct files *fs, s32 fd);	  /* any table; a reference or NULL */
 s32 fd_install(struct file *f, bool cloexec, s32 lowest); /* takes the reference; fd or -EMFILE */
 int fd_install_at(struct files *fs, s32 fd, struct file *f, bool cloexec); /* boot */

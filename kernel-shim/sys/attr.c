@@ -275,20 +275,14 @@ long sys_truncate(struct task *t, const u64 *a)
 	return r;
 }
 
+static long cut(struct file *f, const u64 *a)
+{
+	if (!f->inode || !S_ISREG(f->inode->mode) || !file_writable(f))
+		return -EINVAL;
+	return vfs_truncate(&f->path, f, a[1]);
+}
+
 long sys_ftruncate(struct task *t, const u64 *a)
 {
-	struct file *f;
-	int r;
-
-	if ((s64)a[1] < 0)
-		return -EINVAL;
-	f = fd_get((s32)a[0]);
-	if (!f)
-		return -EBADF;
-	if (!f->inode || !S_ISREG(f->inode->mode) || !file_writable(f))
-		r = -EINVAL;
-	else
-		r = vfs_truncate(&f->path, f, a[1]);
-	file_put(f);
-	return r;
+	return (s64)a[1] < 0 ? -EINVAL : fd_call(a, cut);
 }
