@@ -35,6 +35,10 @@ struct user_timeval timeval_from_ns(u64 ns); /* rounds down */
 int timespec_get(u64 uaddr, u64 *ns);
 int timespec_put(u64 uaddr, u64 ns);
 
+/* A structure of which we know `known` bytes and that the program says has `size`: what it has more
+ * must be zero, or -E2BIG; what it has less is zero, but fewer than `least` are -EINVAL. */
+int copy_struct_from_user(void *dst, size_t known, size_t least, u64 uaddr, u64 size);
+
 struct wait_result;
 void rusage_fill(struct user_rusage *ru, u64 utime_ns, u64 stime_ns, u64 max_rss_pages);
 
