@@ -56,6 +56,7 @@ struct super { /* a mounted file system's own state */
 	void *priv;
 };
 struct super_ops {
+	/* Sizes of a page and names of 255 bytes are there already. */
 	int (*statfs)(struct super *s, struct inode *i, struct chan_statfs *out);
 	void (*destroy)(struct super *s);
 	/* It is mounted nowhere any more: lets go of all that its names hold. Optional. */
