@@ -154,8 +154,7 @@ int vfs_truncate(const struct path *p, struct file *f, u64 size);
 int rlimit_fsize(u64 size); /* 0, or -EFBIG after SIGXFSZ */
 
 /* -- change.c -- */
-int vfs_unlink(s32 dfd, const char *name);
-int vfs_rmdir(s32 dfd, const char *name);
+int vfs_remove(s32 dfd, const char *name, bool want_dir); /* unlink(2), rmdir(2) */
 int vfs_link(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags);
 int vfs_rename(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags);
 

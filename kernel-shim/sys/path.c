@@ -25,12 +25,12 @@ static int make_dir(s32 dfd, const char *name, u32 mode, u64 rdev)
 
 static int remove_dir(s32 dfd, const char *name, u32 mode, u64 rdev)
 {
-	return vfs_rmdir(dfd, name);
+	return vfs_remove(dfd, name, true);
 }
 
 static int remove_file(s32 dfd, const char *name, u32 mode, u64 rdev)
 {
-	return vfs_unlink(dfd, name);
+	return vfs_remove(dfd, name, false);
 }
 
 long sys_mkdir(struct task *t, const u64 *a)
