@@ -92,17 +92,17 @@ static int close_file(struct files *t, struct file *f)
 	return r;
 }
 
-int files_unshare(void)
+int files_unshare(struct task *t)
 {
 	struct files *mine;
 
-	if (current->files->refs == 1)
+	if (t->files->refs == 1)
 		return 0;
-	mine = files_copy(current->files);
+	mine = files_copy(t->files);
 	if (!mine)
 		return -ENOMEM;
-	files_put(current->files);
-	current->files = mine;
+	files_put(t->files);
+	t->files = mine;
 	return 0;
 }
 
@@ -143,10 +143,6 @@ struct file *files_take(struct files *t, s32 fd)
 
 void files_close_on_exec(struct files *t)
 {
-	/* Who shares the table with us does not exec. Without memory for a copy he loses them too.
-	 */
-	if (t == current->files && !files_unshare())
-		t = current->files;
 	for (u32 i = 0; i < t->cap; i++) {
 		if (t->slot[i].file && t->slot[i].cloexec)
 			files_close(t, (s32)i);

@@ -164,9 +164,8 @@ s64 file_seek_to(struct file *f, s64 off, int whence, s64 end); /* all but DATA 
 struct file *file_from_path(const struct path *p, u32 flags);	/* no checks, not opened yet */
 
 /* -- files.c -- */
-u32 files_limit(void);	 /* current's RLIMIT_NOFILE */
-int fd_room(void);	 /* 0: the next fd_install succeeds; -EMFILE, -ENOMEM */
-int files_unshare(void); /* current gets a table of its own */
+u32 files_limit(void); /* current's RLIMIT_NOFILE */
+int fd_room(void);     /* 0: the next fd_install succeeds; -EMFILE, -ENOMEM */
 int files_close(struct files *t, s32 fd);
 struct file *files_take(struct files *t, s32 fd); /* the slot is free, the reference the caller's */
 int files_set_cloexec(struct files *t, s32 fd, bool on);

@@ -318,7 +318,8 @@ struct files;
 struct files *files_new(void);
 struct files *files_copy(struct files *f);
 void files_get(struct files *f);
-void files_put(struct files *f); /* closes all at the last */
+void files_put(struct files *f);   /* closes all at the last */
+int files_unshare(struct task *t); /* it gets a table of its own: 0 or -ENOMEM */
 void files_close_on_exec(struct files *f);
 struct file *fd_get(s32 fd); /* current's; a reference, or NULL (EBADF); O_PATH files are refused */
 struct file *fd_get_any(s32 fd); /* O_PATH allowed */

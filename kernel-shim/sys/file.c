@@ -144,7 +144,7 @@ long sys_close_range(struct task *t, const u64 *a)
 	if ((flags & ~(u32)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || first > last)
 		return -EINVAL;
 	if (flags & CLOSE_RANGE_UNSHARE) {
-		int r = files_unshare();
+		int r = files_unshare(t);
 
 		if (r)
 			return r;
