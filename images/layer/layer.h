@@ -17,7 +17,7 @@
 /* Copies name without leading "/" and empty or "." components. NULL; or what is wrong with it. */
 const char *layer_path_clean(const char *name, char out[LAYER_PATH_MAX + 1]);
 /* The order of a walk: a directory, what is in it, what comes after it. As strcmp(3), "/" being the
- * lowest of all bytes. */
+ * lowest of all bytes. "." is the root, as "" is. */
 int layer_path_compare(const char *a, const char *b);
 
 /* -- reading -- */

@@ -29,6 +29,7 @@ void layer_locale_leave(struct layer_locale *l);
 int layer_whiteout_parse(char *path, int *kind);
 #define LAYER_WHITEOUT_PREFIX ".wh."
 #define LAYER_OPAQUE_NAME     ".wh..wh..opq"
+#define LAYER_ROOT_NAME	      "." /* libarchive makes "./" of it, as of every directory */
 
 /* -- seen.c: the paths that an archive has named so far -- */
 

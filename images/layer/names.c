@@ -50,8 +50,16 @@ const char *layer_path_clean(const char *name, char out[LAYER_PATH_MAX + 1])
 	return NULL;
 }
 
+/* The root's name in an archive is no name to be ordered by. */
+static const char *as_path(const char *name)
+{
+	return strcmp(name, LAYER_ROOT_NAME) ? name : "";
+}
+
 int layer_path_compare(const char *a, const char *b)
 {
+	a = as_path(a);
+	b = as_path(b);
 	while (*a && *a == *b) {
 		a++;
 		b++;

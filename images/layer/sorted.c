@@ -198,11 +198,8 @@ static int count_memory(struct sorted *s, const struct layer_entry *m)
 static int on_entry(void *arg, const struct layer_entry *m, struct image_error *e)
 {
 	struct sorted *s = arg;
-	int r = 0;
+	int r = count_memory(s, m);
 
-	if (m->kind == LAYER_NODE && !*m->path)
-		return 0; /* the root itself is as the layers below have it */
-	r = count_memory(s, m);
 	if (!r)
 		r = item_new(s, m, &s->current);
 	if (r)
@@ -265,7 +262,7 @@ static int write_item(struct sorted *s, struct layer_writer *w, const struct ite
 			.kind = LAYER_HARDLINK, .path = it->name, .target = n->written_as};
 		return layer_add(w, &m, -1, s->e);
 	}
-	if (m.kind == LAYER_NODE)
+	if (m.kind == LAYER_NODE && *m.path)
 		m.path = it->name;
 	n->written_as = it->name;
 	return layer_add_spooled(w, &m, s->fd, n->base, s->e);

@@ -111,6 +111,8 @@ int layer_member_name(const struct layer_entry *m, char out[LAYER_PATH_MAX + 1])
 	else if (m->kind == LAYER_OPAQUE)
 		n = snprintf(out, LAYER_PATH_MAX + 1, "%s%s" LAYER_OPAQUE_NAME, m->path,
 			*m->path ? "/" : "");
+	else if (m->kind == LAYER_NODE && !*m->path && S_ISDIR(m->mode))
+		n = snprintf(out, LAYER_PATH_MAX + 1, LAYER_ROOT_NAME);
 	else
 		n = snprintf(out, LAYER_PATH_MAX + 1, "%s", m->path);
 	return n > (int)LAYER_PATH_MAX ? -ENAMETOOLONG : n ? 0 : -EINVAL;
@@ -122,7 +124,7 @@ static int check_name(const struct layer_entry *m, const char *name)
 	char clean[LAYER_PATH_MAX + 1];
 	int kind, r;
 
-	if (layer_path_clean(name, clean) || strcmp(clean, name))
+	if (layer_path_clean(name, clean) || strcmp(clean, *m->path ? name : clean))
 		return -EINVAL;
 	r = layer_whiteout_parse(clean, &kind);
 	if (r)

@@ -159,32 +159,6 @@ static int exec_build(struct exec *x)
 	return exec_stack(x);
 }
 
-static bool files_shared(const struct task *t)
-{
-	list_for_each(pos, &kern->tasks)
-	{
-		const struct task *other = list_entry(pos, struct task, all_link);
-
-		if (other != t && other->files == t->files)
-			return true;
-	}
-	return false;
-}
-
-static int unshare_files(struct task *t)
-{
-	struct files *own;
-
-	if (!files_shared(t))
-		return 0;
-	own = files_copy(t->files);
-	if (!own)
-		return -ENOMEM;
-	files_put(t->files);
-	t->files = own;
-	return 0;
-}
-
 static void set_comm(struct task *t, const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -304,7 +278,7 @@ long exec_run(struct task *t, struct file *file, const char *path, bool inaccess
 		r = process_kill_other_threads(t);
 	if (!r) {
 		too_late = !first;
-		r = unshare_files(t);
+		r = files_unshare(t);
 		if (!r)
 			r = exec_build(x);
 	}

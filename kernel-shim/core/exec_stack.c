@@ -23,53 +23,50 @@
 struct writer {
 	struct mm *mm;
 	u64 va;
-	u8 *at; /* where va is; NULL: look up */
+	u8 *at;	   /* where va is; NULL: look up */
+	int error; /* then nothing more is written */
 };
 
-static int put(struct writer *w, const void *src, size_t n)
+static void put(struct writer *w, const void *src, size_t n)
 {
 	const u8 *from = src;
 
-	while (n) {
+	while (n && !w->error) {
 		size_t part = min_u64(n, PAGE_SIZE - (w->va & (PAGE_SIZE - 1)));
 
 		if (!w->at)
 			w->at = user_ram_ptr(w->mm, w->va);
-		if (!w->at)
-			return -ENOMEM;
+		if (!w->at) {
+			w->error = -ENOMEM;
+			return;
+		}
 		memcpy(w->at, from, part);
 		from += part;
 		w->va += part;
 		n -= part;
 		w->at = w->va & (PAGE_SIZE - 1) ? w->at + part : NULL;
 	}
-	return 0;
 }
 
-static int put_u64(struct writer *w, u64 v)
+static void put_u64(struct writer *w, u64 v)
 {
-	return put(w, &v, sizeof(v));
+	put(w, &v, sizeof(v));
 }
 
-static int put_strings(struct writer *w, char **v, u32 n)
+static void put_strings(struct writer *w, char **v, u32 n)
 {
-	int r = 0;
-
-	for (u32 i = 0; i < n && !r; i++)
-		r = put(w, v[i], strlen(v[i]) + 1);
-	return r;
+	for (u32 i = 0; i < n; i++)
+		put(w, v[i], strlen(v[i]) + 1);
 }
 
 /* Pointers to strings that lie one after another from `at` on, and the NULL that ends them. */
-static int put_pointers(struct writer *w, char **v, u32 n, u64 at)
+static void put_pointers(struct writer *w, char **v, u32 n, u64 at)
 {
-	int r = 0;
-
-	for (u32 i = 0; i < n && !r; i++) {
-		r = put_u64(w, at);
+	for (u32 i = 0; i < n; i++) {
+		put_u64(w, at);
 		at += strlen(v[i]) + 1;
 	}
-	return r ? r : put_u64(w, 0);
+	put_u64(w, 0);
 }
 
 static size_t strings_size(char **v, u32 n)
@@ -133,15 +130,15 @@ static int map_stack(struct mm *mm, u64 used, bool exec)
 	return 0;
 }
 
-static int put_tables(struct exec *x, struct writer *w, u32 naux)
+static void put_tables(struct exec *x, struct writer *w, u32 naux)
 {
-	struct mm *mm = x->mm;
+	const struct mm *mm = x->mm;
 	struct exec_args *a = x->args;
-	int r = put_u64(w, a->argc);
 
-	r = r ? r : put_pointers(w, a->argv, a->argc, mm->arg_start);
-	r = r ? r : put_pointers(w, a->envp, a->envc, mm->env_start);
-	return r ? r : put(w, mm->auxv, naux * sizeof(u64));
+	put_u64(w, a->argc);
+	put_pointers(w, a->argv, a->argc, mm->arg_start);
+	put_pointers(w, a->envp, a->envc, mm->env_start);
+	put(w, mm->auxv, naux * sizeof(u64));
 }
 
 /* The program's first calls go below: one fault for their pages, here, instead of one each. */
@@ -187,15 +184,15 @@ int exec_stack(struct exec *x)
 	random_bytes(bytes, sizeof(bytes));
 
 	w.va = x->sp;
-	r = put_tables(x, &w, naux);
+	put_tables(x, &w, naux);
 	w.va = random;
 	w.at = NULL;
-	r = r ? r : put(&w, bytes, sizeof(bytes));
-	r = r ? r : put(&w, PLATFORM, sizeof(PLATFORM));
+	put(&w, bytes, sizeof(bytes));
+	put(&w, PLATFORM, sizeof(PLATFORM));
 	w.va = mm->arg_start;
 	w.at = NULL;
-	r = r ? r : put_strings(&w, a->argv, a->argc);
-	r = r ? r : put_strings(&w, a->envp, a->envc);
-	r = r ? r : put(&w, x->execfn, name_size);
-	return r ? r : map_below(x);
+	put_strings(&w, a->argv, a->argc);
+	put_strings(&w, a->envp, a->envc);
+	put(&w, x->execfn, name_size);
+	return w.error ? w.error : map_below(x);
 }

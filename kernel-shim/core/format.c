@@ -59,14 +59,19 @@ static void put_number(
 	put_padded(o, s, tmp + at, sizeof(tmp) - (size_t)at);
 }
 
-static const char *parse_number(const char *f, int *v)
+/* Digits, or `*`: the next argument. */
+static const char *parse_number(const char *f, int *v, va_list *ap)
 {
+	if (*f == '*') {
+		*v = va_arg(*ap, int);
+		return f + 1;
+	}
 	for (*v = 0; *f >= '0' && *f <= '9' && *v < 100000; f++)
 		*v = *v * 10 + (*f - '0');
 	return f;
 }
 
-/* Flags, width, precision and length; the width and precision may be a `*`. */
+/* Flags, width, precision and length. */
 static const char *parse_spec(const char *f, struct spec *s, va_list *ap)
 {
 	*s = (struct spec){.precision = -1};
@@ -74,67 +79,56 @@ static const char *parse_spec(const char *f, struct spec *s, va_list *ap)
 		s->left |= *f == '-';
 		s->zero |= *f == '0';
 	}
-	if (*f == '*') {
-		s->width = va_arg(*ap, int);
-		if (s->width < 0) {
-			s->left = true;
-			s->width = -s->width;
-		}
-		f++;
-	} else {
-		f = parse_number(f, &s->width);
+	f = parse_number(f, &s->width, ap);
+	if (s->width < 0) {
+		s->left = true;
+		s->width = -s->width;
 	}
-	if (*f == '.') {
-		if (*++f == '*') {
-			s->precision = va_arg(*ap, int);
-			f++;
-		} else {
-			f = parse_number(f, &s->precision);
-		}
-	}
+	if (*f == '.')
+		f = parse_number(f + 1, &s->precision, ap);
 	for (; *f == 'l' || *f == 'z'; f++)
 		s->longs++;
 	return f;
 }
 
-static u64 next_unsigned(const struct spec *s, va_list *ap)
+static void put_signed(struct out *o, struct spec *s, s64 v)
 {
-	return s->longs ? va_arg(*ap, u64) : va_arg(*ap, u32);
+	put_number(o, s, v < 0 ? -(u64)v : (u64)v, 10, false, v < 0 ? "-" : "");
 }
 
 static void convert(struct out *o, struct spec *s, char c, va_list *ap)
 {
+	u64 v;
 	char ch;
-	s64 d;
 
+	if (c == '%') {
+		put(o, c);
+		return;
+	}
+	v = s->longs || c == 's' || c == 'p' ? va_arg(*ap, u64) : va_arg(*ap, u32);
 	switch (c) {
 	case 's':
-		put_string(o, s, va_arg(*ap, const char *));
+		put_string(o, s, (const char *)v);
 		break;
 	case 'c':
-		ch = (char)va_arg(*ap, int);
+		ch = (char)v;
 		put_padded(o, s, &ch, 1);
 		break;
 	case 'd':
 	case 'i':
-		d = s->longs ? va_arg(*ap, s64) : va_arg(*ap, s32);
-		put_number(o, s, d < 0 ? -(u64)d : (u64)d, 10, false, d < 0 ? "-" : "");
+		put_signed(o, s, s->longs ? (s64)v : (s32)v);
 		break;
 	case 'u':
-		put_number(o, s, next_unsigned(s, ap), 10, false, "");
-		break;
-	case 'x':
-	case 'X':
-		put_number(o, s, next_unsigned(s, ap), 16, c == 'X', "");
+		put_number(o, s, v, 10, false, "");
 		break;
 	case 'o':
-		put_number(o, s, next_unsigned(s, ap), 8, false, "");
+		put_number(o, s, v, 8, false, "");
 		break;
 	case 'p':
-		put_number(o, s, (u64)va_arg(*ap, void *), 16, false, "0x");
+		put_number(o, s, v, 16, false, "0x");
 		break;
-	default:
-		put(o, c);
+	default: /* x, X */
+		put_number(o, s, v, 16, c == 'X', "");
 	}
 }
 

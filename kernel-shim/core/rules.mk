@@ -9,4 +9,4 @@ CORE_SRCS += $(addprefix kernel-shim/core/,process.c task.c exit.c reap.c sigsto
 	posix_timer.c random.c)
 CORE_SRCS += $(addprefix kernel-shim/sys/,signal.c ptrace.c process_vm.c clone.c pidfd.c process.c wait.c futex.c sched.c caps.c cred.c \
 	rlimit.c info.c time.c)
-CORE_SRCS += $(addprefix kernel-shim/sys/,timex.c refuse.c kcmp.c ioprio.c unshare.c)
+CORE_SRCS += $(addprefix kernel-shim/sys/,struct.c timex.c refuse.c kcmp.c ioprio.c unshare.c)

@@ -105,9 +105,22 @@ struct sighand {
 	struct sig_action action[NSIG_MAX];
 };
 
+struct cred_ids {
+	u32 real, effective, saved, fs;
+};
 struct cred {
-	u32 uid, euid, suid, fsuid;
-	u32 gid, egid, sgid, fsgid;
+	union {
+		struct {
+			u32 uid, euid, suid, fsuid;
+		};
+		struct cred_ids user;
+	};
+	union {
+		struct {
+			u32 gid, egid, sgid, fsgid;
+		};
+		struct cred_ids group;
+	};
 	u32 ngroups;
 	u32 groups[32];
 	/* capabilities(7): a bit each, CAP_* of linux/capability.h */

@@ -182,7 +182,7 @@ int vfs_link(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags)
 		lookup |= LOOKUP_EMPTY;
 	if (!*old && (flags & AT_EMPTY_PATH) && !fs_has(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
-	r = path_lookup(odfd, old, lookup, &from, NULL);
+	r = path_lookup(odfd, old, lookup, &from);
 	if (r)
 		return r;
 	r = create_start(&n, ndfd, name, false, &d);
@@ -213,53 +213,35 @@ static int remove_start(struct namei *n, s32 dfd, const char *name, bool dir, st
 	return r ? r : namei_last_dentry(n, out);
 }
 
-int vfs_unlink(s32 dfd, const char *name)
+static int remove_from(struct inode *dir, struct dentry *d, bool want_dir)
 {
-	struct dentry *d = NULL;
-	struct inode *dir;
-	struct namei n;
-	int r = remove_start(&n, dfd, name, false, &d);
+	int (*op)(struct inode * dir, struct dentry * d) =
+		want_dir ? dir->ops->rmdir : dir->ops->unlink;
 
-	if (r)
-		goto out;
-	dir = n.path.dentry->inode;
-	if (!d->inode)
-		r = -ENOENT;
-	else if (n.trailing)
-		r = S_ISDIR(d->inode->mode) ? -EISDIR : -ENOTDIR;
-	else
-		r = may_delete(n.path.dentry, d, false);
-	if (!r && d->mounted)
-		r = -EBUSY;
-	if (!r)
-		r = dir->ops->unlink ? dir->ops->unlink(dir, d) : -EPERM;
-	if (!r) {
-		notify_inode(d->inode, IN_ATTRIB);
-		dentry_unhash(d);
-		notify_removed(n.path.dentry, d);
-	}
-	dentry_put(d);
-out:
-	namei_end(&n);
-	return r;
+	return op ? op(dir, d) : -EPERM;
 }
 
-int vfs_rmdir(s32 dfd, const char *name)
+int vfs_remove(s32 dfd, const char *name, bool want_dir)
 {
 	struct dentry *d = NULL;
 	struct inode *dir;
 	struct namei n;
-	int r = remove_start(&n, dfd, name, true, &d);
+	int r = remove_start(&n, dfd, name, want_dir, &d);
 
 	if (r)
 		goto out;
 	dir = n.path.dentry->inode;
-	r = may_delete(n.path.dentry, d, true);
+	if (d->inode && n.trailing && !want_dir)
+		r = S_ISDIR(d->inode->mode) ? -EISDIR : -ENOTDIR;
+	else
+		r = may_delete(n.path.dentry, d, want_dir);
 	if (!r && d->mounted)
 		r = -EBUSY;
 	if (!r)
-		r = dir->ops->rmdir ? dir->ops->rmdir(dir, d) : -EPERM;
+		r = remove_from(dir, d, want_dir);
 	if (!r) {
+		if (!want_dir)
+			notify_inode(d->inode, IN_ATTRIB);
 		dentry_unhash(d);
 		notify_removed(n.path.dentry, d);
 	}

@@ -7,25 +7,31 @@
 #include "fs/pseudo.h"
 #include "fs/pty.h"
 #include "fs/tty.h"
+#include "ipc/ipc.h"
 
 #define TMPFS_MAGIC 0x01021994u /* what Linux's devtmpfs says, too */
 
+static struct inode *root_of(struct super *s)
+{
+	if (!s)
+		return NULL;
+	inode_get(s->root);
+	return s->root;
+}
+
 /* POSIX shared memory and semaphores: a tmpfs of its own. */
-static struct inode *shm_root(struct super *s)
+static struct inode *shm_root(struct super *dev)
 {
 	struct io_state *io = io_state();
-	struct super *shm;
 
-	if (!io)
-		return NULL;
-	if (!io->shm) {
-		shm = tmpfs_mount(0, 01777, 0, 0);
-		if (!shm)
-			return NULL;
-		io->shm = shm;
-	}
-	inode_get(io->shm->root);
-	return io->shm->root;
+	if (io && !io->shm)
+		io->shm = tmpfs_mount(0, 01777, 0, 0);
+	return io ? root_of(io->shm) : NULL;
+}
+
+static struct inode *mqueue_root(struct super *dev)
+{
+	return root_of(mq_super());
 }
 
 /* The terminal has the name that it has outside; stat(2) of the name and of the descriptor agree,
@@ -169,6 +175,7 @@ static const struct pseudo_def dev_entries[] = {
 	LINK("stdout", "/proc/self/fd/1"),
 	LINK("stderr", "/proc/self/fd/2"),
 	{.name = "pts", .mode = S_IFDIR | 0755, .lookup = pts_lookup, .next = pts_next},
+	{.name = "mqueue", .mode = S_IFDIR | 01777, .graft = mqueue_root},
 	{.name = "shm", .mode = S_IFDIR | 01777, .graft = shm_root},
 	{.name = NULL},
 };

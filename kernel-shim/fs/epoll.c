@@ -178,20 +178,12 @@ static long item_modify(struct epitem *it, const struct epoll_user_event *ev)
 	return 0;
 }
 
-static bool watchable(struct file *f)
-{
-	u32 type = f->inode ? f->inode->mode & S_IFMT : 0;
-
-	/* a message queue says that it is a regular file */
-	return f->ops->poll && (type != S_IFREG || f->anon_name) && type != S_IFDIR;
-}
-
 long epoll_change(
 	struct epoll *ep, u32 op, struct file *f, s32 fd, const struct epoll_user_event *ev)
 {
 	struct epitem *it;
 
-	if (!watchable(f))
+	if (!f->ops->poll)
 		return -EPERM;
 	if (f == ep->file)
 		return -EINVAL;

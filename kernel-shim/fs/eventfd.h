@@ -6,17 +6,16 @@
 
 #include "fs/vfs.h"
 
+struct itimer_value;
+
 struct file *eventfd_make(u64 count, bool semaphore, u32 flags);
 
-struct timerfd_value {
-	u64 left_ns, interval_ns; /* left 0: off */
-};
 struct file *timerfd_make(s32 clock, u32 flags);
 bool file_is_timerfd(struct file *f);
-void timerfd_get(struct file *f, struct timerfd_value *v);
+void timerfd_get(struct file *f, struct itimer_value *v);
 /* left_ns is a time on the clock if `absolute`. *old as timerfd_get gives it. */
 void timerfd_set(
-	struct file *f, bool absolute, const struct timerfd_value *v, struct timerfd_value *old);
+	struct file *f, bool absolute, const struct itimer_value *v, struct itimer_value *old);
 
 struct file *signalfd_make(u64 mask, u32 flags);
 bool file_is_signalfd(struct file *f);

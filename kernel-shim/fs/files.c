@@ -92,17 +92,17 @@ static int close_file(struct files *t, struct file *f)
 	return r;
 }
 
-int files_unshare(void)
+int files_unshare(struct task *t)
 {
 	struct files *mine;
 
-	if (current->files->refs == 1)
+	if (t->files->refs == 1)
 		return 0;
-	mine = files_copy(current->files);
+	mine = files_copy(t->files);
 	if (!mine)
 		return -ENOMEM;
-	files_put(current->files);
-	current->files = mine;
+	files_put(t->files);
+	t->files = mine;
 	return 0;
 }
 
@@ -143,10 +143,6 @@ struct file *files_take(struct files *t, s32 fd)
 
 void files_close_on_exec(struct files *t)
 {
-	/* Who shares the table with us does not exec. Without memory for a copy he loses them too.
-	 */
-	if (t == current->files && !files_unshare())
-		t = current->files;
 	for (u32 i = 0; i < t->cap; i++) {
 		if (t->slot[i].file && t->slot[i].cloexec)
 			files_close(t, (s32)i);
@@ -177,6 +173,30 @@ struct file *fd_get(s32 fd)
 		return NULL;
 	}
 	return f;
+}
+
+long fd_call(const u64 *a, long (*fn)(struct file *f, const u64 *a))
+{
+	struct file *f = fd_get((s32)a[0]);
+	long r;
+
+	if (!f)
+		return -EBADF;
+	r = fn(f, a);
+	file_put(f);
+	return r;
+}
+
+long fd_call_two(const u64 *a, u32 other, long (*fn)(struct file *f, struct file *g, const u64 *a))
+{
+	struct file *f = fd_get((s32)a[0]), *g = fd_get((s32)a[other]);
+	long r = f && g ? fn(f, g, a) : -EBADF;
+
+	if (f)
+		file_put(f);
+	if (g)
+		file_put(g);
+	return r;
 }
 
 static int files_grow(struct files *t, u32 fd)

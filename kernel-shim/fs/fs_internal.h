@@ -103,6 +103,12 @@ int may_delete(const struct dentry *dir, const struct dentry *victim, bool want_
 void inode_inherit(struct inode *i, const struct inode *dir);
 
 /* -- namei.c: the walk, one component at a time -- */
+/* LOOKUP_* of the AT_* that calls take. */
+static inline u32 lookup_flags(u32 at)
+{
+	return (at & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
+	       (at & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+}
 enum last_kind { LAST_NONE, LAST_NAME, LAST_DOT, LAST_DOTDOT };
 struct namei {
 	struct path path; /* where we are; references */
@@ -148,8 +154,7 @@ int vfs_truncate(const struct path *p, struct file *f, u64 size);
 int rlimit_fsize(u64 size); /* 0, or -EFBIG after SIGXFSZ */
 
 /* -- change.c -- */
-int vfs_unlink(s32 dfd, const char *name);
-int vfs_rmdir(s32 dfd, const char *name);
+int vfs_remove(s32 dfd, const char *name, bool want_dir); /* unlink(2), rmdir(2) */
 int vfs_link(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags);
 int vfs_rename(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags);
 
@@ -159,15 +164,14 @@ s64 file_seek_to(struct file *f, s64 off, int whence, s64 end); /* all but DATA 
 struct file *file_from_path(const struct path *p, u32 flags);	/* no checks, not opened yet */
 
 /* -- files.c -- */
-u32 files_limit(void);	 /* current's RLIMIT_NOFILE */
-int fd_room(void);	 /* 0: the next fd_install succeeds; -EMFILE, -ENOMEM */
-int files_unshare(void); /* current gets a table of its own */
+u32 files_limit(void); /* current's RLIMIT_NOFILE */
+int fd_room(void);     /* 0: the next fd_install succeeds; -EMFILE, -ENOMEM */
 int files_close(struct files *t, s32 fd);
 struct file *files_take(struct files *t, s32 fd); /* the slot is free, the reference the caller's */
 int files_set_cloexec(struct files *t, s32 fd, bool on);
 
 /* -- locks.c -- */
-long lock_flock(struct file *f, u32 op);
+long lock_flock(struct file *f, const u64 *a); /* flock(2) */
 long lock_fcntl(struct file *f, s32 fd, u32 cmd, u64 arg);
 void locks_drop_files(struct file *f, struct files *owner); /* a close(2) by owner */
 void locks_drop_file(struct file *f);			    /* the description goes */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What mount(2) can make: memory, and the sandbox's own /proc, /sys and /dev once more.
+ * What mount(2) can make: memory, and the sandbox's own /proc, /sys, /dev and message queues once
+ * more.
  */
 #include "fs/fs_internal.h"
 #include "fs/tmpfs.h"
+#include "ipc/ipc.h"
 
 /* -- tmpfs's options, "size=1M,mode=700" -- */
 
@@ -111,6 +113,16 @@ static struct super *of_boot(const char *type)
 	return err_ptr(-EPERM);
 }
 
+static struct super *queues(const char *text)
+{
+	struct super *s = mq_super();
+
+	if (!s || *text)
+		return err_ptr(s ? -EINVAL : -ENOMEM);
+	super_get(s);
+	return s;
+}
+
 static struct super *memory(const char *text, u32 flags)
 {
 	struct tmpfs_options o = {.mode = 01777, .uid = fs_cred()->fsuid, .gid = fs_cred()->fsgid};
@@ -131,6 +143,8 @@ struct super *fstype_mount(const char *type, const char *text, u32 flags)
 
 	if (!strcmp(type, "tmpfs"))
 		return memory(text, flags);
+	if (!strcmp(type, "mqueue"))
+		return queues(text);
 	for (u32 i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		if (!strcmp(type, own[i]))
 			return of_boot(type);

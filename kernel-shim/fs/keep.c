@@ -553,12 +553,24 @@ static void links_free(struct keep *k)
 	}
 }
 
+/* Comes first, as archives of trees have it. */
+static void put_root(struct keep *k, struct inode *root)
+{
+	if (!has_changed(root))
+		return;
+	k->path[0] = '.';
+	k->path_len = 1;
+	put_member(k, root);
+	k->path_len = 0;
+}
+
 static void walk(struct keep *k, struct inode *root)
 {
 	struct level *l = level_new(k, NULL, root, false);
 	struct erofs_name n;
 	struct inode *i;
 
+	put_root(k, root);
 	if (l)
 		put_removed(k, l);
 	while (l) {

@@ -114,15 +114,15 @@ static int flock_host(struct file *f, u32 op, bool wait)
 	}
 }
 
-long lock_flock(struct file *f, u32 op)
+long lock_flock(struct file *f, const u64 *a)
 {
-	bool wait = !(op & LOCK_NB);
+	u32 op = (u32)a[1] & ~(u32)LOCK_NB;
+	bool wait = !(a[1] & LOCK_NB);
 	struct lock_state *s;
 	struct lock *k;
 	int16_t type;
 	int r;
 
-	op &= ~(u32)LOCK_NB;
 	if (op != LOCK_SH && op != LOCK_EX && op != LOCK_UN)
 		return -EINVAL;
 	if (!f->inode)

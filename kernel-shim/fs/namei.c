@@ -416,29 +416,11 @@ int namei_walk(struct namei *n)
 	return r;
 }
 
-static void copy_last(const struct namei *n, struct last_component *last)
+/* r: how the walk started. */
+static int lookup_end(struct namei *n, int r, struct path *out)
 {
-	last->len = n->kind == LAST_NONE ? 0 : n->last_len;
-	memcpy(last->name, n->last, last->len);
-	last->name[last->len] = 0;
-	last->trailing_slash = n->trailing;
-	last->dot = n->kind == LAST_DOT;
-	last->dotdot = n->kind == LAST_DOTDOT;
-}
-
-static int lookup_end(struct namei *n, struct path *out, struct last_component *last)
-{
-	int r;
-
-	if (n->flags & LOOKUP_PARENT) {
-		r = namei_parent(n);
-		if (!r && n->last_len > NAME_LEN_MAX)
-			r = -ENAMETOOLONG;
-		if (!r && last)
-			copy_last(n, last);
-	} else {
+	if (!r)
 		r = namei_walk(n);
-	}
 	if (!r) {
 		*out = n->path;
 		path_get(out);
@@ -447,16 +429,12 @@ static int lookup_end(struct namei *n, struct path *out, struct last_component *
 	return r;
 }
 
-int path_lookup(s32 dfd, const char *name, u32 flags, struct path *out, struct last_component *last)
+int path_lookup(s32 dfd, const char *name, u32 flags, struct path *out)
 {
 	struct namei n;
 	int r = namei_start(&n, dfd, name, flags);
 
-	if (r) {
-		namei_end(&n);
-		return r;
-	}
-	return lookup_end(&n, out, last);
+	return lookup_end(&n, r, out);
 }
 
 int path_lookup_kernel(const char *name, u32 flags, struct path *out)
@@ -464,5 +442,5 @@ int path_lookup_kernel(const char *name, u32 flags, struct path *out)
 	struct namei n;
 
 	namei_start_kernel(&n, name, flags);
-	return lookup_end(&n, out, NULL);
+	return lookup_end(&n, 0, out);
 }

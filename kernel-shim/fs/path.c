@@ -34,6 +34,18 @@ char *getname(u64 upath, bool empty_ok)
 	return name;
 }
 
+int path_lookup_user(s32 dfd, u64 upath, u32 flags, struct path *out)
+{
+	char *name = getname(upath, flags & LOOKUP_EMPTY);
+	int r;
+
+	if (is_err(name))
+		return (int)ptr_err(name);
+	r = path_lookup(dfd, name, flags, out);
+	kfree(name);
+	return r;
+}
+
 /* Puts "/name" in front of what buf[*at] starts with. */
 static int prepend(char *buf, size_t *at, const char *name, size_t len)
 {

@@ -57,31 +57,35 @@ int proc_show_maps(struct seqbuf *s, const struct pseudo_node *n)
 
 /* -- smaps -- */
 
-struct page_counts {
-	u64 rss, pss, shared_clean, shared_dirty, private_clean, private_dirty, anonymous;
+/* Bytes of pages. */
+enum page_count {
+	NONE,
+	RSS,
+	PSS,
+	CLEAN, /* and, in this order, dirty, and both of those that others share */
+	DIRTY,
+	SHARED_CLEAN,
+	SHARED_DIRTY,
+	ANONYMOUS,
+	PAGE_COUNTS
 };
 
-static void count_page(struct page_counts *c, u64 pte)
+static void count_page(u64 *c, u64 pte)
 {
 	bool ram = pa_is_ram(pte & PTE_ADDR);
 	u32 users = ram ? page_refs(pte & PTE_ADDR) : 2; /* window pages are the host's, too */
-	bool dirty = pte & PTE_D;
 
-	c->rss++;
-	c->pss += 1024 * (PAGE_SIZE / 1024) / (users ? users : 1); /* in 1/1024 kB */
-	if (users > 1)
-		*(dirty ? &c->shared_dirty : &c->shared_clean) += 1;
-	else
-		*(dirty ? &c->private_dirty : &c->private_clean) += 1;
+	c[RSS] += PAGE_SIZE;
+	c[PSS] += PAGE_SIZE / (users ? users : 1);
+	c[(users > 1 ? SHARED_CLEAN : CLEAN) + !!(pte & PTE_D)] += PAGE_SIZE;
 	if (ram)
-		c->anonymous++;
+		c[ANONYMOUS] += PAGE_SIZE;
 }
 
-static void count_pages(struct page_counts *c, const struct mm *mm, const struct vma *v)
+static void count_pages(u64 *c, const struct mm *mm, const struct vma *v)
 {
 	u64 va = v->start;
 
-	memset(c, 0, sizeof(*c));
 	while (va < v->end) {
 		u64 *e = pgtable_entry(mm->pgd, va, false);
 
@@ -96,53 +100,60 @@ static void count_pages(struct page_counts *c, const struct mm *mm, const struct
 	}
 }
 
-static void smaps_row(struct seqbuf *s, const char *name, u64 kb)
+static void smaps_row(struct seqbuf *s, const char *name, u64 bytes)
 {
 	size_t start = s->len;
 
 	seq_printf(s, "%s:", name);
 	seq_pad(s, start, 16);
-	seq_printf(s, "%8llu kB\n", (ull)kb);
+	seq_printf(s, "%8llu kB\n", (ull)(bytes / 1024));
 }
 
-static void show_counts(struct seqbuf *s, const struct page_counts *c)
+static void show_counts(struct seqbuf *s, const u64 *c)
 {
-	static const char *const none[] = {"KSM", "LazyFree", "AnonHugePages", "ShmemPmdMapped",
-		"FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss"};
-	const u64 kb = PAGE_SIZE / 1024;
+	static const struct {
+		const char *name;
+		enum page_count count;
+	} rows[] = {
+		{"Rss", RSS},
+		{"Pss", PSS},
+		{"Pss_Dirty", DIRTY},
+		{"Shared_Clean", SHARED_CLEAN},
+		{"Shared_Dirty", SHARED_DIRTY},
+		{"Private_Clean", CLEAN},
+		{"Private_Dirty", DIRTY},
+		{"Referenced", RSS},
+		{"Anonymous", ANONYMOUS},
+		{"KSM", NONE},
+		{"LazyFree", NONE},
+		{"AnonHugePages", NONE},
+		{"ShmemPmdMapped", NONE},
+		{"FilePmdMapped", NONE},
+		{"Shared_Hugetlb", NONE},
+		{"Private_Hugetlb", NONE},
+		{"Swap", NONE},
+		{"SwapPss", NONE},
+	};
 
-	smaps_row(s, "KernelPageSize", kb);
-	smaps_row(s, "MMUPageSize", kb);
-	smaps_row(s, "Rss", c->rss * kb);
-	smaps_row(s, "Pss", c->pss / 1024);
-	smaps_row(s, "Pss_Dirty", c->private_dirty * kb);
-	smaps_row(s, "Shared_Clean", c->shared_clean * kb);
-	smaps_row(s, "Shared_Dirty", c->shared_dirty * kb);
-	smaps_row(s, "Private_Clean", c->private_clean * kb);
-	smaps_row(s, "Private_Dirty", c->private_dirty * kb);
-	smaps_row(s, "Referenced", c->rss * kb);
-	smaps_row(s, "Anonymous", c->anonymous * kb);
-	for (u32 i = 0; i < ARRAY_SIZE(none); i++)
-		smaps_row(s, none[i], 0);
+	for (u32 i = 0; i < ARRAY_SIZE(rows); i++)
+		smaps_row(s, rows[i].name, c[rows[i].count]);
+}
+
+static void show_rights(struct seqbuf *s, u32 prot, const char *const names[3])
+{
+	for (u32 i = 0; i < 3; i++) /* PROT_READ, PROT_WRITE, PROT_EXEC */
+		seq_puts(s, prot >> i & 1 ? names[i] : "");
 }
 
 static void show_vmflags(struct seqbuf *s, const struct vma *v)
 {
-	static const struct {
-		u32 prot;
-		const char *now, *may;
-	} rights[] = {
-		{PROT_READ, "rd ", "mr "},
-		{PROT_WRITE, "wr ", "mw "},
-		{PROT_EXEC, "ex ", "me "},
-	};
+	static const char *const now[] = {"rd ", "wr ", "ex "}, *const may[] = {
+									"mr ", "mw ", "me "};
 
 	seq_puts(s, "VmFlags: ");
-	for (u32 i = 0; i < ARRAY_SIZE(rights); i++)
-		seq_puts(s, v->prot & rights[i].prot ? rights[i].now : "");
+	show_rights(s, v->prot, now);
 	seq_puts(s, v->flags & MAP_SHARED ? "sh " : "");
-	for (u32 i = 0; i < ARRAY_SIZE(rights); i++)
-		seq_puts(s, v->maxprot & rights[i].prot ? rights[i].may : "");
+	show_rights(s, v->maxprot, may);
 	seq_puts(s, v->flags & MAP_GROWSDOWN ? "gd " : "");
 	seq_puts(s, v->vmflags & VMA_LOCKED ? "lo " : "");
 	seq_puts(s, v->vmflags & VMA_DONTFORK ? "dc " : "");
@@ -156,13 +167,15 @@ int proc_show_smaps(struct seqbuf *s, const struct pseudo_node *n)
 
 	for (u32 i = 0; mm && i < mm->nvmas; i++) {
 		const struct vma *v = mm->vmas[i];
-		struct page_counts c;
+		u64 c[PAGE_COUNTS] = {0};
 
 		show_vma(s, mm, v);
-		count_pages(&c, mm, v);
-		smaps_row(s, "Size", (v->end - v->start) / 1024);
-		show_counts(s, &c);
-		smaps_row(s, "Locked", v->vmflags & VMA_LOCKED ? c.rss * (PAGE_SIZE / 1024) : 0);
+		count_pages(c, mm, v);
+		smaps_row(s, "Size", v->end - v->start);
+		smaps_row(s, "KernelPageSize", PAGE_SIZE);
+		smaps_row(s, "MMUPageSize", PAGE_SIZE);
+		show_counts(s, c);
+		smaps_row(s, "Locked", v->vmflags & VMA_LOCKED ? c[RSS] : 0);
 		seq_puts(s, "THPeligible:           0\n");
 		show_vmflags(s, v);
 	}

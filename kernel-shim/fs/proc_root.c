@@ -142,7 +142,6 @@ int proc_show_version(struct seqbuf *s, const struct pseudo_node *n)
 int proc_show_filesystems(struct seqbuf *s, const struct pseudo_node *n)
 {
 	seq_puts(s, "nodev\ttmpfs\nnodev\tproc\nnodev\tsysfs\nnodev\tdevtmpfs\nnodev\tsockfs\nnodev"
-		    "\tpipefs\n"
-		    "nodev\thost\n");
+		    "\tpipefs\nnodev\tmqueue\nnodev\thost\n");
 	return 0;
 }

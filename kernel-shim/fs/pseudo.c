@@ -360,10 +360,7 @@ static const struct file_ops pseudo_file_ops = {
 
 static int pseudo_statfs(struct super *s, struct inode *i, struct chan_statfs *out)
 {
-	memset(out, 0, sizeof(*out));
 	out->type = fs_of(s)->magic;
-	out->bsize = out->frsize = PAGE_SIZE;
-	out->namelen = NAME_LEN_MAX;
 	return 0;
 }
 

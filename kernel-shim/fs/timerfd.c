@@ -135,7 +135,7 @@ bool file_is_timerfd(struct file *f)
 	return f->ops == &timerfd_ops;
 }
 
-void timerfd_get(struct file *f, struct timerfd_value *v)
+void timerfd_get(struct file *f, struct itimer_value *v)
 {
 	struct timerfd *t = f->priv;
 	u64 now;
@@ -150,7 +150,7 @@ void timerfd_get(struct file *f, struct timerfd_value *v)
 }
 
 void timerfd_set(
-	struct file *f, bool absolute, const struct timerfd_value *v, struct timerfd_value *old)
+	struct file *f, bool absolute, const struct itimer_value *v, struct itimer_value *old)
 {
 	struct timerfd *t = f->priv;
 	u64 now;

@@ -56,6 +56,7 @@ struct super { /* a mounted file system's own state */
 	void *priv;
 };
 struct super_ops {
+	/* Sizes of a page and names of 255 bytes are there already. */
 	int (*statfs)(struct super *s, struct inode *i, struct chan_statfs *out);
 	void (*destroy)(struct super *s);
 	/* It is mounted nowhere any more: lets go of all that its names hold. Optional. */
@@ -240,7 +241,6 @@ struct file_ops {
 #define LOOKUP_FOLLOW	     1u	 /* follow a link in the last component */
 #define LOOKUP_DIRECTORY     2u	 /* -ENOTDIR unless a directory */
 #define LOOKUP_EMPTY	     4u	 /* AT_EMPTY_PATH */
-#define LOOKUP_PARENT	     8u	 /* stop at the parent; last component in *last */
 #define LOOKUP_NO_SYMLINKS   16u /* openat2 */
 #define LOOKUP_BENEATH	     32u
 #define LOOKUP_IN_ROOT	     64u
@@ -248,20 +248,15 @@ struct file_ops {
 #define LOOKUP_NO_XDEV	     256u
 #define LOOKUP_CACHED	     512u
 #define LOOKUP_NO_USE	     1024u /* no use of the mount, as MNT_EXPIRE sees it */
-struct last_component {
-	char name[256];
-	u32 len;
-	bool trailing_slash;
-	bool dot, dotdot;
-};
 /* name is a kernel copy; dfd AT_FDCWD or a descriptor. On 0 *out holds references. */
-int path_lookup(
-	s32 dfd, const char *name, u32 flags, struct path *out, struct last_component *last);
+int path_lookup(s32 dfd, const char *name, u32 flags, struct path *out);
 int path_lookup_kernel(
 	const char *name, u32 flags, struct path *out); /* from the root, as the kernel */
 /* Copies a user path: kalloc'ed, or err_ptr(-ENOENT for empty unless allowed, -ENAMETOOLONG,
  * -EFAULT). */
 char *getname(u64 upath, bool empty_ok);
+/* path_lookup of a user path, which may be empty if flags say so. */
+int path_lookup_user(s32 dfd, u64 upath, u32 flags, struct path *out);
 /* Absolute path as seen from the root of fs; "(deleted)" is appended when unlinked. Length or
  * -errno. */
 s64 path_string(const struct path *p, char *buf, size_t n);
@@ -323,10 +318,14 @@ struct files;
 struct files *files_new(void);
 struct files *files_copy(struct files *f);
 void files_get(struct files *f);
-void files_put(struct files *f); /* closes all at the last */
+void files_put(struct files *f);   /* closes all at the last */
+int files_unshare(struct task *t); /* it gets a table of its own: 0 or -ENOMEM */
 void files_close_on_exec(struct files *f);
 struct file *fd_get(s32 fd); /* current's; a reference, or NULL (EBADF); O_PATH files are refused */
-struct file *fd_get_any(s32 fd);			  /* O_PATH allowed */
+struct file *fd_get_any(s32 fd); /* O_PATH allowed */
+/* What a call does with the file of descriptor a[0]; with those of a[0] and a[other]. */
+long fd_call(const u64 *a, long (*fn)(struct file *f, const u64 *a));
+long fd_call_two(const u64 *a, u32 other, long (*fn)(struct file *f, struct file *g, const u64 *a));
 struct file *files_lookup(struct files *fs, s32 fd);	  /* any table; a reference or NULL */
 s32 fd_install(struct file *f, bool cloexec, s32 lowest); /* takes the reference; fd or -EMFILE */
 int fd_install_at(struct files *fs, s32 fd, struct file *f, bool cloexec); /* boot */

@@ -7,6 +7,7 @@
 
 #include "core/types.h"
 
+struct super;
 struct task;
 struct seqbuf;
 struct pseudo_node;
@@ -29,6 +30,9 @@ struct pseudo_node;
 int ipc_task_clone(struct task *t, struct task *child, bool share);
 /* A task ends: the last one of its list undoes its semaphore operations. */
 void ipc_task_exit(struct task *t);
+
+/* The file system of POSIX message queues, or NULL when memory is out. No reference. */
+struct super *mq_super(void);
 
 /* /proc/sysvipc */
 int ipc_show_shm(struct seqbuf *s, const struct pseudo_node *n);

@@ -42,6 +42,7 @@ struct ipc_state {
 	u64 shm_pages, sems, msg_bytes, msgs;
 	struct list mqueues;
 	u32 nmqueues;
+	struct super *mq_super; /* mqfs.c */
 };
 /* NULL: memory is out. */
 struct ipc_state *ipc_state(void);

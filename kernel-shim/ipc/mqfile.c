@@ -28,20 +28,6 @@ static const struct file_ops mq_ops;
 
 /* -- queues by name -- */
 
-static struct mqueue *mq_find(const char *name)
-{
-	struct ipc_state *st = ipc_state();
-
-	list_for_each(pos, &st->mqueues)
-	{
-		struct mqueue *q = list_entry(pos, struct mqueue, link);
-
-		if (!q->unlinked && !strcmp(q->name, name))
-			return q;
-	}
-	return NULL;
-}
-
 /* A name within the one directory. kalloc'ed. */
 static char *get_name(u64 uname)
 {
@@ -97,14 +83,14 @@ static struct mqueue *mq_new(const char *name, const struct mq_attr_user *a, u32
 
 	if (!q)
 		return err_ptr(-ENOMEM);
-	q->inode = anon_inode_new(S_IFREG | mode);
+	q->inode = mq_inode(q, mode);
 	if (!q->inode) {
 		ipc_free(q, sizeof(*q) + strlen(name) + 1);
 		return err_ptr(-ENOMEM);
 	}
 	memcpy(q->name, name, strlen(name) + 1);
+	q->inode->fops = &mq_ops;
 	q->inode->size = FILE_SIZE;
-	q->refs = 1;
 	q->maxmsg = (u64)a->maxmsg;
 	q->msgsize = (u64)a->msgsize;
 	q->claim = claim_of(a);
@@ -117,7 +103,7 @@ static struct mqueue *mq_new(const char *name, const struct mq_attr_user *a, u32
 	return q;
 }
 
-static struct mqueue *mq_create(const char *name, u32 mode, const struct mq_attr_user *attr)
+struct mqueue *mq_create(const char *name, u32 mode, const struct mq_attr_user *attr)
 {
 	struct mq_attr_user a = {.maxmsg = MQ_MSG_MAX, .msgsize = MQ_MSGSIZE_MAX};
 	int r;
@@ -130,7 +116,7 @@ static struct mqueue *mq_create(const char *name, u32 mode, const struct mq_attr
 	if (!r && claimed(fs_cred()->fsuid) + claim_of(&a) >
 			  current->proc->rlimits[RLIMIT_MSGQUEUE][0])
 		r = -EMFILE;
-	return r ? err_ptr(r) : mq_new(name, &a, mode & 07777 & ~current->fs->umask);
+	return r ? err_ptr(r) : mq_new(name, &a, mode);
 }
 
 static struct mqueue *open_queue(
@@ -141,7 +127,8 @@ static struct mqueue *open_queue(
 	int r;
 
 	if (!q)
-		return flags & O_CREAT ? mq_create(name, mode, attr) : err_ptr(-ENOENT);
+		return flags & O_CREAT ? mq_create(name, mode & 07777 & ~current->fs->umask, attr)
+				       : err_ptr(-ENOENT);
 	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return err_ptr(-EEXIST);
 	if ((flags & O_ACCMODE) == O_ACCMODE)
@@ -158,7 +145,6 @@ static long mq_descriptor(struct mqueue *q, u32 flags)
 		return ptr_err(f);
 	f->inode = q->inode;
 	inode_get(f->inode);
-	q->refs++;
 	return fd_install(f, true, 0);
 }
 
@@ -201,9 +187,7 @@ long sys_mq_unlink(struct task *t, const u64 *a)
 		return -ENOENT;
 	if (!inode_owned(q->inode)) /* the directory is sticky */
 		return -EPERM;
-	q->unlinked = true;
-	q->inode->nlink = 0;
-	mq_put(q);
+	mq_unlink(q);
 	return 0;
 }
 
@@ -252,17 +236,11 @@ static int mq_flush(struct file *f)
 	return 0;
 }
 
-static void mq_release(struct file *f)
-{
-	mq_put(f->priv);
-}
-
 static const struct file_ops mq_ops = {
 	.read = mq_read,
 	.seek = mq_seek,
 	.poll = mq_poll,
 	.flush = mq_flush,
-	.release = mq_release,
 };
 
 static struct file *mq_file(s32 fd)

@@ -178,14 +178,11 @@ struct mq_msg *mq_receive(struct mqueue *q, bool nonblock, u64 deadline)
 	return m;
 }
 
-void mq_put(struct mqueue *q)
+void mq_free(struct mqueue *q)
 {
-	if (--q->refs)
-		return;
 	mq_unnotify(q);
 	list_for_each_safe(pos, tmp, &q->msgs) mq_msg_free(list_entry(pos, struct mq_msg, link));
 	list_del(&q->link);
 	ipc_state()->nmqueues--;
-	inode_put(q->inode);
 	ipc_free(q, sizeof(*q) + strlen(q->name) + 1);
 }

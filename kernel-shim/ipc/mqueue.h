@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * POSIX message queues: mqueue.c has the queues and their messages, mqfile.c the names, descriptors
- * and calls.
+ * POSIX message queues: mqueue.c has the queues and their messages, mqfs.c the names, mqfile.c
+ * descriptors and calls.
  */
 #ifndef IPC_MQUEUE_H
 #define IPC_MQUEUE_H
@@ -31,10 +31,8 @@ struct mq_notify_state {
 	u8 cookie[MQ_COOKIE];
 };
 struct mqueue {
-	struct list link; /* ipc_state.mqueues, while anybody has it open, too */
-	u32 refs;	  /* its name, and open files */
-	bool unlinked;
-	struct inode *inode; /* mode and owner */
+	struct list link;    /* ipc_state.mqueues, while anybody has it open, too */
+	struct inode *inode; /* the queue lives as long: its name and open files hold it */
 	u64 maxmsg, msgsize, cur, bytes, claim;
 	struct list msgs;    /* highest priority first, then longest waiting */
 	struct list senders; /* struct mq_wait */
@@ -44,7 +42,12 @@ struct mqueue {
 	char name[];
 };
 
-void mq_put(struct mqueue *q);
+struct mqueue *mq_find(const char *name);
+void mq_unlink(struct mqueue *q);
+/* A queue of that name, which is free; attr NULL: as /dev/mqueue makes them. Or err_ptr. */
+struct mqueue *mq_create(const char *name, u32 mode, const struct mq_attr_user *attr);
+struct inode *mq_inode(struct mqueue *q, u32 mode); /* NULL: no memory */
+void mq_free(struct mqueue *q);
 struct mq_msg *mq_msg_load(u64 utext, u64 size, u32 prio); /* or err_ptr */
 void mq_msg_free(struct mq_msg *m);
 /* deadline: CLOCK_MONOTONIC ns. 0: m is the queue's now; -EAGAIN, -ETIMEDOUT, -ERESTARTSYS. */

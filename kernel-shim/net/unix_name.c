@@ -98,7 +98,7 @@ static int path_bind(struct socket *s, const char *path)
 		return -ENOMEM;
 	r = vfs_mknod(AT_FDCWD, path, S_IFSOCK | (mode & 0777), 0);
 	if (!r)
-		r = path_lookup(AT_FDCWD, path, 0, &u->path, NULL);
+		r = path_lookup(AT_FDCWD, path, 0, &u->path);
 	if (r) {
 		sock_name_put(s->name);
 		s->name = NULL;
@@ -112,7 +112,7 @@ static int path_bind(struct socket *s, const char *path)
 static int path_in_vain(const char *path)
 {
 	struct path p;
-	int r = path_lookup(AT_FDCWD, path, 0, &p, NULL);
+	int r = path_lookup(AT_FDCWD, path, 0, &p);
 
 	if (!r)
 		path_put(&p);
@@ -147,7 +147,7 @@ static struct socket *path_find(const char *name)
 {
 	struct socket *s = NULL;
 	struct path p;
-	int r = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &p, NULL);
+	int r = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &p);
 
 	if (r)
 		return err_ptr(r);

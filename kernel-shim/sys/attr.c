@@ -11,24 +11,14 @@
 			   */
 #define UTIME_OMIT ((1l << 30) - 2l)
 
-/* The path of a descriptor or a name; an empty name is the descriptor's file, if flags say so. */
+/* The path of a name; an empty one is the descriptor's file, if flags say so. */
 static int resolve(s32 dfd, u64 uname, u32 flags, struct path *out)
 {
-	u32 lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
-	char *name = getname(uname, flags & AT_EMPTY_PATH);
-	int r;
-
-	if (is_err(name))
-		return (int)ptr_err(name);
-	if (flags & AT_EMPTY_PATH)
-		lookup |= LOOKUP_EMPTY;
-	r = path_lookup(dfd, name, lookup, out, NULL);
-	kfree(name);
-	return r;
+	return path_lookup_user(dfd, uname, lookup_flags(flags), out);
 }
 
-/* The same for a call on a descriptor. Pipes and sockets have no path but an inode of their own;
- * what has neither cannot be changed. */
+/* The path for a call on a descriptor. Pipes and sockets have none but an inode of their own; what
+ * has neither cannot be changed. */
 static int resolve_fd(s32 fd, struct path *out)
 {
 	struct file *f = fd_get(fd);
@@ -285,20 +275,14 @@ long sys_truncate(struct task *t, const u64 *a)
 	return r;
 }
 
+static long cut(struct file *f, const u64 *a)
+{
+	if (!f->inode || !S_ISREG(f->inode->mode) || !file_writable(f))
+		return -EINVAL;
+	return vfs_truncate(&f->path, f, a[1]);
+}
+
 long sys_ftruncate(struct task *t, const u64 *a)
 {
-	struct file *f;
-	int r;
-
-	if ((s64)a[1] < 0)
-		return -EINVAL;
-	f = fd_get((s32)a[0]);
-	if (!f)
-		return -EBADF;
-	if (!f->inode || !S_ISREG(f->inode->mode) || !file_writable(f))
-		r = -EINVAL;
-	else
-		r = vfs_truncate(&f->path, f, a[1]);
-	file_put(f);
-	return r;
+	return (s64)a[1] < 0 ? -EINVAL : fd_call(a, cut);
 }

@@ -11,6 +11,7 @@
 #include "fs/pidfd.h"
 #include "mm/mm.h"
 #include "sys/sys.h"
+#include "sys/uapi.h"
 
 struct clone_request {
 	u64 flags;     /* CLONE_*, exit signal in CSIGNAL */
@@ -127,32 +128,12 @@ long sys_vfork(struct task *t, const u64 *a)
 	return do_clone(t, &rq);
 }
 
-/* copy_struct_from_user: a longer structure of a newer program is fine if its tail is zero. */
-static int get_clone_args(struct clone_args *args, u64 uaddr, u64 size)
-{
-	u64 known = min_u64(size, sizeof(*args));
-	u8 byte;
-
-	if (size > PAGE_SIZE)
-		return -E2BIG;
-	if (size < CLONE_ARGS_SIZE_VER0)
-		return -EINVAL;
-	for (u64 i = known; i < size; i++) {
-		if (copy_from_user(&byte, uaddr + i, 1))
-			return -EFAULT;
-		if (byte)
-			return -E2BIG;
-	}
-	memset(args, 0, sizeof(*args));
-	return copy_from_user(args, uaddr, known);
-}
-
 long sys_clone3(struct task *t, const u64 *a)
 {
 	const u64 known = 0xffffffffull | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP;
 	struct clone_args args;
 	struct clone_request rq;
-	int r = get_clone_args(&args, a[0], a[1]);
+	int r = copy_struct_from_user(&args, sizeof(args), CLONE_ARGS_SIZE_VER0, a[0], a[1]);
 
 	if (r)
 		return r;

@@ -72,8 +72,9 @@ static s64 copy_all(struct file *in, s64 *ipos, struct file *out, s64 *opos, u64
 	return done ? done : r;
 }
 
-static s64 do_sendfile(struct file *out, struct file *in, u64 uoff, u64 n)
+static long do_sendfile(struct file *out, struct file *in, const u64 *a)
 {
+	u64 uoff = a[2], n = a[3];
 	s64 pos, r;
 
 	if (!file_readable(in) || !file_writable(out))
@@ -100,14 +101,7 @@ static s64 do_sendfile(struct file *out, struct file *in, u64 uoff, u64 n)
 
 long sys_sendfile(struct task *t, const u64 *a)
 {
-	struct file *in = fd_get((s32)a[1]), *out = fd_get((s32)a[0]);
-	long r = in && out ? do_sendfile(out, in, a[2], a[3]) : -EBADF;
-
-	if (in)
-		file_put(in);
-	if (out)
-		file_put(out);
-	return r;
+	return fd_call_two(a, 1, do_sendfile);
 }
 
 static int copy_kinds(const struct file *in, const struct file *out)
@@ -139,10 +133,13 @@ static int copy_pos_back(struct file *f, u64 uoff, s64 pos)
 	return 0;
 }
 
-static s64 do_copy(struct file *in, u64 uin, struct file *out, u64 uout, u64 n)
+static long do_copy(struct file *in, struct file *out, const u64 *a)
 {
+	u64 uin = a[1], uout = a[3], n = a[4];
 	s64 ipos, opos, iend, oend, r;
 
+	if ((u32)a[5])
+		return -EINVAL;
 	if (copy_pos(in, uin, &ipos) || copy_pos(out, uout, &opos))
 		return -EFAULT;
 	r = copy_kinds(in, out);
@@ -162,14 +159,5 @@ static s64 do_copy(struct file *in, u64 uin, struct file *out, u64 uout, u64 n)
 
 long sys_copy_file_range(struct task *t, const u64 *a)
 {
-	struct file *in = fd_get((s32)a[0]), *out = fd_get((s32)a[2]);
-	long r = -EBADF;
-
-	if (in && out)
-		r = (u32)a[5] ? -EINVAL : do_copy(in, a[1], out, a[3], a[4]);
-	if (in)
-		file_put(in);
-	if (out)
-		file_put(out);
-	return r;
+	return fd_call_two(a, 2, do_copy);
 }

@@ -10,30 +10,16 @@
 
 #define NO_ID 0xffffffffu
 
-/* One of the two sets of ids, so that the rules are written once. */
-struct ids {
-	u32 *real, *effective, *saved, *fs;
-	u32 cap; /* that lets change them at will */
-};
-
-static struct ids user_ids(struct task *t)
+/* The rules are written once for both sets of ids: that which `cap` lets change at will. */
+static struct cred_ids *ids_of(struct task *t, u32 cap)
 {
-	struct cred *c = &t->cred;
-
-	return (struct ids){&c->uid, &c->euid, &c->suid, &c->fsuid, CAP_SETUID};
-}
-
-static struct ids group_ids(struct task *t)
-{
-	struct cred *c = &t->cred;
-
-	return (struct ids){&c->gid, &c->egid, &c->sgid, &c->fsgid, CAP_SETGID};
+	return cap == CAP_SETUID ? &t->cred.user : &t->cred.group;
 }
 
 /* What a program without privilege may switch to: one of its three ids. */
-static bool may_become(const struct ids *i, u32 id)
+static bool may_become(const struct cred_ids *i, u32 id)
 {
-	return id == *i->real || id == *i->effective || id == *i->saved;
+	return id == i->real || id == i->effective || id == i->saved;
 }
 
 /* commit_creds: a change of effective or file-system ids makes the process undumpable
@@ -49,84 +35,90 @@ static void ids_changed(struct task *t, const struct cred *old)
 	t->pdeath_signal = 0;
 }
 
-static long set_id(struct task *t, const struct ids *i, u32 id)
+static long set_id(struct task *t, const u64 *a, u32 cap)
 {
+	struct cred_ids *i = ids_of(t, cap);
+	u32 id = (u32)a[0];
 	struct cred old = t->cred;
 
 	if (id == NO_ID)
 		return -EINVAL;
-	if (cred_has(&t->cred, i->cap))
-		*i->real = *i->saved = id;
-	else if (id != *i->real && id != *i->saved)
+	if (cred_has(&t->cred, cap))
+		i->real = i->saved = id;
+	else if (id != i->real && id != i->saved)
 		return -EPERM;
-	*i->effective = *i->fs = id;
+	i->effective = i->fs = id;
 	cred_uid_changed(&t->cred, &old);
 	ids_changed(t, &old);
 	return 0;
 }
 
-static long set_reid(struct task *t, const struct ids *i, u32 real, u32 effective)
+static long set_reid(struct task *t, const u64 *a, u32 cap)
 {
+	struct cred_ids *i = ids_of(t, cap);
+	u32 real = (u32)a[0], effective = (u32)a[1], old_real = i->real;
 	struct cred old = t->cred;
-	u32 old_real = *i->real;
 
-	if (!cred_has(&t->cred, i->cap)) {
-		if (real != NO_ID && real != *i->real && real != *i->effective)
+	if (!cred_has(&t->cred, cap)) {
+		if (real != NO_ID && real != i->real && real != i->effective)
 			return -EPERM;
 		if (effective != NO_ID && !may_become(i, effective))
 			return -EPERM;
 	}
 	if (real != NO_ID)
-		*i->real = real;
+		i->real = real;
 	if (effective != NO_ID)
-		*i->effective = effective;
+		i->effective = effective;
 	if (real != NO_ID || (effective != NO_ID && effective != old_real))
-		*i->saved = *i->effective;
-	*i->fs = *i->effective;
+		i->saved = i->effective;
+	i->fs = i->effective;
 	cred_uid_changed(&t->cred, &old);
 	ids_changed(t, &old);
 	return 0;
 }
 
-static long set_resid(struct task *t, const struct ids *i, u32 real, u32 effective, u32 saved)
+static long set_resid(struct task *t, const u64 *a, u32 cap)
 {
+	struct cred_ids *i = ids_of(t, cap);
+	u32 real = (u32)a[0], effective = (u32)a[1], saved = (u32)a[2];
 	struct cred old = t->cred;
 
-	if (!cred_has(&t->cred, i->cap)) {
+	if (!cred_has(&t->cred, cap)) {
 		if ((real != NO_ID && !may_become(i, real)) ||
 			(effective != NO_ID && !may_become(i, effective)) ||
 			(saved != NO_ID && !may_become(i, saved)))
 			return -EPERM;
 	}
 	if (real != NO_ID)
-		*i->real = real;
+		i->real = real;
 	if (effective != NO_ID)
-		*i->effective = effective;
+		i->effective = effective;
 	if (saved != NO_ID)
-		*i->saved = saved;
-	*i->fs = *i->effective;
+		i->saved = saved;
+	i->fs = i->effective;
 	cred_uid_changed(&t->cred, &old);
 	ids_changed(t, &old);
 	return 0;
 }
 
 /* Never fails: returns the old id, changed or not. */
-static long set_fsid(struct task *t, const struct ids *i, u32 id)
+static long set_fsid(struct task *t, const u64 *a, u32 cap)
 {
+	struct cred_ids *i = ids_of(t, cap);
+	u32 id = (u32)a[0], old = i->fs;
 	struct cred before = t->cred;
-	u32 old = *i->fs;
 
-	if (id != NO_ID && (cred_has(&t->cred, i->cap) || id == old || may_become(i, id)))
-		*i->fs = id;
+	if (id != NO_ID && (cred_has(&t->cred, cap) || id == old || may_become(i, id)))
+		i->fs = id;
 	cred_fsuid_changed(&t->cred, &before);
 	ids_changed(t, &before);
 	return old;
 }
 
-static long get_resid(const struct ids *i, const u64 *a)
+static long get_resid(const struct cred_ids *i, const u64 *a)
 {
-	if (put_user_u32(a[0], *i->real) || put_user_u32(a[1], *i->effective) ||
-		put_user_u32(a[2], *i->saved))
+	if (put_user_u32(a[0], i->real) || put_user_u32(a[1], i->effective) ||
+		put_user_u32(a[2], i->saved))
 		return -EFAULT;
 	return 0;
 }
@@ -153,72 +145,52 @@ long sys_getegid(struct task *t, const u64 *a)
 
 long sys_setuid(struct task *t, const u64 *a)
 {
-	struct ids i = user_ids(t);
-
-	return set_id(t, &i, (u32)a[0]);
+	return set_id(t, a, CAP_SETUID);
 }
 
 long sys_setgid(struct task *t, const u64 *a)
 {
-	struct ids i = group_ids(t);
-
-	return set_id(t, &i, (u32)a[0]);
+	return set_id(t, a, CAP_SETGID);
 }
 
 long sys_setreuid(struct task *t, const u64 *a)
 {
-	struct ids i = user_ids(t);
-
-	return set_reid(t, &i, (u32)a[0], (u32)a[1]);
+	return set_reid(t, a, CAP_SETUID);
 }
 
 long sys_setregid(struct task *t, const u64 *a)
 {
-	struct ids i = group_ids(t);
-
-	return set_reid(t, &i, (u32)a[0], (u32)a[1]);
+	return set_reid(t, a, CAP_SETGID);
 }
 
 long sys_setresuid(struct task *t, const u64 *a)
 {
-	struct ids i = user_ids(t);
-
-	return set_resid(t, &i, (u32)a[0], (u32)a[1], (u32)a[2]);
+	return set_resid(t, a, CAP_SETUID);
 }
 
 long sys_setresgid(struct task *t, const u64 *a)
 {
-	struct ids i = group_ids(t);
-
-	return set_resid(t, &i, (u32)a[0], (u32)a[1], (u32)a[2]);
+	return set_resid(t, a, CAP_SETGID);
 }
 
 long sys_getresuid(struct task *t, const u64 *a)
 {
-	struct ids i = user_ids(t);
-
-	return get_resid(&i, a);
+	return get_resid(&t->cred.user, a);
 }
 
 long sys_getresgid(struct task *t, const u64 *a)
 {
-	struct ids i = group_ids(t);
-
-	return get_resid(&i, a);
+	return get_resid(&t->cred.group, a);
 }
 
 long sys_setfsuid(struct task *t, const u64 *a)
 {
-	struct ids i = user_ids(t);
-
-	return set_fsid(t, &i, (u32)a[0]);
+	return set_fsid(t, a, CAP_SETUID);
 }
 
 long sys_setfsgid(struct task *t, const u64 *a)
 {
-	struct ids i = group_ids(t);
-
-	return set_fsid(t, &i, (u32)a[0]);
+	return set_fsid(t, a, CAP_SETGID);
 }
 
 /* -- supplementary groups -- */

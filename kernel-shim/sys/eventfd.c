@@ -6,7 +6,7 @@
 #include <linux/time.h>
 
 #include "core/signal.h"
-#include "core/task.h"
+#include "core/timers.h"
 #include "fs/anon.h"
 #include "fs/eventfd.h"
 #include "mm/mm.h"
@@ -80,47 +80,35 @@ static struct file *timerfd_lookup(s32 fd)
 	return err_ptr(-EINVAL);
 }
 
-static int put_value(u64 uaddr, const struct timerfd_value *v)
-{
-	struct user_itimerspec its = {
-		.interval = timespec_from_ns(v->interval_ns),
-		.value = timespec_from_ns(v->left_ns),
-	};
-
-	return copy_to_user(uaddr, &its, sizeof(its));
-}
-
 long sys_timerfd_settime(struct task *t, const u64 *a)
 {
 	u32 flags = (u32)a[1];
-	struct user_itimerspec its;
-	struct timerfd_value v, old;
+	struct itimer_value v, old;
 	struct file *f;
+	int r = itimerspec_get(a[2], &v);
 
-	if (copy_from_user(&its, a[2], sizeof(its)))
-		return -EFAULT;
-	if ((flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) ||
-		timespec_to_ns(&its.value, &v.left_ns) ||
-		timespec_to_ns(&its.interval, &v.interval_ns))
+	if (r)
+		return r;
+	if (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
 		return -EINVAL;
 	f = timerfd_lookup((s32)a[0]);
 	if (is_err(f))
 		return ptr_err(f);
 	timerfd_set(f, flags & TFD_TIMER_ABSTIME, &v, &old);
 	file_put(f);
-	return a[3] && put_value(a[3], &old) ? -EFAULT : 0;
+	return a[3] ? itimerspec_put(a[3], &old) : 0;
 }
 
 long sys_timerfd_gettime(struct task *t, const u64 *a)
 {
 	struct file *f = timerfd_lookup((s32)a[0]);
-	struct timerfd_value v;
+	struct itimer_value v;
 
 	if (is_err(f))
 		return ptr_err(f);
 	timerfd_get(f, &v);
 	file_put(f);
-	return put_value(a[1], &v);
+	return itimerspec_put(a[1], &v);
 }
 
 /* -- signals -- */

@@ -119,12 +119,5 @@ long sys_fcntl(struct task *t, const u64 *a)
 
 long sys_flock(struct task *t, const u64 *a)
 {
-	struct file *f = fd_get((s32)a[0]);
-	long r;
-
-	if (!f)
-		return -EBADF;
-	r = lock_flock(f, (u32)a[1]);
-	file_put(f);
-	return r;
+	return fd_call(a, lock_flock);
 }

@@ -4,6 +4,7 @@
 #include "fs/fs_internal.h"
 #include "fs/tmpfs.h"
 #include "sys/sys.h"
+#include "sys/uapi.h"
 
 #include <linux/close_range.h>
 #include <linux/memfd.h>
@@ -78,24 +79,6 @@ long sys_creat(struct task *t, const u64 *a)
 	return do_open(AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, (u32)a[1]);
 }
 
-/* A structure that may be of a later kernel's size: what we do not know must be zero. */
-static int copy_how(struct open_how *how, u64 uhow, u64 size)
-{
-	u8 extra;
-
-	if (size < sizeof(*how))
-		return -EINVAL;
-	if (size > PAGE_SIZE)
-		return -E2BIG;
-	for (u64 i = sizeof(*how); i < size; i++) {
-		if (copy_from_user(&extra, uhow + i, 1))
-			return -EFAULT;
-		if (extra)
-			return -E2BIG;
-	}
-	return copy_from_user(how, uhow, sizeof(*how));
-}
-
 static int resolve_flags(u64 resolve, u32 flags, u32 *lookup)
 {
 	static const struct {
@@ -126,7 +109,7 @@ long sys_openat2(struct task *t, const u64 *a)
 {
 	struct open_request rq = {0};
 	struct open_how how;
-	int r = copy_how(&how, a[2], a[3]);
+	int r = copy_struct_from_user(&how, sizeof(how), sizeof(how), a[2], a[3]);
 
 	if (r)
 		return r;
@@ -161,7 +144,7 @@ long sys_close_range(struct task *t, const u64 *a)
 	if ((flags & ~(u32)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || first > last)
 		return -EINVAL;
 	if (flags & CLOSE_RANGE_UNSHARE) {
-		int r = files_unshare();
+		int r = files_unshare(t);
 
 		if (r)
 			return r;

@@ -9,18 +9,13 @@ long sys_name_to_handle_at(struct task *t, const u64 *a)
 {
 	u32 flags = (u32)a[4], lookup = flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0;
 	struct path p;
-	char *name;
 	long r;
 
 	if (flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
 	if (flags & AT_EMPTY_PATH)
 		lookup |= LOOKUP_EMPTY;
-	name = getname(a[1], flags & AT_EMPTY_PATH);
-	if (is_err(name))
-		return ptr_err(name);
-	r = path_lookup((s32)a[0], name, lookup, &p, NULL);
-	kfree(name);
+	r = path_lookup_user((s32)a[0], a[1], lookup, &p);
 	if (r)
 		return r;
 	path_put(&p);

@@ -28,18 +28,17 @@ long sys_inotify_init1(struct task *t, const u64 *a)
 	return make((u32)a[0]);
 }
 
-static long watch_path(struct file *f, u64 uname, u32 mask)
+static long watch_path(struct file *f, const u64 *a)
 {
+	u32 mask = (u32)a[2];
 	u32 lookup = (mask & IN_DONT_FOLLOW ? 0 : LOOKUP_FOLLOW) |
 		     (mask & IN_ONLYDIR ? LOOKUP_DIRECTORY : 0);
-	char *name = getname(uname, false);
 	struct path p;
 	long r;
 
-	if (is_err(name))
-		return ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, lookup, &p, NULL);
-	kfree(name);
+	if (((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE)) || !file_is_inotify(f))
+		return -EINVAL;
+	r = path_lookup_user(AT_FDCWD, a[1], lookup, &p);
 	if (r)
 		return r;
 	r = inode_permission(p.dentry->inode, MAY_READ);
@@ -52,30 +51,16 @@ static long watch_path(struct file *f, u64 uname, u32 mask)
 long sys_inotify_add_watch(struct task *t, const u64 *a)
 {
 	u32 mask = (u32)a[2];
-	struct file *f;
-	long r;
 
-	if ((mask & ~KNOWN_BITS) || !mask)
-		return -EINVAL;
-	f = fd_get((s32)a[0]);
-	if (!f)
-		return -EBADF;
-	if (((mask & IN_MASK_ADD) && (mask & IN_MASK_CREATE)) || !file_is_inotify(f))
-		r = -EINVAL;
-	else
-		r = watch_path(f, a[1], mask);
-	file_put(f);
-	return r;
+	return (mask & ~KNOWN_BITS) || !mask ? -EINVAL : fd_call(a, watch_path);
+}
+
+static long unwatch(struct file *f, const u64 *a)
+{
+	return file_is_inotify(f) ? inotify_unwatch(f, (s32)a[1]) : -EINVAL;
 }
 
 long sys_inotify_rm_watch(struct task *t, const u64 *a)
 {
-	struct file *f = fd_get((s32)a[0]);
-	long r;
-
-	if (!f)
-		return -EBADF;
-	r = file_is_inotify(f) ? inotify_unwatch(f, (s32)a[1]) : -EINVAL;
-	file_put(f);
-	return r;
+	return fd_call(a, unwatch);
 }

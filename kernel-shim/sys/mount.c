@@ -78,7 +78,7 @@ static long source_path(const struct mount_call *c, struct path *from)
 {
 	if (!c->source || !*c->source)
 		return -EINVAL;
-	return path_lookup(AT_FDCWD, c->source, LOOKUP_FOLLOW, from, NULL);
+	return path_lookup(AT_FDCWD, c->source, LOOKUP_FOLLOW, from);
 }
 
 static long bind(const struct mount_call *c, struct path *p)
@@ -227,18 +227,6 @@ static long copy_string(u64 uptr, char **out)
 	return n == -ENAMETOOLONG ? -EINVAL : n;
 }
 
-static long lookup_user(u64 upath, u32 flags, struct path *p)
-{
-	char *name = getname(upath, false);
-	long r;
-
-	if (is_err(name))
-		return ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, flags, p, NULL);
-	kfree(name);
-	return r;
-}
-
 long sys_mount(struct task *t, const u64 *a)
 {
 	char *source = NULL, *type = NULL, *options = NULL;
@@ -250,7 +238,7 @@ long sys_mount(struct task *t, const u64 *a)
 	if (!r)
 		r = copy_string(a[4], &options);
 	if (!r)
-		r = lookup_user(a[1], LOOKUP_FOLLOW, &p);
+		r = path_lookup_user(AT_FDCWD, a[1], LOOKUP_FOLLOW, &p);
 	if (!r) {
 		struct mount_call c = {source, type, options, (u32)a[3]};
 
@@ -303,7 +291,8 @@ long sys_umount2(struct task *t, const u64 *a)
 
 	if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | MNT_NOLINK))
 		return -EINVAL;
-	r = lookup_user(a[0], LOOKUP_NO_USE | (flags & MNT_NOLINK ? 0 : LOOKUP_FOLLOW), &p);
+	r = path_lookup_user(
+		AT_FDCWD, a[0], LOOKUP_NO_USE | (flags & MNT_NOLINK ? 0 : LOOKUP_FOLLOW), &p);
 	if (r)
 		return r;
 	r = umount_at(&p, flags);

@@ -4,70 +4,63 @@
 #include "fs/fs_internal.h"
 #include "sys/sys.h"
 
-static long one_name(s32 dfd, u64 uname, int (*fn)(s32 dfd, const char *name))
+/* One name, for a call that makes it (mode, rdev) or takes it away. */
+static long one_name(s32 dfd, u64 uname, u32 mode, u32 rdev,
+	int (*fn)(s32 dfd, const char *name, u32 mode, u64 rdev))
 {
 	char *name = getname(uname, false);
 	long r;
 
 	if (is_err(name))
 		return ptr_err(name);
-	r = fn(dfd, name);
+	r = fn(dfd, name, mode, rdev);
 	kfree(name);
 	return r;
 }
 
-static long do_mkdir(s32 dfd, u64 uname, u32 mode)
+static int make_dir(s32 dfd, const char *name, u32 mode, u64 rdev)
 {
-	char *name = getname(uname, false);
-	long r;
+	return vfs_mkdir(dfd, name, mode);
+}
 
-	if (is_err(name))
-		return ptr_err(name);
-	r = vfs_mkdir(dfd, name, mode);
-	kfree(name);
-	return r;
+static int remove_dir(s32 dfd, const char *name, u32 mode, u64 rdev)
+{
+	return vfs_remove(dfd, name, true);
+}
+
+static int remove_file(s32 dfd, const char *name, u32 mode, u64 rdev)
+{
+	return vfs_remove(dfd, name, false);
 }
 
 long sys_mkdir(struct task *t, const u64 *a)
 {
-	return do_mkdir(AT_FDCWD, a[0], (u32)a[1]);
+	return one_name(AT_FDCWD, a[0], (u32)a[1], 0, make_dir);
 }
 
 long sys_mkdirat(struct task *t, const u64 *a)
 {
-	return do_mkdir((s32)a[0], a[1], (u32)a[2]);
-}
-
-static long do_mknod(s32 dfd, u64 uname, u32 mode, u32 rdev)
-{
-	char *name = getname(uname, false);
-	long r;
-
-	if (is_err(name))
-		return ptr_err(name);
-	r = vfs_mknod(dfd, name, mode, rdev);
-	kfree(name);
-	return r;
+	return one_name((s32)a[0], a[1], (u32)a[2], 0, make_dir);
 }
 
 long sys_mknod(struct task *t, const u64 *a)
 {
-	return do_mknod(AT_FDCWD, a[0], (u32)a[1] & 0xffff, (u32)a[2]);
+	return one_name(AT_FDCWD, a[0], (u32)a[1] & 0xffff, (u32)a[2], vfs_mknod);
 }
 
 long sys_mknodat(struct task *t, const u64 *a)
 {
-	return do_mknod((s32)a[0], a[1], (u32)a[2] & 0xffff, (u32)a[3]);
+	return one_name((s32)a[0], a[1], (u32)a[2] & 0xffff, (u32)a[3], vfs_mknod);
 }
 
 long sys_rmdir(struct task *t, const u64 *a)
 {
-	return one_name(AT_FDCWD, a[0], vfs_rmdir);
+	return one_name(AT_FDCWD, a[0], 0, 0, remove_dir);
 }
 
 long sys_unlink(struct task *t, const u64 *a)
 {
-	return one_name(AT_FDCWD, a[0], vfs_unlink);
+	return one_name(AT_FDCWD, a[0], 0, 0, remove_file);
 }
 
 long sys_unlinkat(struct task *t, const u64 *a)
@@ -76,95 +69,64 @@ long sys_unlinkat(struct task *t, const u64 *a)
 
 	if (flags & ~(u32)AT_REMOVEDIR)
 		return -EINVAL;
-	return one_name((s32)a[0], a[1], flags ? vfs_rmdir : vfs_unlink);
+	return one_name((s32)a[0], a[1], 0, 0, flags ? remove_dir : remove_file);
 }
 
-/* Two names; the first may be empty where the call allows it. */
-static long two_names(u64 uold, bool empty_ok, u64 unew, char **old, char **name)
+/* Two names, the first of which may be empty if flags say so. */
+static long two_names(s32 odfd, u64 uold, s32 ndfd, u64 unew, u32 flags,
+	int (*fn)(s32 odfd, const char *old, s32 ndfd, const char *name, u32 flags))
 {
-	*old = getname(uold, empty_ok);
-	if (is_err(*old))
-		return ptr_err(*old);
-	*name = getname(unew, false);
-	if (is_err(*name)) {
-		kfree(*old);
-		return ptr_err(*name);
-	}
-	return 0;
-}
+	char *old = getname(uold, flags & AT_EMPTY_PATH), *name;
+	long r;
 
-static long do_rename(s32 odfd, u64 uold, s32 ndfd, u64 unew, u32 flags)
-{
-	char *old, *name;
-	long r = two_names(uold, false, unew, &old, &name);
-
-	if (r)
-		return r;
-	r = vfs_rename(odfd, old, ndfd, name, flags);
+	if (is_err(old))
+		return ptr_err(old);
+	name = getname(unew, false);
+	r = is_err(name) ? ptr_err(name) : fn(odfd, old, ndfd, name, flags);
+	if (!is_err(name))
+		kfree(name);
 	kfree(old);
-	kfree(name);
 	return r;
 }
 
 long sys_rename(struct task *t, const u64 *a)
 {
-	return do_rename(AT_FDCWD, a[0], AT_FDCWD, a[1], 0);
+	return two_names(AT_FDCWD, a[0], AT_FDCWD, a[1], 0, vfs_rename);
 }
 
 long sys_renameat(struct task *t, const u64 *a)
 {
-	return do_rename((s32)a[0], a[1], (s32)a[2], a[3], 0);
+	return two_names((s32)a[0], a[1], (s32)a[2], a[3], 0, vfs_rename);
 }
 
 long sys_renameat2(struct task *t, const u64 *a)
 {
-	return do_rename((s32)a[0], a[1], (s32)a[2], a[3], (u32)a[4]);
-}
-
-static long do_link(s32 odfd, u64 uold, s32 ndfd, u64 unew, u32 flags)
-{
-	char *old, *name;
-	long r = two_names(uold, flags & AT_EMPTY_PATH, unew, &old, &name);
-
-	if (r)
-		return r;
-	r = vfs_link(odfd, old, ndfd, name, flags);
-	kfree(old);
-	kfree(name);
-	return r;
+	return two_names((s32)a[0], a[1], (s32)a[2], a[3], (u32)a[4], vfs_rename);
 }
 
 long sys_link(struct task *t, const u64 *a)
 {
-	return do_link(AT_FDCWD, a[0], AT_FDCWD, a[1], 0);
+	return two_names(AT_FDCWD, a[0], AT_FDCWD, a[1], 0, vfs_link);
 }
 
 long sys_linkat(struct task *t, const u64 *a)
 {
-	return do_link((s32)a[0], a[1], (s32)a[2], a[3], (u32)a[4]);
+	return two_names((s32)a[0], a[1], (s32)a[2], a[3], (u32)a[4], vfs_link);
 }
 
-static long do_symlink(u64 utarget, s32 dfd, u64 uname)
+static int make_symlink(s32 odfd, const char *target, s32 dfd, const char *name, u32 flags)
 {
-	char *target, *name;
-	long r = two_names(utarget, false, uname, &target, &name);
-
-	if (r)
-		return r;
-	r = vfs_symlink(target, dfd, name);
-	kfree(target);
-	kfree(name);
-	return r;
+	return vfs_symlink(target, dfd, name);
 }
 
 long sys_symlink(struct task *t, const u64 *a)
 {
-	return do_symlink(a[0], AT_FDCWD, a[1]);
+	return two_names(AT_FDCWD, a[0], AT_FDCWD, a[1], 0, make_symlink);
 }
 
 long sys_symlinkat(struct task *t, const u64 *a)
 {
-	return do_symlink(a[0], (s32)a[1], a[2]);
+	return two_names(AT_FDCWD, a[0], (s32)a[1], a[2], 0, make_symlink);
 }
 
 static long readlink_path(const struct path *p, bool empty, u64 ubuf, u32 size)
@@ -196,7 +158,7 @@ static long do_readlink(s32 dfd, u64 uname, u64 ubuf, s32 size)
 	name = getname(uname, true);
 	if (is_err(name))
 		return ptr_err(name);
-	r = path_lookup(dfd, name, LOOKUP_EMPTY, &p, NULL);
+	r = path_lookup(dfd, name, LOOKUP_EMPTY, &p);
 	if (!r) {
 		r = readlink_path(&p, !*name, ubuf, (u32)size);
 		path_put(&p);
@@ -228,13 +190,8 @@ static void set_path(struct path *where, const struct path *p)
 
 static long lookup_dir(u64 uname, struct path *p)
 {
-	char *name = getname(uname, false);
-	long r;
+	long r = path_lookup_user(AT_FDCWD, uname, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, p);
 
-	if (is_err(name))
-		return ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, p, NULL);
-	kfree(name);
 	if (r)
 		return r;
 	r = inode_permission(p->dentry->inode, MAY_EXEC);

@@ -28,14 +28,14 @@ REFUSED(syslog)
 REFUSED(vhangup)
 
 /* There are no files that stand for namespaces. */
+static long no_namespace(struct file *f, const u64 *a)
+{
+	return -EINVAL;
+}
+
 long sys_setns(struct task *t, const u64 *a)
 {
-	struct file *f = fd_get((s32)a[0]);
-
-	if (!f)
-		return -EBADF;
-	file_put(f);
-	return -EINVAL;
+	return fd_call(a, no_namespace);
 }
 
 /* -- protection keys, as on a processor without them -- */

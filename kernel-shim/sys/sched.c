@@ -304,27 +304,18 @@ static long set_nice(struct task *t, struct task *target, s32 nice)
 	return 0;
 }
 
-/* A newer program's longer structure is fine if its tail is zero. */
+/* Who gives one that cannot be is told our size. */
 static int get_sched_attr(u64 uattr, struct user_sched_attr *attr)
 {
 	u32 size;
-	u8 byte;
+	int r;
 
-	memset(attr, 0, sizeof(*attr));
 	if (get_user_u32(&size, uattr))
 		return -EFAULT;
-	if (!size)
-		size = SCHED_ATTR_VER0;
-	if (size >= SCHED_ATTR_VER0 && size <= PAGE_SIZE) {
-		for (u64 i = sizeof(*attr); i < size; i++) {
-			if (copy_from_user(&byte, uattr + i, 1))
-				return -EFAULT;
-			if (byte)
-				goto too_big;
-		}
-		return copy_from_user(attr, uattr, min_u64(size, sizeof(*attr)));
-	}
-too_big:
+	r = copy_struct_from_user(
+		attr, sizeof(*attr), SCHED_ATTR_VER0, uattr, size ? size : SCHED_ATTR_VER0);
+	if (r != -EINVAL && r != -E2BIG)
+		return r;
 	return put_user_u32(uattr, sizeof(*attr)) ? -EFAULT : -E2BIG;
 }
 

@@ -197,9 +197,10 @@ static int offset_get(struct file *f, u64 uoff, s64 *value, s64 **pos)
 	return 0;
 }
 
-static s64 splice_files(
-	struct file *in, u64 uoff_in, struct file *out, u64 uoff_out, u64 len, u32 flags)
+static long splice_files(struct file *in, struct file *out, const u64 *a)
 {
+	u64 uoff_in = a[1], uoff_out = a[3], len = a[4];
+	u32 flags = (u32)a[5];
 	struct pipe *pin = file_pipe(in), *pout = file_pipe(out);
 	s64 off, *pos, r;
 
@@ -231,40 +232,28 @@ static s64 splice_files(
 
 long sys_splice(struct task *t, const u64 *a)
 {
-	struct file *in, *out;
-	long r = -EBADF;
-
 	if (!a[4])
 		return 0;
-	if ((u32)a[5] & ~SPLICE_F_ALL)
-		return -EINVAL;
-	in = fd_get((s32)a[0]);
-	if (!in)
-		return -EBADF;
-	out = fd_get((s32)a[2]);
-	if (out) {
-		r = splice_files(in, a[1], out, a[3], a[4], (u32)a[5]);
-		file_put(out);
-	}
-	file_put(in);
-	return r;
+	return (u32)a[5] & ~SPLICE_F_ALL ? -EINVAL : fd_call_two(a, 2, splice_files);
 }
 
 /* Linux may map the program's pages into the pipe; nothing obliges it to, so they are copied. */
-static s64 vmsplice(struct file *f, u64 uiov, u32 n, u32 flags)
+static long vmsplice(struct file *f, const u64 *a)
 {
 	bool out = file_writable(f);
 	u32 old = f->flags;
 	struct uio u = {0};
 	s64 r;
 
+	if (a[2] > 1024)
+		return -EINVAL;
 	if (!out && !file_readable(f))
 		return -EBADF;
-	r = uio_user_iov(&u, uiov, n);
+	r = uio_user_iov(&u, a[1], (u32)a[2]);
 	if (!r && u.left) {
 		if (!file_pipe(f))
 			r = -EBADF;
-		if (flags & SPLICE_F_NONBLOCK)
+		if (a[3] & SPLICE_F_NONBLOCK)
 			f->flags |= O_NONBLOCK;
 		if (!r)
 			r = out ? vfs_write(f, &u, NULL) : vfs_read(f, &u, NULL);
@@ -276,47 +265,24 @@ static s64 vmsplice(struct file *f, u64 uiov, u32 n, u32 flags)
 
 long sys_vmsplice(struct task *t, const u64 *a)
 {
-	struct file *f;
-	s64 r;
-
-	if ((u32)a[3] & ~SPLICE_F_ALL)
-		return -EINVAL;
-	f = fd_get((s32)a[0]);
-	if (!f)
-		return -EBADF;
-	r = a[2] > 1024 ? -EINVAL : vmsplice(f, a[1], (u32)a[2], (u32)a[3]);
-	file_put(f);
-	return r;
+	return (u32)a[3] & ~SPLICE_F_ALL ? -EINVAL : fd_call(a, vmsplice);
 }
 
-static s64 tee_files(struct file *in, struct file *out, u64 len, u32 flags)
+static long tee_files(struct file *in, struct file *out, const u64 *a)
 {
+	u32 flags = (u32)a[3];
 	struct pipe *pin = file_pipe(in), *pout = file_pipe(out);
 
 	if (!file_readable(in) || !file_writable(out))
 		return -EBADF;
 	if (!pin || !pout || pin == pout)
 		return -EINVAL;
-	return pipe_copy(pin, pout, len, nonblocking(in, flags) || nonblocking(out, flags));
+	return pipe_copy(pin, pout, a[2], nonblocking(in, flags) || nonblocking(out, flags));
 }
 
 long sys_tee(struct task *t, const u64 *a)
 {
-	struct file *in, *out;
-	long r = -EBADF;
-
 	if ((u32)a[3] & ~SPLICE_F_ALL)
 		return -EINVAL;
-	if (!a[2])
-		return 0;
-	in = fd_get((s32)a[0]);
-	if (!in)
-		return -EBADF;
-	out = fd_get((s32)a[1]);
-	if (out) {
-		r = tee_files(in, out, a[2], (u32)a[3]);
-		file_put(out);
-	}
-	file_put(in);
-	return r;
+	return a[2] ? fd_call_two(a, 1, tee_files) : 0;
 }

@@ -22,7 +22,6 @@
 static int get_attributes(s32 dfd, u64 uname, u32 flags, struct kstat *st, s32 *mnt_id)
 {
 	bool empty_ok = flags & AT_EMPTY_PATH;
-	u32 lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	struct file *f = NULL;
 	struct path p;
 	char *name;
@@ -44,7 +43,7 @@ static int get_attributes(s32 dfd, u64 uname, u32 flags, struct kstat *st, s32 *
 		if (f)
 			file_put(f);
 	} else {
-		r = path_lookup(dfd, name, lookup | (empty_ok ? LOOKUP_EMPTY : 0), &p, NULL);
+		r = path_lookup(dfd, name, lookup_flags(flags), &p);
 		if (!r) {
 			r = vfs_getattr(&p, st);
 			if (mnt_id)
@@ -226,14 +225,9 @@ static long put_statfs(const struct path *p, struct inode *i, u64 ubuf)
 
 long sys_statfs(struct task *t, const u64 *a)
 {
-	char *name = getname(a[0], false);
 	struct path p;
-	long r;
+	long r = path_lookup_user(AT_FDCWD, a[0], LOOKUP_FOLLOW, &p);
 
-	if (is_err(name))
-		return ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &p, NULL);
-	kfree(name);
 	if (r)
 		return r;
 	r = put_statfs(&p, p.dentry->inode, a[1]);
@@ -277,34 +271,26 @@ static int path_access(const struct path *p, u32 mode)
 
 static long do_access(struct task *t, s32 dfd, u64 uname, u32 mode, u32 flags)
 {
-	u32 lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
 	struct cred *c = &t->cred;
 	u32 fsuid = c->fsuid, fsgid = c->fsgid;
 	struct path p;
-	char *name;
 	long r;
 
 	if (mode & ~7u)
 		return -EINVAL;
 	if (flags & ~(u32)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return -EINVAL;
-	if (flags & AT_EMPTY_PATH)
-		lookup |= LOOKUP_EMPTY;
-	name = getname(uname, flags & AT_EMPTY_PATH);
-	if (is_err(name))
-		return ptr_err(name);
 	if (!(flags & AT_EACCESS)) { /* the question is asked for the real ids */
 		c->fsuid = c->uid;
 		c->fsgid = c->gid;
 	}
-	r = path_lookup(dfd, name, lookup, &p, NULL);
+	r = path_lookup_user(dfd, uname, lookup_flags(flags), &p);
 	if (!r) {
 		r = path_access(&p, mode);
 		path_put(&p);
 	}
 	c->fsuid = fsuid;
 	c->fsgid = fsgid;
-	kfree(name);
 	return r;
 }
 

@@ -12,31 +12,33 @@
 		FALLOC_FL_ZERO_RANGE | FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE))
 #define ADVICE_MAX 5
 
-static long do_fsync(s32 fd, bool data_only)
+static long flush(struct file *f, bool data_only)
 {
-	struct file *f = fd_get(fd);
-	u32 type;
-	long r;
+	u32 type = f->inode ? f->inode->mode & S_IFMT : 0;
 
-	if (!f)
-		return -EBADF;
-	type = f->inode ? f->inode->mode & S_IFMT : 0;
 	if (f->ops->fsync)
-		r = f->ops->fsync(f, data_only);
-	else
-		r = type == S_IFREG || type == S_IFDIR ? 0 : -EINVAL;
-	file_put(f);
-	return r;
+		return f->ops->fsync(f, data_only);
+	return type == S_IFREG || type == S_IFDIR ? 0 : -EINVAL;
+}
+
+static long flush_all(struct file *f, const u64 *a)
+{
+	return flush(f, false);
+}
+
+static long flush_data(struct file *f, const u64 *a)
+{
+	return flush(f, true);
 }
 
 long sys_fsync(struct task *t, const u64 *a)
 {
-	return do_fsync((s32)a[0], false);
+	return fd_call(a, flush_all);
 }
 
 long sys_fdatasync(struct task *t, const u64 *a)
 {
-	return do_fsync((s32)a[0], true);
+	return fd_call(a, flush_data);
 }
 
 /* What a program wrote is with the host already. */
@@ -45,14 +47,14 @@ long sys_sync(struct task *t, const u64 *a)
 	return 0;
 }
 
+static long nothing(struct file *f, const u64 *a)
+{
+	return 0;
+}
+
 long sys_syncfs(struct task *t, const u64 *a)
 {
-	struct file *f = fd_get((s32)a[0]);
-
-	if (!f)
-		return -EBADF;
-	file_put(f);
-	return 0;
+	return fd_call(a, nothing);
 }
 
 static int fallocate_check(const struct file *f, u32 mode, u64 off, u64 len)
@@ -80,71 +82,63 @@ static int fallocate_check(const struct file *f, u32 mode, u64 off, u64 len)
 	return f->ops->fallocate ? 0 : -EOPNOTSUPP;
 }
 
-long sys_fallocate(struct task *t, const u64 *a)
+static long allocate(struct file *f, const u64 *a)
 {
-	struct file *f = fd_get((s32)a[0]);
 	u32 mode = (u32)a[1];
-	long r;
+	long r = fallocate_check(f, mode, a[2], a[3]);
 
-	if (!f)
-		return -EBADF;
-	r = fallocate_check(f, mode, a[2], a[3]);
 	if (!r && !(mode & FALLOC_FL_KEEP_SIZE))
 		r = rlimit_fsize(a[2] + a[3]);
 	if (!r)
 		r = f->ops->fallocate(f, mode, a[2], a[3]);
 	if (!r)
 		notify_file(f, IN_MODIFY);
-	file_put(f);
 	return r;
 }
 
+long sys_fallocate(struct task *t, const u64 *a)
+{
+	return fd_call(a, allocate);
+}
+
 /* Caching is the host's. Only what makes the call wrong matters. */
+static long advise(struct file *f, const u64 *a)
+{
+	if (f->inode && S_ISFIFO(f->inode->mode))
+		return -ESPIPE;
+	return (s64)a[2] < 0 || (u32)a[3] > ADVICE_MAX ? -EINVAL : 0;
+}
+
 long sys_fadvise64(struct task *t, const u64 *a)
 {
-	struct file *f = fd_get((s32)a[0]);
-	long r = 0;
+	return fd_call(a, advise);
+}
 
-	if (!f)
+static long read_ahead(struct file *f, const u64 *a)
+{
+	if (!file_readable(f))
 		return -EBADF;
-	if (f->inode && S_ISFIFO(f->inode->mode))
-		r = -ESPIPE;
-	else if ((s64)a[2] < 0 || (u32)a[3] > ADVICE_MAX)
-		r = -EINVAL;
-	file_put(f);
-	return r;
+	return f->inode && S_ISREG(f->inode->mode) ? 0 : -EINVAL;
 }
 
 long sys_readahead(struct task *t, const u64 *a)
 {
-	struct file *f = fd_get((s32)a[0]);
-	long r = 0;
+	return fd_call(a, read_ahead);
+}
 
-	if (!f)
-		return -EBADF;
-	if (!file_readable(f))
-		r = -EBADF;
-	else if (!f->inode || !S_ISREG(f->inode->mode))
-		r = -EINVAL;
-	file_put(f);
-	return r;
+static long flush_range(struct file *f, const u64 *a)
+{
+	const u32 known =
+		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+	u32 type = f->inode ? f->inode->mode & S_IFMT : S_IFIFO;
+
+	if (((u32)a[3] & ~known) || (s64)a[1] < 0 || (s64)(a[1] + a[2]) < (s64)a[1])
+		return -EINVAL;
+	return type == S_IFREG || type == S_IFBLK || type == S_IFDIR || type == S_IFLNK ? 0
+											: -ESPIPE;
 }
 
 long sys_sync_file_range(struct task *t, const u64 *a)
 {
-	const u32 known =
-		SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-	struct file *f = fd_get((s32)a[0]);
-	u32 type;
-	long r = 0;
-
-	if (!f)
-		return -EBADF;
-	type = f->inode ? f->inode->mode & S_IFMT : S_IFIFO;
-	if (((u32)a[3] & ~known) || (s64)a[1] < 0 || (s64)(a[1] + a[2]) < (s64)a[1])
-		r = -EINVAL;
-	else if (type != S_IFREG && type != S_IFBLK && type != S_IFDIR && type != S_IFLNK)
-		r = -ESPIPE;
-	file_put(f);
-	return r;
+	return fd_call(a, flush_range);
 }

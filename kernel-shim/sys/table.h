@@ -301,7 +301,7 @@ SYS(244, mq_notify, FULL, "fp", "")
 SYS(245, mq_getsetattr, FULL, "fpp", "")
 
 /* the tree of mounts, for CAP_SYS_ADMIN (sys/mount.c) */
-SYS(165, mount, PARTIAL, "sssxp", "tmpfs, bind, move, remount; proc, sysfs and devtmpfs are the sandbox's own again; no propagation (MS_SHARED, MS_UNBINDABLE: EINVAL); what a grant says stays (EPERM), mounts of the start cannot be undone (EINVAL)")
+SYS(165, mount, PARTIAL, "sssxp", "tmpfs, bind, move, remount; proc, sysfs, devtmpfs and mqueue are the sandbox's own again; no propagation (MS_SHARED, MS_UNBINDABLE: EINVAL); what a grant says stays (EPERM), mounts of the start cannot be undone (EINVAL)")
 SYS(166, umount2, FULL, "sx", "")
 /* net/: sockets (sys/socket.c, sys/socket_msg.c) */
 SYS(41, socket, PARTIAL, "dxd", "AF_UNIX; AF_INET and AF_INET6 with TCP and UDP over the sandbox's own loopback; AF_NETLINK to ask about lo")

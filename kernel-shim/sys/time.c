@@ -334,7 +334,18 @@ long sys_timer_create(struct task *t, const u64 *a)
 	return 0;
 }
 
-static int put_timer_value(u64 uaddr, const struct itimer_value *v)
+int itimerspec_get(u64 uaddr, struct itimer_value *v)
+{
+	struct user_itimerspec in;
+	int r;
+
+	if (copy_from_user(&in, uaddr, sizeof(in)))
+		return -EFAULT;
+	r = timespec_to_ns(&in.value, &v->left_ns);
+	return r ? r : timespec_to_ns(&in.interval, &v->interval_ns);
+}
+
+int itimerspec_put(u64 uaddr, const struct itimer_value *v)
 {
 	struct user_itimerspec out = {
 		timespec_from_ns(v->interval_ns), timespec_from_ns(v->left_ns)};
@@ -345,21 +356,17 @@ static int put_timer_value(u64 uaddr, const struct itimer_value *v)
 long sys_timer_settime(struct task *t, const u64 *a)
 {
 	struct posix_timer *pt;
-	struct user_itimerspec in;
 	struct itimer_value v, old;
+	int r = a[2] ? itimerspec_get(a[2], &v) : -EINVAL;
 
-	if (!a[2])
-		return -EINVAL;
-	if (copy_from_user(&in, a[2], sizeof(in)))
-		return -EFAULT;
-	if (timespec_to_ns(&in.value, &v.left_ns) || timespec_to_ns(&in.interval, &v.interval_ns))
-		return -EINVAL;
+	if (r)
+		return r;
 	pt = posix_timer_find(t->proc, (s32)a[0]);
 	if (!pt)
 		return -EINVAL;
 	posix_timer_get(pt, &old);
 	posix_timer_set(pt, a[1] & TIMER_ABSTIME, &v);
-	return a[3] ? put_timer_value(a[3], &old) : 0;
+	return a[3] ? itimerspec_put(a[3], &old) : 0;
 }
 
 long sys_timer_gettime(struct task *t, const u64 *a)
@@ -370,7 +377,7 @@ long sys_timer_gettime(struct task *t, const u64 *a)
 	if (!pt)
 		return -EINVAL;
 	posix_timer_get(pt, &v);
-	return put_timer_value(a[1], &v);
+	return itimerspec_put(a[1], &v);
 }
 
 long sys_timer_getoverrun(struct task *t, const u64 *a)

@@ -34,6 +34,13 @@ struct user_timeval timeval_from_ns(u64 ns); /* rounds down */
 /* Copies and converts: 0, -EFAULT, -EINVAL. */
 int timespec_get(u64 uaddr, u64 *ns);
 int timespec_put(u64 uaddr, u64 ns);
+struct itimer_value;
+int itimerspec_get(u64 uaddr, struct itimer_value *v);
+int itimerspec_put(u64 uaddr, const struct itimer_value *v);
+
+/* A structure of which we know `known` bytes and that the program says has `size`: what it has more
+ * must be zero, or -E2BIG; what it has less is zero, but fewer than `least` are -EINVAL. */
+int copy_struct_from_user(void *dst, size_t known, size_t least, u64 uaddr, u64 size);
 
 struct wait_result;
 void rusage_fill(struct user_rusage *ru, u64 utime_ns, u64 stime_ns, u64 max_rss_pages);

@@ -45,7 +45,7 @@ long sys_unshare(struct task *t, const u64 *a)
 	if (flags & CLONE_FS)
 		r = unshare_fs(t);
 	if (!r && (flags & CLONE_FILES))
-		r = files_unshare();
+		r = files_unshare(t);
 	if (!r && (flags & CLONE_SYSVSEM))
 		ipc_task_exit(t);
 	return r;

@@ -15,13 +15,8 @@ struct target {
 
 static int target_name(u64 uname, bool follow, struct target *t)
 {
-	char *name = getname(uname, false);
-	int r;
+	int r = path_lookup_user(AT_FDCWD, uname, follow ? LOOKUP_FOLLOW : 0, &t->path);
 
-	if (is_err(name))
-		return (int)ptr_err(name);
-	r = path_lookup(AT_FDCWD, name, follow ? LOOKUP_FOLLOW : 0, &t->path, NULL);
-	kfree(name);
 	if (!r) {
 		t->inode = t->path.dentry->inode;
 		inode_get(t->inode);
@@ -92,59 +87,57 @@ static int get_attr_name(char *name, u64 uname)
 
 /* The four verbs: a[1] and on are the call's, after its path or descriptor. */
 
-static s64 get_attr(struct target *t, const u64 *a)
+/* The value, or with no name the list of names. size 0: how long it is. */
+static s64 fetch(struct inode *i, const char *name, u64 ubuf, u64 size)
 {
-	struct inode *i = t->inode;
-	u64 size = min_u64(a[3], XATTR_SIZE_MAX);
-	char name[XATTR_NAME_MAX + 1];
-	void *buf = NULL;
-	s64 r = get_attr_name(name, a[1]);
+	void *buf = size ? kalloc(size) : NULL;
+	s64 r;
 
-	if (!r)
-		r = allowed(i, name, false);
-	if (r)
-		return r;
-	if (!i->ops->getxattr)
-		return -EOPNOTSUPP;
-	if (size) {
-		buf = kalloc(size);
-		if (!buf)
-			return -ENOMEM;
-	}
-	r = i->ops->getxattr(i, name, buf, size);
-	if (r > 0 && size && copy_to_user(a[2], buf, (size_t)r))
+	if (size && !buf)
+		return -ENOMEM;
+	r = name ? i->ops->getxattr(i, name, buf, size) : i->ops->listxattr(i, buf, size);
+	if (r > 0 && size && copy_to_user(ubuf, buf, (size_t)r))
 		r = -EFAULT;
 	kfree(buf);
 	return r;
+}
+
+static s64 get_attr(struct target *t, const u64 *a)
+{
+	char name[XATTR_NAME_MAX + 1];
+	s64 r = get_attr_name(name, a[1]);
+
+	if (!r)
+		r = allowed(t->inode, name, false);
+	if (!r && !t->inode->ops->getxattr)
+		r = -EOPNOTSUPP;
+	return r ? r : fetch(t->inode, name, a[2], min_u64(a[3], XATTR_SIZE_MAX));
 }
 
 static s64 list_attr(struct target *t, const u64 *a)
 {
-	struct inode *i = t->inode;
-	u64 size = min_u64(a[2], XATTR_LIST_MAX);
-	char *buf = NULL;
-	s64 r;
-
-	if (!i->ops->listxattr)
+	if (!t->inode->ops->listxattr)
 		return 0;
-	if (size) {
-		buf = kalloc(size);
-		if (!buf)
-			return -ENOMEM;
-	}
-	r = i->ops->listxattr(i, buf, size);
-	if (r > 0 && size && copy_to_user(a[1], buf, (size_t)r))
-		r = -EFAULT;
-	kfree(buf);
-	return r;
+	return fetch(t->inode, NULL, a[1], min_u64(a[2], XATTR_LIST_MAX));
 }
 
-/* Rights to change: the mount's, then the attribute's. */
-static int may_change(const struct target *t, const char *name)
+/* Rights to change are the mount's, then the attribute's. No value: it is removed. */
+static int change(const struct target *t, const char *name, const void *value, u64 size, u32 flags)
 {
+	const struct inode_ops *ops = t->inode->ops;
 	int r = t->path.dentry ? mount_writable(t->path.mnt) : 0;
 
-	return r ? r : allowed(t->inode, name, true);
+	if (!r)
+		r = allowed(t->inode, name, true);
+	if (r)
+		return r;
+	if (!ops->setxattr) /* who has one has both */
+		return -EOPNOTSUPP;
+	r = value ? ops->setxattr(t->inode, name, value, size, flags)
+		  : ops->removexattr(t->inode, name);
+	if (!r && t->path.dentry)
+		notify_dentry(t->path.dentry, IN_ATTRIB);
+	return r;
 }
 
 static s64 set_attr(struct target *t, const u64 *a)
@@ -166,13 +159,7 @@ static s64 set_attr(struct target *t, const u64 *a)
 		return -ENOMEM;
 	r = copy_from_user(buf, a[2], a[3]);
 	if (!r)
-		r = may_change(t, name);
-	if (!r)
-		r = t->inode->ops->setxattr
-			    ? t->inode->ops->setxattr(t->inode, name, buf, a[3], flags)
-			    : -EOPNOTSUPP;
-	if (!r && t->path.dentry)
-		notify_dentry(t->path.dentry, IN_ATTRIB);
+		r = change(t, name, buf, a[3], flags);
 	kfree(buf);
 	return r;
 }
@@ -182,14 +169,7 @@ static s64 remove_attr(struct target *t, const u64 *a)
 	char name[XATTR_NAME_MAX + 1];
 	s64 r = get_attr_name(name, a[1]);
 
-	if (!r)
-		r = may_change(t, name);
-	if (r)
-		return r;
-	r = t->inode->ops->removexattr ? t->inode->ops->removexattr(t->inode, name) : -EOPNOTSUPP;
-	if (!r && t->path.dentry)
-		notify_dentry(t->path.dentry, IN_ATTRIB);
-	return r;
+	return r ? r : change(t, name, NULL, 0, 0);
 }
 
 /* -- the twelve calls: by path, by path without following, by descriptor -- */

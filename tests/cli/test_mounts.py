@@ -51,6 +51,11 @@ def test_a_writable_grant_mounted_read_only(granted):
     assert (granted.work / "rw" / "other").read_text() == "x\n"
 
 
+def test_message_queues_are_files_of_dev_mqueue(granted):
+    got = granted(": >/dev/mqueue/a; cat /dev/mqueue/a; stat -f -c %t /dev/mqueue; mount -t mqueue none b && ls b && umount b; rm /dev/mqueue/a; ls /dev/mqueue")
+    assert (got.code, got.out) == (0, "QSIZE:0          NOTIFY:0     SIGNO:0     NOTIFY_PID:0     \n19800202\na\n"), got
+
+
 def test_mount_shows_what_was_mounted(granted):
     got = granted("mount -t tmpfs -o size=1M,nosuid,nodev mine a && findmnt -no SOURCE,FSTYPE /tmp/a && df --output=size a | tail -1 && mountpoint -q a && umount a && ! mountpoint -q a")
     assert got.code == 0, got

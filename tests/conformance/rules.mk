@@ -17,7 +17,7 @@ CONF_PROGRAMS := \
 	pidfd pty time_clock time_sleep tty_ioctl procfs procfs_task sysfs devfs elf_auxv \
 	errno_bad_fd errno_bad_pointer errno_nosys env_args \
 	sock_unix sock_dgram sock_msg sock_file sock_tcp sock_udp sock_inet sock_oob sock_control \
-	ipc_shm ipc_sem ipc_msg ipc_mq fs_inotify calls_rare calls_old futex_many futex_op \
+	ipc_shm ipc_sem ipc_msg ipc_mq ipc_mqfs fs_inotify calls_rare calls_old futex_many futex_op \
 	mm_lock signalfd_info rseq
 
 CONF_VARIED := \

@@ -28,7 +28,7 @@ ON_TMPFS = {
 # Needs more than one processor.
 PARALLEL = "parallel"
 # Mounts: natively where nobody else sees it.
-MOUNTS = "fs_mount"
+MOUNTS = {"fs_mount", "ipc_mqfs"}
 # Forks with 1 GiB in use; the sandbox has too little memory to copy it.
 LARGE = "fork_large"
 LARGE_NEEDS = 3 << 30
@@ -64,7 +64,7 @@ def test_behaviour(program, name, base):
         if harness.available_memory() < LARGE_NEEDS:
             pytest.skip("too little memory is free here")
         options = ["--mem", "1280M"]
-    prefix = harness.own_mounts() if program.name == MOUNTS else []
+    prefix = harness.own_mounts() if program.name in MOUNTS else []
     if prefix is None:
         pytest.skip("nobody may mount here")
     harness.same([str(program), name], base, readonly=[program.parent], options=options, prefix=prefix)

@@ -75,7 +75,10 @@ static void members_are_put_in_order_with_their_content(void **state)
 	tar_file(&t, "a/x", "xxxx");
 	tar_file(&t, ".wh.gone", "");
 	tar_member(&t, '2', "link", "b", 0, NULL);
-	expect_sorted(&t, "gone gone\n"
+	tar_file(&t, "!", "");
+	expect_sorted(&t, "dir  0755 0:0\n"
+			  "file ! 0644 0:0 0\n"
+			  "gone gone\n"
 			  "dir a 0755 0:0\n"
 			  "file a/x 0644 0:0 4\n  user.x=1\n  data 0+4\n"
 			  "file a.c 0644 0:0 1\n  data 0+1\n"

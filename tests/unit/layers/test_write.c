@@ -208,8 +208,13 @@ static void members_come_in_the_order_of_a_walk(void **state)
 	struct store *s = store_here();
 	struct layer_writer *w = begin(s, &o);
 	struct image_error e = {""};
-	struct layer_entry m = {.mode = S_IFREG | 0644};
+	struct layer_entry m = {.mode = S_IFREG | 0644},
+			   root = {.path = "", .mode = S_IFDIR | 0755};
 
+	add(w, &root, -1);
+	expect_failure(layer_add(w, &root, -1, &e), -EINVAL, &e, "after \".\"");
+	m.path = "!"; /* 0x21 is below ".", as which archives know the root */
+	add(w, &m, -1);
 	m.path = "a/b";
 	add(w, &m, -1);
 	m.path = "a.b"; /* 0x2e is below "/", but what is in a comes first */

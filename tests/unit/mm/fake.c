@@ -394,9 +394,9 @@ int inode_permission(struct inode *i, u32 mask)
 	return i->mode & 0111 ? 0 : -EACCES;
 }
 
-struct files *files_copy(struct files *f)
+int files_unshare(struct task *t)
 {
-	return f;
+	return 0;
 }
 
 u32 files_each(struct files *fs, s32 *fd)
@@ -407,10 +407,6 @@ u32 files_each(struct files *fs, s32 *fd)
 struct file *files_lookup(struct files *fs, s32 fd)
 {
 	return NULL;
-}
-
-void files_put(struct files *f)
-{
 }
 
 void files_close_on_exec(struct files *f)
