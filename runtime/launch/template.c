@@ -400,6 +400,7 @@ static void take_signals(void)
 static void outlive_clones(struct launch *l)
 {
 	service_shutdown(l->service); /* not even their end is this one's any more */
+	service_close_streams(l->service);
 	take_signals();
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);

@@ -146,6 +146,19 @@ int service_copied(struct service *s, const int fds[SERVICE_STREAMS], int until_
 	return r ? r : handles_each(s, handle_anew, NULL);
 }
 
+static int close_stream(struct service *s, struct handle *h, const void *none)
+{
+	(void)none;
+	if (h->kind == HANDLE_STREAM)
+		handle_drop(s, h);
+	return 0;
+}
+
+void service_close_streams(struct service *s)
+{
+	handles_each(s, close_stream, NULL);
+}
+
 /* -- what is only a clone's -- */
 
 void service_ends_output(struct service *s)

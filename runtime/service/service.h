@@ -96,6 +96,8 @@ int service_prepare_copies(struct service *s);
 void service_copy_begin(struct service *s);
 void service_copy_end(struct service *s);
 int service_copied(struct service *s, const int fds[SERVICE_STREAMS], int until_fd);
+/* In the first process, when nothing is served any more: its streams are not held open. */
+void service_close_streams(struct service *s);
 /* In a copy. ends_output: when the guest forgets its stdout, the sending side of what that is ends,
  * if it is a socket. first: what a READ of its stdin gives before that itself; copied. */
 #define SERVICE_FIRST_MAX 128
