@@ -42,6 +42,17 @@ int accept_parse_within(struct accept *a, const char *arg)
 	return EINVAL;
 }
 
+int accept_parse_proxy(struct accept *a, const char *arg)
+{
+	if (!arg || !strcmp(arg, "v1"))
+		a->proxy_version = 1;
+	else if (!strcmp(arg, "v2"))
+		a->proxy_version = 2;
+	else
+		cli_say("--proxy-protocol %s: want v1 or v2", arg);
+	return a->proxy_version ? 0 : EINVAL;
+}
+
 bool accept_prepare(struct accept *a, struct policy_request *request)
 {
 	uint64_t ns = a->has_within ? a->within_ns : ACCEPT_WITHIN_NS;

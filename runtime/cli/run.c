@@ -180,6 +180,8 @@ static int prepare(struct run *run)
 	c->stats = run->options.stats || run->json;
 	c->until_fd = run->options.until_fd;
 	c->template_fd = run->options.template_fd;
+	c->relayed = run->options.accept.where;
+	c->proxy_version = run->options.accept.proxy_version;
 	c->snapshot_fd = run->options.snapshot_fd;
 	c->snapshot_packed = run->options.snapshot_packed;
 	c->report_fd = run->options.json_fd;

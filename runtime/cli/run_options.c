@@ -50,6 +50,7 @@ enum run_key {
 	KEY_TEMPLATE_FD,
 	KEY_ACCEPT,
 	KEY_ACCEPT_WITHIN,
+	KEY_PROXY,
 	KEY_FILE_SIZE,
 	KEY_UNTIL_FD,
 };
@@ -122,6 +123,10 @@ static const struct argp_option options[] = {
 		5},
 	{"accept-within", KEY_ACCEPT_WITHIN, "DURATION", 0,
 		"How long that may take (default: 30 s; 0: no limit)", 5},
+	{"proxy-protocol", KEY_PROXY, "v1|v2", OPTION_ARG_OPTIONAL,
+		"With --template-fd: a clone's stdin begins with a header that says who is at its "
+		"other end",
+		5},
 	/* for sandbox profile: a file as abi/samples.h has it */
 	{"samples-fd", KEY_SAMPLES_FD, "N", OPTION_HIDDEN, 0, 5},
 	{0},
@@ -298,6 +303,8 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 		return accept_parse(&o->accept, arg);
 	case KEY_ACCEPT_WITHIN:
 		return accept_parse_within(&o->accept, arg);
+	case KEY_PROXY:
+		return accept_parse_proxy(&o->accept, arg);
 	case KEY_SAMPLES_FD:
 		return parse_fd("samples-fd", arg, &o->samples_fd);
 	case KEY_MESSAGES_FD:
@@ -381,6 +388,10 @@ static error_t check_together(const struct run_options *o)
 	}
 	if (o->accept.where && !o->template_fd) {
 		cli_say("--accept: only with --template-fd; sandbox serve has it too");
+		return EINVAL;
+	}
+	if (o->accept.proxy_version && !o->template_fd) {
+		cli_say("--proxy-protocol: only with --template-fd; sandbox serve has it too");
 		return EINVAL;
 	}
 	if (o->template_fd && (o->json_file || o->host || o->upper || o->samples_fd)) {

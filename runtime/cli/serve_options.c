@@ -14,6 +14,7 @@ enum {
 	KEY_MAX = 0x200,
 	KEY_ACCEPT,
 	KEY_ACCEPT_WITHIN,
+	KEY_PROXY,
 	KEY_GRACE,
 	KEY_TIMEOUT,
 	KEY_LOG,
@@ -34,6 +35,10 @@ static const struct argp_option options[] = {
 		0},
 	{"accept-within", KEY_ACCEPT_WITHIN, "DURATION", 0,
 		"How long it may take until it accepts (default: 30 s; 0: no limit)", 0},
+	{"proxy-protocol", KEY_PROXY, "v1|v2", OPTION_ARG_OPTIONAL,
+		"Begin each connection with a header of this protocol that says where the client "
+		"is (default: v1)",
+		0},
 	{"max-connections", KEY_MAX, "N", 0, "At the same time; more wait (default: 64)", 0},
 	{"timeout", KEY_TIMEOUT, "DURATION", 0, "End a connection after 10, 1.5s, 2m", 0},
 	{"grace", KEY_GRACE, "SECONDS", 0,
@@ -198,6 +203,10 @@ static error_t parse_accept(struct serve_options *o, int key, const char *arg)
 		r = accept_parse(&o->run.accept, arg);
 		return r ? r : add_option(o, "accept", arg);
 	}
+	if (key == KEY_PROXY) {
+		r = accept_parse_proxy(&o->run.accept, arg);
+		return r ? r : add_option(o, "proxy-protocol", arg);
+	}
 	r = accept_parse_within(&o->run.accept, arg);
 	return r ? r : add_option(o, "accept-within", arg);
 }
@@ -249,6 +258,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return parse_durations(o, key, arg);
 	case KEY_ACCEPT:
 	case KEY_ACCEPT_WITHIN:
+	case KEY_PROXY:
 		return parse_accept(o, key, arg);
 	case KEY_TEMPLATE_PROGRAM:
 		o->template_program = arg;

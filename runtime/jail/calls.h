@@ -153,6 +153,13 @@ JAIL_CALL(TEMPLATE_ABSENT, clone3, "its flags could not be looked at; libc takes
 JAIL_LIST(TEMPLATE_NAMES, CORE | SERVICE, JAIL_TEMPLATE, THREADS, "prctl(2) with PR_SET_NAME and PR_SET_NO_NEW_PRIVS")
 JAIL_CALL(TEMPLATE_NAMES, prctl, "what a clone's threads are called; libseccomp's own")
 
+JAIL_LIST(TEMPLATE_PEERS, CORE | SERVICE, JAIL_PEERS, ANY, "with --proxy-protocol: both addresses of a clone's stdin")
+JAIL_CALL(TEMPLATE_PEERS, getpeername, "the client's")
+JAIL_CALL(TEMPLATE_PEERS, getsockname, "where it connected to")
+
+JAIL_LIST(ENDS, CORE | SERVICE, JAIL_ENDS, ANY, "with --accept: the end of what a server sends")
+JAIL_CALL(ENDS, shutdown, "FORGET of a clone's stdout that is a socket: its sending side")
+
 JAIL_LIST(ZYGOTE, ZYGOTE, ALWAYS, ANY,
 	"the zygote of trapped processes: receives requests, forks, hands descriptors on. Its children close a narrower filter behind it (vmm/process/filter.c)")
 JAIL_CALL(ZYGOTE, recvmsg, "a request of the launcher")

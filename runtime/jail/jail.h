@@ -32,6 +32,8 @@ enum jail_need {
 	JAIL_NAMES = 0x40,    /* names in a directory may be */
 	JAIL_TEMPLATE = 0x80, /* clones may be made */
 	JAIL_CLONE = 0x100,   /* one was, and has begun: in the place of JAIL_TEMPLATE */
+	JAIL_ENDS = 0x200,    /* a socket's sending side may be ended */
+	JAIL_PEERS = 0x400,   /* a clone that begins looks who is at the other end of its stdin */
 };
 
 /* Processes that live in the jail beside this one, forked when its namespaces, root and rules are

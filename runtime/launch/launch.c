@@ -314,7 +314,8 @@ static unsigned needs_of(const struct launch *l)
 	       (reach & SERVICE_TERMINAL ? JAIL_TERMINAL : 0) |
 	       (reach & SERVICE_SOCKET ? JAIL_SOCKET : 0) |
 	       (reach & SERVICE_CHANGES ? JAIL_CHANGES : 0) |
-	       (reach & SERVICE_NAMES ? JAIL_NAMES : 0) | (l->template ? JAIL_TEMPLATE : 0);
+	       (reach & SERVICE_NAMES ? JAIL_NAMES : 0) | (l->template ? JAIL_TEMPLATE : 0) |
+	       (l->c->relayed ? JAIL_ENDS : 0) | (l->c->proxy_version ? JAIL_PEERS : 0);
 }
 
 static int run(struct launch *l)

@@ -76,6 +76,11 @@ struct launch_config {
 	/* A template (runtime/abi/template.h): its socket, 0: it is none. Clones find what is
 	 * theirs at the numbers that the reports and the messages have here, 0: they have none. */
 	int template_fd, report_fd, messages_fd;
+	/* Of its clones: the program is sandbox-relay, and when it closes stdout nothing more is
+	 * sent, by a socket either. And what stdin gives first: a header of the PROXY protocol of
+	 * this version, 1 or 2; 0: none. */
+	bool relayed;
+	uint32_t proxy_version;
 	/* A snapshot is made: where a template would stop. Open for writing, empty; 0: none. Or the
 	 * launch goes on from one (snapshot.h); NULL: it begins. */
 	int snapshot_fd;

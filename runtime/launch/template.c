@@ -23,6 +23,7 @@
 #include "runtime/abi/template.h"
 #include "runtime/jail/jail.h"
 #include "runtime/launch/launch_internal.h"
+#include "runtime/launch/proxy_header.h"
 
 #define PAGE	   4096u
 #define SEED_BYTES 64
@@ -236,8 +237,8 @@ static int place_fds(const struct launch *l, const int *fds)
 		r = put_at(fds[TEMPLATE_FD_MESSAGES], l->c->messages_fd);
 	if (!r && dup2(fds[TEMPLATE_FD_IN], 0) < 0)
 		r = -errno;
-	if (!r)
-		r = put_at(fds[TEMPLATE_FD_OUT], 1);
+	if (!r) /* the program's is to be the last, where it tells of its end by closing it */
+		r = put_at(fds[l->c->relayed ? TEMPLATE_FD_IN : TEMPLATE_FD_OUT], 1);
 	if (!r)
 		r = put_at(fds[l->c->messages_fd ? TEMPLATE_FD_ERR : TEMPLATE_FD_MESSAGES], 2);
 	return r;
@@ -279,13 +280,25 @@ static int close_jail(struct launch *l)
 	bool core = l->home->roles & JAIL_ROLE(JAIL_CORE);
 	struct launch_ioctls ioctls = {.n = 0};
 
-	l->needs = (l->needs & ~(unsigned)JAIL_TEMPLATE) | JAIL_CLONE;
+	l->needs = (l->needs & ~(unsigned)(JAIL_TEMPLATE | JAIL_PEERS)) | JAIL_CLONE;
 	if (l->vm) {
 		launch_ioctls_of_vcpus(l, &ioctls);
 		launch_ioctls_add(&ioctls, &l->c->backend->forget_ioctl, 1);
 	}
 	return jail_thread(core ? JAIL_CORE : JAIL_SERVICE, l->needs, core ? ioctls.number : NULL,
 		core ? ioctls.n : 0);
+}
+
+/* What the program is told of the connection that it is given. */
+static void tell_peer(struct launch *l, int in)
+{
+	uint8_t header[PROXY_HEADER_MAX];
+
+	if (l->c->relayed)
+		service_ends_output(l->service);
+	if (l->c->proxy_version)
+		service_put_first(
+			l->service, header, proxy_header(header, l->c->proxy_version, in));
 }
 
 static int become_clone(struct launch *l, const struct template_message *in, const int *fds)
@@ -305,6 +318,8 @@ static int become_clone(struct launch *l, const struct template_message *in, con
 		r = launch_new_identity(l);
 	if (!r)
 		r = service_copied(l->service, fds + TEMPLATE_FD_IN, fds[TEMPLATE_FD_UNTIL]);
+	if (!r)
+		tell_peer(l, fds[TEMPLATE_FD_IN]);
 	if (!r)
 		r = launch_limit_files(l);
 	if (!r)
@@ -385,6 +400,7 @@ static void take_signals(void)
 static void outlive_clones(struct launch *l)
 {
 	service_shutdown(l->service); /* not even their end is this one's any more */
+	service_close_streams(l->service);
 	take_signals();
 	for (int fd = 0; fd < 3; fd++)
 		close(fd);

@@ -33,6 +33,7 @@
 #define LOOK_MIN_NS 1000000l
 #define LOOK_MAX_NS 20000000l
 #define MS	    1000000u
+#define FINISH_NS   2000000000u /* for what a server does when both sides have ended */
 
 struct relay {
 	const char *where, *name;
@@ -175,6 +176,17 @@ static void wait_ready(struct relay *r)
 
 /* -- in a clone -- */
 
+/* Nothing tells when it is done with the connection, but that it waits for the next one does. */
+static void wait_finished(void)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MIN_NS};
+	uint64_t begun = now_ns();
+
+	do
+		nanosleep(&pause, NULL);
+	while (rest_look() != REST_YES && now_ns() - begun < FINISH_NS);
+}
+
 static void serve(const struct relay *r)
 {
 	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -185,7 +197,8 @@ static void serve(const struct relay *r)
 	fd = listener_connect(&r->listener);
 	if (fd < 0)
 		fail("sandbox: %s listens, but takes no connection: %s", r->name, strerror(-fd));
-	pass(fd);
+	if (pass(fd) == PASS_BOTH_ENDED)
+		wait_finished();
 }
 
 int main(int argc, char **argv)

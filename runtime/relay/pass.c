@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "runtime/relay/pass.h"
+#include "runtime/relay/peer.h"
 
-#define ROOM 65536u
+#define ROOM	65536u
+#define LOOK_MS 250 /* between looks at a server that only reads: nothing tells of its end */
 
 /* One direction. What is in it is written before more is read: that holds back who sends. */
 struct flow {
@@ -90,7 +92,19 @@ void pass_prepare(void)
 	set_nonblocking(STDOUT_FILENO);
 }
 
-void pass(int socket)
+/* The end of what the server sends. Who has only that side closed goes on reading, and the client
+ * learns of it by the end of stdout. False: it has closed all. */
+static bool end_output(struct flow *out, int socket)
+{
+	if (!peer_reads(socket))
+		return false;
+	if (out->to >= 0)
+		close(out->to);
+	out->to = -1;
+	return true;
+}
+
+enum pass_end pass(int socket)
 {
 	static struct flow in, out;
 	struct pollfd p[3] = {{.revents = POLLIN}};
@@ -103,14 +117,18 @@ void pass(int socket)
 	for (;;) {
 		move(&in, can_read(&p[0]));
 		move(&out, can_read(&p[1]));
-		if (is_done(&out) || (out.lost && is_done(&in)))
-			return;
+		if (out.lost && is_done(&in))
+			return PASS_CLOSED;
+		if (is_done(&out) && (told || in.lost || !end_output(&out, socket)))
+			return out.to < 0 && told ? PASS_BOTH_ENDED : PASS_CLOSED;
 		in.over |= in.lost;
-		if (is_done(&in) && !told)
+		if (is_done(&in) && !told) {
 			told = !shutdown(socket, SHUT_WR) || errno == ENOTCONN;
+			continue;
+		}
 		p[0] = wish(in.from, is_empty(&in) && !in.over, false);
-		p[1] = wish(socket, is_empty(&out), !is_empty(&in));
+		p[1] = wish(socket, is_empty(&out) && !out.over, !is_empty(&in));
 		p[2] = wish(out.to, false, !is_empty(&out));
-		poll(p, 3, -1);
+		poll(p, 3, is_done(&out) ? LOOK_MS : -1);
 	}
 }

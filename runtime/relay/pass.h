@@ -7,8 +7,13 @@
 
 /* So that no direction waits for the other: before the first use of either. */
 void pass_prepare(void);
-/* Until the server has closed its side and all of that was written, or nobody takes it. An end of
- * input is passed on. */
-void pass(int socket);
+enum pass_end {
+	PASS_CLOSED,	 /* the server has closed its side, or nobody takes what it sends */
+	PASS_BOTH_ENDED, /* both sides have ended sending, the server first: it may be still busy */
+};
+
+/* Until one of these, and all that the server sent was written. An end of input is passed on, and
+ * an end of the server's sending by closing stdout. */
+enum pass_end pass(int socket);
 
 #endif

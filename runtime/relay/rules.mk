@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/sandbox-relay: what `sandbox serve --accept` starts inside the sandbox. Static, by musl: it may be the only file there.
-RELAY_SRCS := $(addprefix runtime/relay/, main.c listener.c rest.c pass.c)
+RELAY_SRCS := $(addprefix runtime/relay/, main.c listener.c rest.c pass.c peer.c)
 RELAY_OBJS := $(patsubst %,$(B)/musl/%.o,$(RELAY_SRCS))
 RELAY_CFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -D_GNU_SOURCE -fno-pie -MMD -MP
 

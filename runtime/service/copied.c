@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -143,6 +144,58 @@ int service_copied(struct service *s, const int fds[SERVICE_STREAMS], int until_
 	if (!r)
 		r = events_anew(s, until_fd);
 	return r ? r : handles_each(s, handle_anew, NULL);
+}
+
+static int close_stream(struct service *s, struct handle *h, const void *none)
+{
+	(void)none;
+	if (h->kind == HANDLE_STREAM)
+		handle_drop(s, h);
+	return 0;
+}
+
+void service_close_streams(struct service *s)
+{
+	handles_each(s, close_stream, NULL);
+}
+
+/* -- what is only a clone's -- */
+
+void service_ends_output(struct service *s)
+{
+	s->ends_output = true;
+}
+
+void service_put_first(struct service *s, const void *first, size_t size)
+{
+	s->first_at = 0;
+	s->first_size = size < sizeof s->first ? size : sizeof s->first;
+	memcpy(s->first, first, s->first_size);
+}
+
+bool stream_has_first(const struct service *s, const struct handle *h)
+{
+	return s->first_at < s->first_size && h->kind == HANDLE_STREAM && h->stream == STDIN_FILENO;
+}
+
+size_t stream_take_first(struct service *s, const struct iovec *iov, int n)
+{
+	size_t taken = 0, part;
+
+	for (int i = 0; i < n; i++, taken += part) {
+		part = s->first_size - s->first_at;
+		part = part < iov[i].iov_len ? part : iov[i].iov_len;
+		memcpy(iov[i].iov_base, s->first + s->first_at, part);
+		s->first_at += part;
+	}
+	return taken;
+}
+
+void stream_end(struct service *s, const struct handle *h)
+{
+	if (s->ends_output && h->kind == HANDLE_STREAM && h->stream == STDOUT_FILENO &&
+		(h->flags & HANDLE_SOCKET))
+		shutdown(h->fd, SHUT_WR);
 }
 
 bool service_is_stdin(struct service *s, uint64_t handle)

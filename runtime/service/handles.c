@@ -219,6 +219,7 @@ unsigned service_reach(const struct service *s)
 
 int64_t forget_op(struct request *rq)
 {
+	stream_end(rq->s, rq->h);
 	handle_drop(rq->s, rq->h);
 	return 0;
 }

@@ -148,7 +148,9 @@ static int64_t transfer(struct request *rq, bool write)
 	if (!(h->access & (write ? RIGHT_WRITE : RIGHT_READ)))
 		return -EBADF;
 	do {
-		if (h->kind == HANDLE_STREAM)
+		if (!write && stream_has_first(rq->s, h))
+			n = (ssize_t)stream_take_first(rq->s, v.iov, v.n);
+		else if (h->kind == HANDLE_STREAM)
 			n = v.total ? stream_io(rq->s, h, &v, write) : 0;
 		else if (write)
 			n = file_write(h->fd, &v, off, rq->msg->a[3] & CHAN_WRITE_APPEND);
@@ -220,5 +222,10 @@ int64_t flock_op(struct request *rq)
 
 int64_t poll_op(struct request *rq)
 {
-	return poll_now(rq->h->fd, (short)rq->msg->a[1]);
+	int events = (int)rq->msg->a[1];
+	int ready = poll_now(rq->h->fd, (short)events);
+
+	if (ready >= 0 && stream_has_first(rq->s, rq->h))
+		ready |= events & (POLLIN | POLLRDNORM);
+	return ready;
 }

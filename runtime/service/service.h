@@ -96,6 +96,13 @@ int service_prepare_copies(struct service *s);
 void service_copy_begin(struct service *s);
 void service_copy_end(struct service *s);
 int service_copied(struct service *s, const int fds[SERVICE_STREAMS], int until_fd);
+/* In the first process, when nothing is served any more: its streams are not held open. */
+void service_close_streams(struct service *s);
+/* In a copy. ends_output: when the guest forgets its stdout, the sending side of what that is ends,
+ * if it is a socket. first: what a READ of its stdin gives before that itself; copied. */
+#define SERVICE_FIRST_MAX 128
+void service_ends_output(struct service *s);
+void service_put_first(struct service *s, const void *first, size_t size);
 /* An inherited descriptor that can be replaced so: a pipe, a socket, /dev/null. */
 bool service_is_stream(struct service *s, uint32_t handle);
 /* The program's stdin, also where it has opened that once more. */

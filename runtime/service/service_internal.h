@@ -333,6 +333,14 @@ void tty_note(struct service *s, int fd); /* remember the original mode of an in
 void tty_resume(struct service *s);
 void tty_check_reader(struct service *s, int fd);
 
+/* -- copied.c -- */
+
+/* Of such a handle: something of service_put_first was not read. */
+bool stream_has_first(const struct service *s, const struct handle *h);
+size_t stream_take_first(struct service *s, const struct iovec *iov, int n);
+/* The guest forgets it. */
+void stream_end(struct service *s, const struct handle *h);
+
 /* -- grant.c -- */
 
 /* kind, flags and, if it must be another, descriptor of a stream; h->fd is -1 if it need not be. */
@@ -353,6 +361,9 @@ struct service {
 	int proc_fd;	      /* O_PATH of /proc/self/fd */
 	int proc_root;	      /* of /proc, while there may be copies; or -1 */
 	bool copied;	      /* this process is not the one that closed the jail */
+	bool ends_output;     /* to forget stdout is to shut it down */
+	uint8_t first[SERVICE_FIRST_MAX]; /* of stdin, before what it has itself */
+	size_t first_at, first_size;
 	_Atomic bool timing;
 	_Atomic uint64_t calls[CHAN_OP_COUNT];
 	_Atomic uint64_t ns[CHAN_OP_COUNT];

@@ -192,7 +192,7 @@ int64_t watch_op(struct request *rq)
 		return 0;
 	}
 	pthread_mutex_lock(&e->lock);
-	r = arm(e, rq->h, events, rq->msg->a[2]);
+	r = stream_has_first(rq->s, rq->h) ? -EPERM : arm(e, rq->h, events, rq->msg->a[2]);
 	if (r == -EPERM) { /* a file that epoll does not take is always ready */
 		r = e->ready + e->armed >= READY_MAX ? -ENOSPC : 0;
 		added = !r && events_push_locked(e, &now);

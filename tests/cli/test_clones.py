@@ -415,6 +415,19 @@ def test_a_template_that_is_not_wanted_any_more_waits_for_its_clones(me, backend
     assert t.said() == (0, "", "")
 
 
+def test_a_template_that_waits_for_its_last_clones_holds_no_streams(me, backend):
+    """Who started it need not wait for those."""
+    t = Template(me, backend, shell("read line; read more; echo $line"))
+    t.ready()
+    clone = t.clone()
+    os.write(clone.stdin, b"late\n")
+    t.close()
+    assert t.process.stdout.read() == t.process.stderr.read() == b""
+    assert t.process.poll() is None
+    assert clone.answer("more\n") == "late\n"
+    assert t.process.wait(launcher.TIMEOUT) == 0
+
+
 def test_a_clone_may_less_than_its_template(me, backend):
     """Its launcher closes one more filter (Linux 5.9 tells how many): it makes no clones itself."""
     with template(me, backend, ["/bin/cat"]) as t:

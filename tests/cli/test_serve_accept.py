@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +93,33 @@ def test_server_that_speaks_first(me, built, backend):
 def test_end_of_input_is_passed_on(me, built, backend):
     with serving(me, *backend, "--accept", *accepting(me, built, "measure")) as server:
         assert server.talk(b"ab") == b"2 %d\n" % (97 * 31 + 98)
+
+
+ADDRESSES = pytest.mark.parametrize("address", ["9000", "/tmp/socket"])
+
+
+@ADDRESSES
+@pytest.mark.parametrize("at", ["tcp", "unix"])
+def test_end_of_output_is_passed_on(at, address, me, built, backend):
+    """The server ends its sending side only: the client learns of that at once, and what it sends then arrives."""
+    listen = LOCAL if at == "tcp" else ["--listen", f"unix:{me.work}/listen"]
+    with serving(me, *backend, "--accept", "--log", *accepting(me, built, "ends", address), at=listen) as server, server.connect() as s:
+        assert everything(s) == b"over\n"
+        for _ in range(3):
+            s.sendall(b"x" * 1000)
+            time.sleep(0.1)
+        assert " after " not in server.said()
+        s.shutdown(socket.SHUT_WR)
+        assert launcher.until(lambda: "3000 came\n" in server.said()), server.said()
+        assert launcher.until(lambda: "exit code 0 after" in server.said()), server.said()
+
+
+@ADDRESSES
+def test_server_that_ends_its_output_and_leaves(address, me, built, backend):
+    """A client that does neither send nor leave keeps no clone."""
+    with serving(me, *backend, "--accept", "--log", *accepting(me, built, "leaves", address)) as server, server.connect() as s:
+        assert everything(s) == b"over\n"
+        assert launcher.until(lambda: "exit code 0 after" in server.said()), server.said()
 
 
 def test_much_both_ways(me, built, backend):
@@ -269,6 +297,79 @@ def ask(server, *words):
         return s.recv(1000)
 
 
+# --- who the client is
+
+
+def test_proxy_protocol(me, built, backend):
+    with serving(me, *backend, "--accept", "--proxy-protocol", *accepting(me, built, "echo")) as server, server.connect() as s:
+        s.sendall(b"x")
+        s.shutdown(socket.SHUT_WR)
+        (here, port), (there, theirs) = s.getsockname(), s.getpeername()
+        assert everything(s) == b"PROXY TCP4 %s %s %d %d\r\nx" % (here.encode(), there.encode(), port, theirs)
+
+
+def test_proxy_protocol_comes_before_the_client_speaks(me, built):
+    with serving(me, "--accept", "--proxy-protocol=v1", *accepting(me, built, "echo")) as server, server.connect() as s:
+        assert s.recv(100).startswith(b"PROXY TCP4 127.0.0.1 ")
+
+
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def test_proxy_protocol_v2(me, built, backend):
+    with serving(me, *backend, "--accept", "--proxy-protocol=v2", *accepting(me, built, "echo")) as server, server.connect() as s:
+        s.shutdown(socket.SHUT_WR)
+        ends = socket.inet_aton("127.0.0.1") * 2 + struct.pack(">HH", s.getsockname()[1], s.getpeername()[1])
+        assert everything(s) == SIGNATURE + b"\x21\x11\x00\x0c" + ends
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_proxy_protocol_ipv6(version, me, built):
+    if not Path("/proc/net/if_inet6").exists():
+        pytest.skip("no IPv6 here")
+    with serving(me, "--accept", f"--proxy-protocol={version}", *accepting(me, built, "echo"), at=["--listen", "[::1]:0"]) as server, server.connect() as s:
+        s.shutdown(socket.SHUT_WR)
+        here, there = s.getsockname()[1], s.getpeername()[1]
+        ends = socket.inet_pton(socket.AF_INET6, "::1") * 2 + struct.pack(">HH", here, there)
+        want = {"v1": b"PROXY TCP6 ::1 ::1 %d %d\r\n" % (here, there), "v2": SIGNATURE + b"\x21\x21\x00\x24" + ends}
+        assert everything(s) == want[version]
+
+
+def test_proxy_protocol_of_both_families(me, built):
+    """A socket for both has clients of IPv4 too, and says so."""
+    with serving(me, "--accept", "--proxy-protocol", *accepting(me, built, "echo"), at=["--listen", ":0"]) as server:
+        assert server.talk(b"").startswith(b"PROXY TCP4 127.0.0.1 127.0.0.1 ")
+
+
+@pytest.mark.parametrize("version,want", [("v1", b"PROXY UNKNOWN\r\n"), ("v2", SIGNATURE + b"\x20\0\0\0")])
+def test_proxy_protocol_of_unix_clients(version, want, me, built):
+    at = ["--listen", f"unix:{me.work}/listen"]
+    with serving(me, "--accept", f"--proxy-protocol={version}", *accepting(me, built, "echo"), at=at) as server:
+        assert server.talk(b"x") == want + b"x"
+
+
+def test_proxy_protocol_without_accept(who):
+    with serving(who, "--proxy-protocol", "--", "/bin/sh", "-c", "read x; echo $x; cat") as server, server.connect() as s:
+        here, there = s.getsockname()[1], s.getpeername()[1]
+        s.sendall(b"more")
+        s.shutdown(socket.SHUT_WR)
+        assert everything(s) == b"PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\nmore" % (here, there)
+
+
+@pytest.mark.parametrize("wait", ["select.select([0], [], [])", "e = select.epoll(); e.register(0, 1 | 1 << 31); e.poll()"], ids=["select", "epoll"])
+def test_proxy_protocol_is_waited_for(wait, me, backend):
+    script = f"import os, select; {wait}; os.write(1, os.read(0, 5)); {wait.replace('[], [])', '[], [], 5)')}; os.write(1, os.read(0, 100))"
+    with serving(me, *backend, "--proxy-protocol", PYTHON, "-c", script) as server, server.connect() as s:
+        assert s.recv(5) == b"PROXY"
+        assert s.recv(100).startswith(b" TCP4 127.0.0.1 ")
+
+
+def test_proxy_protocol_of_another_version(me):
+    got = me.call("serve", *LOCAL, "--proxy-protocol=v3", "/bin/cat")
+    assert (got.code, got.line()) == (125, "sandbox: --proxy-protocol v3: want v1 or v2")
+    assert me.refused(125, "--proxy-protocol", "/bin/cat") == "sandbox: --proxy-protocol: only with --template-fd; sandbox serve has it too"
+
+
 def test_redis_is_another_for_each_connection(me, backend):
     words = ["--", program("redis-server"), "--port", "6379", "--save", "", "--dir", "/tmp", "--io-threads", "1"]
     with serving(me, *backend, "--accept", *words) as server:
@@ -277,12 +378,26 @@ def test_redis_is_another_for_each_connection(me, backend):
         assert ask(server, b"GET", b"key") == b"$-1\r\n"
 
 
-def test_nginx(me, backend):
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_nginx_learns_who_the_client_is(version, me, backend):
+    words = nginx(me, "log_format who '$proxy_protocol_addr $proxy_protocol_port'; access_log /dev/stderr who;", "listen 127.0.0.1:8080 proxy_protocol")
+    with serving(me, *backend, "--accept", f"--proxy-protocol={version}", "--", *words) as server, server.connect() as s:
+        s.sendall(b"GET /page HTTP/1.0\r\n\r\n")
+        assert everything(s).endswith(b"\r\n\r\nof the host")
+        assert launcher.until(lambda: f"127.0.0.1 {s.getsockname()[1]}\n" in server.said()), server.said()
+
+
+def nginx(me, more, listen):
+    """Words that start it."""
     me.file("page", "of the host")
-    me.file("nginx.conf", "daemon off; worker_processes 2; error_log stderr; pid /tmp/nginx.pid; events {} http { access_log off; "
+    me.file("nginx.conf", f"daemon off; worker_processes 2; error_log stderr; pid /tmp/nginx.pid; events {{}} http {{ {more} "
             "client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s; "
-            f"server {{ listen 127.0.0.1:8080; root {me.work}; }} }}")
-    with serving(me, *backend, "--accept", "--", program("nginx"), "-e", "stderr", "-c", me.work / "nginx.conf") as server:
+            f"server {{ {listen}; root {me.work}; }} }}")
+    return [program("nginx"), "-e", "stderr", "-c", me.work / "nginx.conf"]
+
+
+def test_nginx(me, backend):
+    with serving(me, *backend, "--accept", "--", *nginx(me, "access_log off;", "listen 127.0.0.1:8080")) as server:
         assert get(server, "/page") == b"of the host"
         assert get(server, "/page") == b"of the host"
 

@@ -122,6 +122,29 @@ static void send_much(int fd)
 	}
 }
 
+/* Says goodbye at once and goes on listening, which takes it a while. */
+static void end_and_read(int fd)
+{
+	char data[1000], text[64];
+	unsigned all = 0;
+	ssize_t n;
+
+	put(fd, "over\n");
+	CHECK(!shutdown(fd, SHUT_WR));
+	while ((n = read(fd, data, sizeof data)) > 0)
+		all += (unsigned)n;
+	usleep(100000);
+	snprintf(text, sizeof text, "%u came\n", all);
+	put(STDERR_FILENO, text);
+}
+
+static void end_and_leave(int fd)
+{
+	put(fd, "over\n");
+	CHECK(!shutdown(fd, SHUT_WR));
+	usleep(100000);
+}
+
 static void crash(int fd)
 {
 	put(fd, "so long\n");
@@ -260,6 +283,8 @@ static const struct {
 	{"count", NULL, count_connections},
 	{"measure", NULL, measure},
 	{"much", NULL, send_much},
+	{"ends", NULL, end_and_read},
+	{"leaves", NULL, end_and_leave},
 	{"crash", NULL, crash},
 	{"refuse", NULL, refuse},
 	{"note", NULL, note},
