@@ -166,9 +166,11 @@ static void test_event(void)
 	test_guest_end(&g);
 }
 
-/* sti; mov (%rax), %bl, and there is nothing: the exit is in STI's shadow. */
+/* sti; mov (%rax), %bl, and there is nothing: the exit is in STI's shadow. But for Bochs 2.7, which
+ * forgets the shadow at a #PF. */
 static void test_shadow_of_sti(void)
 {
+	struct sbv_vcpu_state s;
 	struct guest g, other;
 
 	test_case("a state in the shadow of STI");
@@ -176,12 +178,15 @@ static void test_shadow_of_sti(void)
 	guest_start(&g, CODE("\xfb\x8a\x18"), 0)->rax = GUEST_VA_NOWHERE;
 	guest_run(&g);
 	test_expect(g.exit.reason == SBV_EXIT_MMIO, "exit %u", g.exit.reason);
+	get(&g, &s);
+	test_expect(s.interruptibility || !vmx_caps.ept, "there is no shadow");
 	copy(&g, &other);
 	vmx_vcpu_regs(other.v)->rax = GUEST_SCRATCH;
 	vmx_vcpu_set_irq(other.v, VECTOR);
 	guest_run(&other);
 	test_trap(&other, VECTOR);
-	test_expect(guest_trap_rip(&other) == GUEST_CODE + 3, "at %lx", guest_trap_rip(&other));
+	test_expect(guest_trap_rip(&other) == GUEST_CODE + (s.interruptibility ? 3 : 1), "at %lx",
+		guest_trap_rip(&other));
 	guest_end(&other);
 	test_guest_end(&g);
 }
@@ -245,7 +250,7 @@ static const struct spoilt refused[] = {
 	{"CS of another ring than SS", {PUT(segment[SBV_CS].rights, 0xa0fb)}},
 	{"CS with another RPL", {PUT(segment[SBV_CS].selector, GUEST_CS0 | 3)}},
 	{"CS's base", {PUT(segment[SBV_CS].base, 1ull << 32)}},
-	{"CS's limit, in pages", {PUT(segment[SBV_CS].limit, 0xfffff)}},
+	{"CS's limit, in pages", {PUT(segment[SBV_CS].limit, 0xffffe000)}},
 	{"CS's limit, in bytes", {PUT(segment[SBV_CS].rights, 0x209b)}},
 	{"CS's reserved rights", {PUT(segment[SBV_CS].rights, 0xa19b)}},
 	{"SS that is code", {PUT(segment[SBV_SS].rights, 0xa09b)}},
