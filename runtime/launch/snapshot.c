@@ -37,7 +37,8 @@ int launch_snapshot_create(struct launch *l)
 		return 0;
 	if (!l->home->snapshot || !l->c->backend->saved_read) {
 		launch_fail(l,
-			"backend %s, home %s has no snapshots (--backend kvm on a CPU with VMX or "
+			"backend %s, home %s has no snapshots (--backend kvm or vmx, on a CPU with "
+			"VMX or "
 			"SVM)",
 			l->c->backend->name, l->home->name);
 		return -ENOTSUP;

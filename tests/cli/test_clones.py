@@ -20,7 +20,7 @@ PYTHON = "/usr/bin/python3"
 BUILT = harness.PROGRAMS
 
 
-@pytest.fixture(params=["process", "kvm"])
+@pytest.fixture(params=["process", "kvm", "vmx"])
 def backend(request, me):
     if me.run("--backend", request.param, "/bin/true").code == 125:
         pytest.skip(f"backend {request.param} cannot be used here")

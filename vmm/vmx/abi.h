@@ -4,8 +4,8 @@
  * file; every struct has the same layout in each, with no padding that is not named.
  *
  * An open of the device is one virtual machine: it lives until the last descriptor of it and of its
- * vCPUs is closed. Only the process (mm) that opened it may use it: others get EIO.
- * An ioctl's error is -1 with errno; what each may be is said at its struct.
+ * vCPUs is closed. Only the process (mm) that opened it may use it: others get EIO, but for
+ * SBV_NEW. An ioctl's error is -1 with errno; what each may be is said at its struct.
  */
 #ifndef VMM_VMX_ABI_H
 #define VMM_VMX_ABI_H
@@ -19,7 +19,7 @@
 #endif
 
 #define SBV_DEVICE	"/dev/sandbox-vmx"
-#define SBV_ABI_VERSION 1u /* SBV_CAPS tells the module's: they must be equal */
+#define SBV_ABI_VERSION 2u /* SBV_CAPS tells the module's: they must be equal */
 
 #define SBV_SLOTS     32u
 #define SBV_VCPUS_MAX 64u
@@ -81,6 +81,49 @@ struct sbv_sregs {
 	uint16_t gdt_limit, idt_limit, tss_limit;
 	uint16_t cs, ss, tr;
 	uint32_t reserved;
+};
+
+/* A segment register as a VMCS has it (SDM 24.4.1). */
+struct sbv_segment {
+	uint64_t base;
+	uint32_t limit;
+	uint32_t rights; /* bit 16: unusable */
+	uint16_t selector;
+	uint16_t reserved[3];
+};
+
+enum sbv_segment_index {
+	SBV_ES,
+	SBV_CS,
+	SBV_SS,
+	SBV_DS,
+	SBV_FS,
+	SBV_GS,
+	SBV_LDTR,
+	SBV_TR,
+	SBV_SEGMENTS,
+};
+
+/*
+ * All of a vCPU's state between two runs, but for the FPU's (struct sbv_fpu) and an interrupt that
+ * waits (sbv_run.irq). EINVAL: VM entry would refuse it, or no guest can come to it by itself; then
+ * nothing has changed. It becomes the run page's registers, which are not dirty then.
+ */
+struct sbv_vcpu_state {
+	struct sbv_regs regs;
+	uint64_t cr0, cr2, cr3, cr4, cr8, efer, xcr0;
+	uint64_t dr[4], dr6, dr7;
+	uint64_t gdt_base, idt_base;
+	struct sbv_segment segment[SBV_SEGMENTS];
+	uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
+	uint64_t pat, sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t tsc_offset; /* to the host's */
+	/* What is on its way to the guest, as VM entry takes it (SDM 24.8.3): event 0: nothing. */
+	uint32_t event, event_error, event_length;
+	uint32_t interruptibility; /* SDM 24.4.2: STI and MOV SS alone */
+	uint64_t pending_debug;
+	uint16_t gdt_limit, idt_limit;
+	uint32_t reserved; /* 0, as those of segments */
 };
 
 /* EINVAL: no such MSR here, or a value that WRMSR would refuse. */
@@ -171,6 +214,9 @@ struct sbv_run {
 #define SBV_VCPU_CREATE                                                                            \
 	_IO(SBV_IOCTL, 0x05) /* argument: index; a descriptor. EEXIST, EBUSY: VMX                  \
 				is somebody else's, ENODEV: see sbv_caps.state */
+/* A virtual machine more, of the process that asks, whose ever this one is: a descriptor, as by an
+ * open. For a process forked from one that could open the device. ENODEV: see sbv_caps.state. */
+#define SBV_NEW _IO(SBV_IOCTL, 0x06)
 /* On a vCPU's. */
 /* EBUSY: another thread runs it; EAGAIN: the kernel wants the thread in user mode for a moment,
  * call again; ESHUTDOWN: the machine restarts. */
@@ -181,5 +227,7 @@ struct sbv_run {
 #define SBV_SET_FPU   _IOW(SBV_IOCTL, 0x14, struct sbv_fpu)
 #define SBV_GET_FPU   _IOW(SBV_IOCTL, 0x15, struct sbv_fpu)
 #define SBV_STATS     _IOR(SBV_IOCTL, 0x16, struct sbv_stats)
+#define SBV_GET_STATE _IOR(SBV_IOCTL, 0x17, struct sbv_vcpu_state)
+#define SBV_SET_STATE _IOW(SBV_IOCTL, 0x18, struct sbv_vcpu_state)
 
 #endif

@@ -41,6 +41,7 @@ union argument {
 	struct sbv_fpu fpu;
 	struct sbv_doorbell doorbell;
 	struct sbv_stats stats;
+	struct sbv_vcpu_state state;
 	uint64_t words[128];
 };
 
@@ -109,6 +110,17 @@ static void fill_sregs(struct hand *n, struct sbv_sregs *s)
 		((uint64_t *)(void *)s)[below(n, 10)] = hostile_value(&n->h);
 }
 
+/* One that the vCPU has, or nearly so. */
+static void fill_state(struct hand *n, int fd, struct sbv_vcpu_state *s)
+{
+	if (ioctl(fd, SBV_GET_STATE, s))
+		return;
+	for (uint32_t i = below(n, 3); i; i--)
+		((uint64_t *)(void *)s)[below(n, sizeof(*s) / 8)] = hostile_value(&n->h);
+	if (n->d->o->keep_if)
+		s->regs.rflags |= RFLAGS_IF;
+}
+
 static void fill_doorbell(struct hand *n, struct sbv_doorbell *d)
 {
 	*d = (struct sbv_doorbell){
@@ -122,7 +134,7 @@ static void fill_doorbell(struct hand *n, struct sbv_doorbell *d)
 }
 
 /* For this ioctl, or for another. */
-static void fill(struct hand *n, unsigned long request, union argument *a)
+static void fill(struct hand *n, int fd, unsigned long request, union argument *a)
 {
 	for (size_t i = 0; i < VMX_ARRAY_SIZE(a->words); i++)
 		a->words[i] = below(n, 2) ? place(n) : hostile_value(&n->h);
@@ -135,6 +147,9 @@ static void fill(struct hand *n, unsigned long request, union argument *a)
 		break;
 	case SBV_SET_SREGS:
 		fill_sregs(n, &a->sregs);
+		break;
+	case SBV_SET_STATE:
+		fill_state(n, fd, &a->state);
 		break;
 	case SBV_SET_MSR:
 		a->msr = (struct sbv_msr){(uint32_t)hostile_msr(&n->h), 0, hostile_value(&n->h)};
@@ -179,7 +194,10 @@ static void open_file(struct hand *n)
 	uint32_t i = below(n, FILES);
 	int fd;
 
-	if (i < VMS) {
+	if (i < VMS && below(n, 2)) {
+		fd = ioctl(n->d->files[below(n, FILES)], SBV_NEW);
+		answered(n, SBV_NEW, fd);
+	} else if (i < VMS) {
 		fd = open(SBV_DEVICE, O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			failed(n->d->seed, "open: %s", strerror(errno));
@@ -237,22 +255,22 @@ static void call(struct hand *n)
 {
 	static const unsigned long device[] = {SBV_CAPS, SBV_MAP_MEMORY, SBV_MAP_MEMORY,
 		SBV_MAP_MEMORY, SBV_DIRTY_LOG, SBV_SET_DOORBELL, SBV_FORGET};
-	static const unsigned long vcpu[] = {
-		SBV_SET_SREGS, SBV_GET_SREGS, SBV_SET_MSR, SBV_SET_FPU, SBV_GET_FPU, SBV_STATS};
+	static const unsigned long vcpu[] = {SBV_SET_SREGS, SBV_GET_SREGS, SBV_SET_MSR, SBV_SET_FPU,
+		SBV_GET_FPU, SBV_STATS, SBV_GET_STATE, SBV_SET_STATE, SBV_SET_STATE};
 	uint32_t i = below(n, FILES);
 	unsigned long request = i < VMS ? device[below(n, VMX_ARRAY_SIZE(device))]
 					: vcpu[below(n, VMX_ARRAY_SIZE(vcpu))];
 	union argument a;
 	void *argument = &a;
 
-	fill(n, request, &a);
+	fill(n, n->d->files[i], request, &a);
 	if (!below(n, 16))
 		i = below(n, FILES);
 	if (!below(n, 16))
 		request ^= 1ul << below(n, 32);
 	if (!below(n, 16))
 		argument = (void *)(uintptr_t)place(n); /* NOLINT: may be nowhere */
-	if (request == SBV_RUN || request == SBV_VCPU_CREATE)
+	if (request == SBV_RUN || request == SBV_VCPU_CREATE || request == SBV_NEW)
 		return;
 	answered(n, request, ioctl(n->d->files[i], request, argument));
 }

@@ -6,6 +6,7 @@
 
 #define VM_FD	1000
 #define VCPU_FD 1001
+#define NEW_FD	1002
 
 struct device device;
 
@@ -94,6 +95,9 @@ static int vm_ioctl(unsigned long request, void *argument)
 		return 0;
 	case SBV_FORGET:
 		return 0;
+	case SBV_NEW:
+		device.opened++;
+		return NEW_FD;
 	case SBV_VCPU_CREATE:
 		return VCPU_FD;
 	default:
@@ -112,6 +116,12 @@ static int vcpu_ioctl(unsigned long request, void *argument)
 	case SBV_GET_SREGS:
 		memcpy(argument, &device.sregs, sizeof(device.sregs));
 		return 0;
+	case SBV_GET_STATE:
+		memcpy(argument, &device.state, sizeof(device.state));
+		return 0;
+	case SBV_SET_STATE:
+		memcpy(&device.state, argument, sizeof(device.state));
+		return device.state_result;
 	case SBV_SET_FPU:
 		return fpu(argument, true);
 	case SBV_GET_FPU:
@@ -123,5 +133,6 @@ static int vcpu_ioctl(unsigned long request, void *argument)
 
 int vmx_system_ioctl(int fd, unsigned long request, void *argument)
 {
-	return fd == VM_FD ? vm_ioctl(request, argument) : vcpu_ioctl(request, argument);
+	return fd == VM_FD || fd == NEW_FD ? vm_ioctl(request, argument)
+					   : vcpu_ioctl(request, argument);
 }

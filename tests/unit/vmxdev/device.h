@@ -23,6 +23,8 @@ struct device {
 	unsigned ran;
 	struct sbv_run seen; /* the page as the last run found it */
 	struct sbv_sregs sregs;
+	struct sbv_vcpu_state state;
+	int state_result;
 	struct sbv_memory memory;
 	struct sbv_doorbell bell;
 	_Alignas(64) unsigned char fpu[1024];

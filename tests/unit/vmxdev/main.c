@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -284,6 +285,84 @@ static void test_fpu(void **state)
 	end(&p);
 }
 
+/* --- once more --- */
+
+static void *save(struct pair *p)
+{
+	void *saved = malloc(vm_vmx_ops.vcpu_saved_size(p->v));
+
+	assert_non_null(saved);
+	assert_int_equal(vm_vmx_ops.vcpu_save(p->v, saved), 0);
+	return saved;
+}
+
+/* The registers count that the next run would have gone on with, and an interrupt that waits. */
+static void test_made_again(void **state)
+{
+	struct pair p = begin();
+	void *saved;
+
+	device.state.regs.rax = 1;
+	device.state.star = 2;
+	memset(device.fpu, 3, sizeof(device.fpu));
+	vm_vmx_ops.vcpu_gprs(p.v)->rax = 4;
+	assert_int_equal(vm_vmx_ops.vcpu_interrupt(p.v, 0x40), 0);
+	saved = save(&p);
+	memset(&device.state, 0, sizeof(device.state));
+	memset(device.fpu, 0, sizeof(device.fpu));
+	assert_int_equal(vm_vmx_ops.again_keep(p.vm), 0);
+	assert_int_equal(vm_vmx_ops.again(p.vm), 0);
+	device.page.irq = SBV_IRQ_NONE;
+	assert_int_equal(vm_vmx_ops.vcpu_again(p.v, saved), 0);
+	assert_int_equal(device.state.regs.rax, 1);
+	assert_int_equal(device.state.star, 2);
+	assert_int_equal(device.fpu[575], 3);
+	assert_int_equal(device.page.irq, 0x40);
+	free(saved);
+	vm_vmx_ops.vcpu_gprs_dirty(p.v);
+	saved = save(&p);
+	assert_int_equal(vm_vmx_ops.vcpu_again(p.v, saved), 0);
+	assert_int_equal(device.state.regs.rax, 4);
+	device.state_result = -EINVAL;
+	assert_int_equal(vm_vmx_ops.vcpu_again(p.v, saved), -EINVAL);
+	free(saved);
+	device.closed -= 3; /* of vCPUs made before the last */
+	end(&p);
+}
+
+static void test_saved_is_read(void **state)
+{
+	struct pair p = begin();
+	struct vm_saved out;
+	void *saved;
+
+	device.state = (struct sbv_vcpu_state){
+		.regs.rip = 1,
+		.cr0 = 2,
+		.cr3 = 3,
+		.segment[SBV_TR] = {.base = 4, .limit = 0x67, .selector = 5},
+		.segment[SBV_FS].base = 6,
+		.segment[SBV_GS].base = 7,
+		.segment[SBV_CS].selector = 8,
+		.kernel_gs_base = 9,
+	};
+	device.fpu[0] = 10;
+	saved = save(&p);
+	vm_vmx_ops.saved_read(saved, &out);
+	assert_int_equal(out.gprs.rip, 1);
+	assert_int_equal(out.sregs.cr0, 2);
+	assert_int_equal(out.sregs.cr3, 3);
+	assert_int_equal(out.sregs.tss_base, 4);
+	assert_int_equal(out.sregs.tr, 5);
+	assert_int_equal(out.sregs.fs_base, 6);
+	assert_int_equal(out.sregs.gs_base, 7);
+	assert_int_equal(out.sregs.cs, 8);
+	assert_int_equal(out.kernel_gs_base, 9);
+	assert_int_equal(*(const unsigned char *)out.fpu, 10);
+	free(saved);
+	end(&p);
+}
+
 static void test_memory(void **state)
 {
 	struct pair p = begin();
@@ -320,6 +399,8 @@ int main(void)
 		cmocka_unit_test(test_sregs),
 		cmocka_unit_test(test_fpu),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_made_again),
+		cmocka_unit_test(test_saved_is_read),
 	};
 
 	return cmocka_run_group_tests_name("vmx, the launcher's side", tests, NULL, NULL);

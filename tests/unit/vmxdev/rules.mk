@@ -3,7 +3,7 @@
 UNIT_VMXDEV_DIR  := $(B)/tests/unit/vmxdev
 UNIT_VMXDEV_BIN  := $(UNIT_VMXDEV_DIR)/unit-vmxdev
 UNIT_VMXDEV_OBJS := $(patsubst %.c,$(UNIT_VMXDEV_DIR)/%.o,vmm/kick.c vmm/permission.c \
-	$(addprefix vmm/vmx/user/, device.c ops.c run.c vcpu.c) $(addprefix tests/unit/vmxdev/, device.c main.c))
+	$(addprefix vmm/vmx/user/, again.c device.c ops.c run.c vcpu.c) $(addprefix tests/unit/vmxdev/, device.c main.c))
 UNIT_VMXDEV_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 
 $(UNIT_VMXDEV_DIR)/%.o: %.c

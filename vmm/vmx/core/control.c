@@ -78,6 +78,12 @@ bool vmx_efer_valid(uint64_t efer)
 	return (efer & must) == must && !(efer & ~(must | EFER_SCE | EFER_NXE));
 }
 
+bool vmx_control_valid(uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer)
+{
+	return vmx_cr0_valid(cr0) && vmx_cr4_valid(cr4) && vmx_efer_valid(efer) &&
+	       !(cr3 >> vmx_caps.phys_bits);
+}
+
 /* XSETBV's conditions, SDM vol. 1, 13.3. */
 bool vmx_xcr0_valid(uint64_t xcr0)
 {
@@ -118,6 +124,24 @@ void vmx_write_efer(struct vmx_vcpu *v, uint64_t efer)
 	} else {
 		area[1] = efer;
 		area[3] = x86_rdmsr(MSR_EFER_);
+	}
+}
+
+uint64_t vmx_read_cr3(const struct vmx_vcpu *v)
+{
+	return vmx_caps.ept ? vmcs_read(VMCS_GUEST_CR3) : v->shadow.guest_cr3;
+}
+
+void vmx_write_control(struct vmx_vcpu *v, uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer)
+{
+	vmx_write_cr0(v, cr0);
+	vmx_write_cr4(v, cr4);
+	vmx_write_efer(v, efer);
+	if (vmx_caps.ept) {
+		vmcs_write(VMCS_GUEST_CR3, cr3);
+	} else {
+		v->shadow.guest_cr3 = cr3;
+		v->shadow.root_pa = 0;
 	}
 }
 
@@ -234,6 +258,13 @@ enum vmx_step vmx_exit_cr_sleep(struct vmx_vcpu *v)
 	return cr_access(v, true);
 }
 
+/* GD is for the exits: MOV to and from them never gets so far. */
+void vmx_write_dr7(struct vmx_vcpu *v, uint64_t dr7)
+{
+	v->dr7 = dr7;
+	vmcs_write(VMCS_GUEST_DR7, dr7 & ~DR7_GD);
+}
+
 static uint64_t dr_read(const struct vmx_vcpu *v, uint32_t n)
 {
 	return n < 4 ? v->dr[n] : n == 6 ? v->dr6 : v->dr7;
@@ -250,8 +281,7 @@ static bool dr_write(struct vmx_vcpu *v, uint32_t n, uint64_t value)
 	if (n == 6) {
 		v->dr6 = (value & DR6_WRITABLE) | DR6_FIXED;
 	} else {
-		v->dr7 = (value & DR7_WRITABLE) | DR7_FIXED;
-		vmcs_write(VMCS_GUEST_DR7, v->dr7 & ~DR7_GD);
+		vmx_write_dr7(v, (value & DR7_WRITABLE) | DR7_FIXED);
 	}
 	return true;
 }

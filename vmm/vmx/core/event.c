@@ -111,6 +111,65 @@ void vmx_event_after_exit(struct vmx_vcpu *v)
 		v->event_length = (uint32_t)vmcs_read(VMCS_EXIT_INSTRUCTION_LENGTH);
 }
 
+/* --- as the owner sees it --- */
+
+/* Exceptions that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC (SDM vol. 3A, table 6-1).
+ */
+#define WITH_ERROR	   0x27d00u
+#define LAST_EXCEPTION	   19u
+#define INSTRUCTION_LENGTH 15u
+
+static bool software_event_valid(const struct sbv_vcpu_state *s)
+{
+	return !(s->event & EVENT_ERROR_CODE) && s->event_length > 0 &&
+	       s->event_length <= INSTRUCTION_LENGTH;
+}
+
+/* 26.2.1.3. NMIs are the host's. */
+bool vmx_event_valid(const struct sbv_vcpu_state *s)
+{
+	uint32_t vector = s->event & EVENT_VECTOR;
+	bool error = s->event & EVENT_ERROR_CODE;
+
+	if (!s->event)
+		return true;
+	if (!(s->event & EVENT_VALID) ||
+		(s->event & ~(EVENT_VALID | EVENT_ERROR_CODE | EVENT_TYPE | EVENT_VECTOR)))
+		return false;
+	switch (s->event & EVENT_TYPE) {
+	case EVENT_EXTERNAL: /* it waits where it cannot be taken: external_event_waits */
+		return !error;
+	case EVENT_HARDWARE:
+		return vector <= LAST_EXCEPTION && error == (WITH_ERROR >> vector & 1) &&
+		       !(error && s->event_error >> 15);
+	case EVENT_SOFTWARE_INTERRUPT:
+		return software_event_valid(s);
+	case EVENT_PRIVILEGED:
+		return vector == X86_VECTOR_DB && software_event_valid(s);
+	case EVENT_SOFTWARE_EXCEPTION:
+		return (vector == X86_VECTOR_BP || vector == X86_VECTOR_OF) &&
+		       software_event_valid(s);
+	default:
+		return false;
+	}
+}
+
+void vmx_event_get(const struct vmx_vcpu *v, struct sbv_vcpu_state *s)
+{
+	s->event = v->event;
+	if (v->event & EVENT_ERROR_CODE)
+		s->event_error = v->event_error;
+	if (v->event && (v->event & EVENT_TYPE) >= EVENT_SOFTWARE_INTERRUPT)
+		s->event_length = v->event_length;
+}
+
+void vmx_event_set(struct vmx_vcpu *v, const struct sbv_vcpu_state *s)
+{
+	v->event = s->event;
+	v->event_error = s->event_error;
+	v->event_length = s->event_length;
+}
+
 bool vmx_vcpu_event_in_flight(const struct vmx_vcpu *v)
 {
 	return v->event;

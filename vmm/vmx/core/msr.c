@@ -37,94 +37,100 @@ static bool pat_valid(uint64_t pat)
 	return true;
 }
 
-static int efer_write(struct vmx_vcpu *v, uint64_t value)
+bool vmx_msr_valid(uint32_t index, uint64_t value)
 {
-	/* LMA is read-only: a write of it is ignored (SDM vol. 3A, 2.2.1). */
-	value = (value & ~EFER_LMA) | EFER_LMA;
-	if (!vmx_efer_valid(value))
-		return -EINVAL;
-	vmx_write_efer(v, value);
-	return 0;
+	switch (index) {
+	case MSR_TSC:
+	case MSR_SYSENTER_CS:
+	case MSR_STAR_:
+		return true;
+	case MSR_PAT:
+		return pat_valid(value);
+	case MSR_EFER_: /* a write of LMA is ignored (SDM vol. 3A, 2.2.1) */
+		return vmx_efer_valid(value | EFER_LMA);
+	case MSR_FMASK_:
+		return !(value >> 32);
+	case MSR_TSC_AUX_:
+		return vmx_caps.rdtscp && !(value >> 32);
+	case MSR_SYSENTER_ESP:
+	case MSR_SYSENTER_EIP:
+	case MSR_LSTAR_:
+	case MSR_CSTAR_:
+	case MSR_FSBASE_:
+	case MSR_GSBASE_:
+	case MSR_KERNEL_GSBASE_:
+		return x86_canonical(value);
+	default:
+		return false;
+	}
 }
 
 /* A value that is in the CPU while the vCPU is loaded. */
-static int live_write(struct vmx_vcpu *v, uint64_t *field, uint32_t msr, uint64_t value)
+static void live_write(const struct vmx_vcpu *v, uint64_t *field, uint32_t msr, uint64_t value)
 {
 	*field = value;
 	if (v->loaded)
 		x86_wrmsr(msr, value);
-	return 0;
 }
 
-static int canonical_write(uint64_t *field, uint64_t value)
-{
-	if (!x86_canonical(value))
-		return -EINVAL;
-	*field = value;
-	return 0;
-}
-
-static int field_write(enum vmcs_field field, uint64_t value)
-{
-	if (!x86_canonical(value))
-		return -EINVAL;
-	vmcs_write(field, value);
-	return 0;
-}
-
-/* 0 or -EINVAL: the guest gets #GP. */
-int vmx_msr_write(struct vmx_vcpu *v, uint32_t index, uint64_t value)
+static void msr_write(struct vmx_vcpu *v, uint32_t index, uint64_t value)
 {
 	switch (index) {
 	case MSR_TSC:
 		v->tsc_offset = value - x86_rdtsc();
 		vmcs_write(VMCS_TSC_OFFSET, v->tsc_offset);
-		return 0;
+		break;
 	case MSR_SYSENTER_CS:
 		v->sysenter_cs = (uint32_t)value;
 		vmcs_write(VMCS_GUEST_SYSENTER_CS, v->sysenter_cs);
-		return 0;
+		break;
 	case MSR_SYSENTER_ESP:
-		return field_write(VMCS_GUEST_SYSENTER_ESP, value);
+		vmcs_write(VMCS_GUEST_SYSENTER_ESP, value);
+		break;
 	case MSR_SYSENTER_EIP:
-		return field_write(VMCS_GUEST_SYSENTER_EIP, value);
+		vmcs_write(VMCS_GUEST_SYSENTER_EIP, value);
+		break;
 	case MSR_PAT: /* memory is write-back, whatever the guest's tables say */
-		if (!pat_valid(value))
-			return -EINVAL;
 		v->pat = value;
-		return 0;
+		break;
 	case MSR_EFER_:
-		return efer_write(v, value);
+		vmx_write_efer(v, value | EFER_LMA);
+		break;
 	case MSR_STAR_:
-		return live_write(v, &v->msrs.star, MSR_STAR_, value);
+		live_write(v, &v->msrs.star, MSR_STAR_, value);
+		break;
 	case MSR_LSTAR_:
-		if (!x86_canonical(value))
-			return -EINVAL;
-		return live_write(v, &v->msrs.lstar, MSR_LSTAR_, value);
+		live_write(v, &v->msrs.lstar, MSR_LSTAR_, value);
+		break;
 	case MSR_CSTAR_: /* SYSCALL is #UD outside 64-bit mode on Intel: it only keeps a value */
-		return canonical_write(&v->cstar, value);
+		v->cstar = value;
+		break;
 	case MSR_FMASK_:
-		if (value >> 32)
-			return -EINVAL;
-		return live_write(v, &v->msrs.fmask, MSR_FMASK_, value);
+		live_write(v, &v->msrs.fmask, MSR_FMASK_, value);
+		break;
 	case MSR_FSBASE_:
-		return field_write(VMCS_GUEST_FS_BASE, value);
+		vmcs_write(VMCS_GUEST_FS_BASE, value);
+		break;
 	case MSR_GSBASE_:
-		return field_write(VMCS_GUEST_GS_BASE, value);
+		vmcs_write(VMCS_GUEST_GS_BASE, value);
+		break;
 	case MSR_KERNEL_GSBASE_:
-		if (!x86_canonical(value))
-			return -EINVAL;
-		return live_write(v, &v->msrs.kernel_gs_base, MSR_KERNEL_GSBASE_, value);
-	case MSR_TSC_AUX_:
-		if (!vmx_caps.rdtscp || value >> 32)
-			return -EINVAL;
-		return live_write(v, &v->msrs.tsc_aux, MSR_TSC_AUX_, value);
+		live_write(v, &v->msrs.kernel_gs_base, MSR_KERNEL_GSBASE_, value);
+		break;
 	default:
-		return -EINVAL;
+		live_write(v, &v->msrs.tsc_aux, MSR_TSC_AUX_, value);
 	}
 }
 
-static int msr_read(const struct vmx_vcpu *v, uint32_t index, uint64_t *value)
+int vmx_msr_write(struct vmx_vcpu *v, uint32_t index, uint64_t value)
+{
+	if (!vmx_msr_valid(index, value))
+		return -EINVAL;
+	msr_write(v, index, value);
+	return 0;
+}
+
+int vmx_msr_read(const struct vmx_vcpu *v, uint32_t index, uint64_t *value)
 {
 	switch (index) {
 	case MSR_TSC:
@@ -157,6 +163,9 @@ static int msr_read(const struct vmx_vcpu *v, uint32_t index, uint64_t *value)
 	case MSR_FMASK_:
 		*value = v->msrs.fmask;
 		return 0;
+	case MSR_KERNEL_GSBASE_: /* the guest may have changed it since the load */
+		*value = x86_rdmsr(MSR_KERNEL_GSBASE_);
+		return 0;
 	case MSR_TSC_AUX_:
 		*value = v->msrs.tsc_aux;
 		return vmx_caps.rdtscp ? 0 : -EINVAL;
@@ -169,7 +178,7 @@ enum vmx_step vmx_exit_rdmsr(struct vmx_vcpu *v)
 {
 	uint64_t value;
 
-	if (msr_read(v, (uint32_t)v->regs.rcx, &value))
+	if (vmx_msr_read(v, (uint32_t)v->regs.rcx, &value))
 		return vmx_inject_gp(v);
 	v->regs.rax = (uint32_t)value;
 	v->regs.rdx = value >> 32;

@@ -7,9 +7,7 @@
 
 #define RIGHTS_CODE_64	0xa09b /* present, code, readable, accessed; L and G */
 #define RIGHTS_DATA	0xc093
-#define RIGHTS_DPL3	0x0060
 #define RIGHTS_TSS_BUSY 0x008b
-#define RIGHTS_UNUSABLE 0x10000
 
 #define PAT_AFTER_RESET 0x0007040600070406ull
 
@@ -132,8 +130,7 @@ static bool sregs_valid(const struct sbv_sregs *s)
 {
 	uint16_t cpl = s->cs & 3;
 
-	return vmx_cr0_valid(s->cr0) && vmx_cr4_valid(s->cr4) && vmx_efer_valid(s->efer) &&
-	       !(s->cr3 >> vmx_caps.phys_bits) && x86_canonical(s->gdt_base) &&
+	return vmx_control_valid(s->cr0, s->cr3, s->cr4, s->efer) && x86_canonical(s->gdt_base) &&
 	       x86_canonical(s->idt_base) && x86_canonical(s->tss_base) &&
 	       x86_canonical(s->fs_base) && x86_canonical(s->gs_base) && s->tss_limit >= 0x67 &&
 	       (cpl == 0 || cpl == 3) && (s->ss & 3) == cpl && !((s->cs | s->ss) & 4) &&
@@ -143,15 +140,7 @@ static bool sregs_valid(const struct sbv_sregs *s)
 static void sregs_write(struct vmx_vcpu *v, const struct sbv_sregs *s)
 {
 	v->cr2 = s->cr2;
-	vmx_write_cr0(v, s->cr0);
-	vmx_write_cr4(v, s->cr4);
-	vmx_write_efer(v, s->efer);
-	if (vmx_caps.ept) {
-		vmcs_write(VMCS_GUEST_CR3, s->cr3);
-	} else {
-		v->shadow.guest_cr3 = s->cr3;
-		v->shadow.root_pa = 0;
-	}
+	vmx_write_control(v, s->cr0, s->cr3, s->cr4, s->efer);
 	vmcs_write(VMCS_GUEST_GDTR_BASE, s->gdt_base);
 	vmcs_write(VMCS_GUEST_GDTR_LIMIT, s->gdt_limit);
 	vmcs_write(VMCS_GUEST_IDTR_BASE, s->idt_base);
@@ -203,7 +192,7 @@ void vmx_vcpu_get_sregs(struct vmx_vcpu *v, struct sbv_sregs *s)
 	*s = (struct sbv_sregs){
 		.cr0 = v->cr0,
 		.cr2 = v->cr2,
-		.cr3 = vmx_caps.ept ? vmcs_read(VMCS_GUEST_CR3) : v->shadow.guest_cr3,
+		.cr3 = vmx_read_cr3(v),
 		.cr4 = v->cr4,
 		.efer = v->efer,
 		.gdt_base = vmcs_read(VMCS_GUEST_GDTR_BASE),

@@ -88,6 +88,9 @@ enum vmx_step vmx_inject_ud(struct vmx_vcpu *v);
 enum vmx_step vmx_inject_gp(struct vmx_vcpu *v);
 void vmx_event_before_entry(struct vmx_vcpu *v);
 void vmx_event_after_exit(struct vmx_vcpu *v);
+bool vmx_event_valid(const struct sbv_vcpu_state *s);
+void vmx_event_get(const struct vmx_vcpu *v, struct sbv_vcpu_state *s);
+void vmx_event_set(struct vmx_vcpu *v, const struct sbv_vcpu_state *s);
 enum vmx_step vmx_exit_exception(struct vmx_vcpu *v);
 enum vmx_step vmx_exit_window(struct vmx_vcpu *v);
 
@@ -95,9 +98,14 @@ enum vmx_step vmx_exit_window(struct vmx_vcpu *v);
 bool vmx_cr0_valid(uint64_t cr0);
 bool vmx_cr4_valid(uint64_t cr4);
 bool vmx_efer_valid(uint64_t efer);
+bool vmx_control_valid(uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer);
 void vmx_write_cr0(struct vmx_vcpu *v, uint64_t cr0);
 void vmx_write_cr4(struct vmx_vcpu *v, uint64_t cr4);
 void vmx_write_efer(struct vmx_vcpu *v, uint64_t efer);
+/* These, and CR3, which waits for vmx_vcpu_prepare with shadow paging. */
+void vmx_write_control(struct vmx_vcpu *v, uint64_t cr0, uint64_t cr3, uint64_t cr4, uint64_t efer);
+uint64_t vmx_read_cr3(const struct vmx_vcpu *v);
+void vmx_write_dr7(struct vmx_vcpu *v, uint64_t dr7);
 void vmx_paging_modes_changed(struct vmx_vcpu *v); /* may sleep */
 enum vmx_step vmx_exit_cr(struct vmx_vcpu *v);
 enum vmx_step vmx_exit_cr_sleep(struct vmx_vcpu *v);
@@ -107,7 +115,11 @@ bool vmx_xcr0_valid(uint64_t xcr0);
 
 /* msr.c */
 void vmx_msr_bitmap_init(uint8_t *bitmap);
+/* Would WRMSR take it? Else #GP. */
+bool vmx_msr_valid(uint32_t index, uint64_t value);
+/* 0, or -EINVAL where it is not valid, or there is none. */
 int vmx_msr_write(struct vmx_vcpu *v, uint32_t index, uint64_t value);
+int vmx_msr_read(const struct vmx_vcpu *v, uint32_t index, uint64_t *value);
 enum vmx_step vmx_exit_rdmsr(struct vmx_vcpu *v);
 enum vmx_step vmx_exit_wrmsr(struct vmx_vcpu *v);
 enum vmx_step vmx_exit_wrmsr_sleep(struct vmx_vcpu *v);

@@ -180,6 +180,23 @@ enum vmcs_field {
 #define INTERRUPTIBILITY_MOV_SS 2u
 
 #define PENDING_DEBUG_STEP (1ull << 14)
+#define PENDING_DEBUG_ALL  0x500full /* and breakpoints; without TSX's */
+
+/* Access rights of segments (24.4.1). */
+#define RIGHTS_TYPE	  0x0000fu
+#define RIGHTS_ACCESSED	  0x00001u
+#define RIGHTS_READABLE	  0x00002u /* of code; of data: writable */
+#define RIGHTS_CONFORMING 0x00004u /* of code */
+#define RIGHTS_CODE	  0x00008u
+#define RIGHTS_S	  0x00010u /* code or data */
+#define RIGHTS_DPL(r)	  ((r) >> 5 & 3)
+#define RIGHTS_DPL3	  0x00060u
+#define RIGHTS_PRESENT	  0x00080u
+#define RIGHTS_LONG	  0x02000u
+#define RIGHTS_DB	  0x04000u
+#define RIGHTS_PAGES	  0x08000u /* the limit is counted in pages: G */
+#define RIGHTS_UNUSABLE	  0x10000u
+#define RIGHTS_ALL	  0x1f0ffu
 
 #define EXIT_ENTRY_FAILED (1u << 31)
 

@@ -156,6 +156,10 @@ int vmx_vcpu_set_msr(struct vmx_vcpu *v, uint32_t index, uint64_t value);
 /* The image is the caller's private copy of vmx_caps.xsave_size bytes, 64-byte aligned. */
 int vmx_vcpu_set_fpu(struct vmx_vcpu *v, const void *image);
 void vmx_vcpu_get_fpu(struct vmx_vcpu *v, void *image);
+/* All of it but the FPU's image and the owner's interrupt; between two runs, the FPU unloaded. set
+ * may sleep. */
+void vmx_vcpu_get_state(const struct vmx_vcpu *v, struct sbv_vcpu_state *s);
+int vmx_vcpu_set_state(struct vmx_vcpu *v, const struct sbv_vcpu_state *s);
 void vmx_vcpu_stats(const struct vmx_vcpu *v, struct sbv_stats *out);
 /* The host answered a doorbell itself: counted. */
 void vmx_vcpu_count_doorbell(struct vmx_vcpu *v);

@@ -58,6 +58,8 @@
 
 #define X86_VECTOR_DB  1u
 #define X86_VECTOR_NMI 2u
+#define X86_VECTOR_BP  3u
+#define X86_VECTOR_OF  4u
 #define X86_VECTOR_UD  6u
 #define X86_VECTOR_DF  8u
 #define X86_VECTOR_GP  13u

@@ -3,6 +3,7 @@
  * /dev/sandbox-vmx: an open is a virtual machine; its ioctls (../abi.h). Every argument is copied
  * once, the copy is checked and used.
  */
+#include <linux/anon_inodes.h>
 #include <linux/idr.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -67,7 +68,8 @@ destroy:
 	vmx_vm_destroy(vm->core);
 free:
 	kfree(vm);
-	return ret;
+	/* mmu_notifier_register gives up for a signal: again, behind its handler. */
+	return ret == -EINTR ? -ERESTARTNOINTR : ret;
 }
 
 /* Where VMX cannot be used the file is there for SBV_CAPS alone, without a VM. */
@@ -77,8 +79,7 @@ static int device_open(struct inode *inode, struct file *file)
 	int ret = vmx_usable() ? vm_create(&vm) : 0;
 
 	file->private_data = vm;
-	/* mmu_notifier_register gives up for a signal: again, behind its handler. */
-	return ret == -EINTR ? -ERESTARTNOINTR : ret;
+	return ret;
 }
 
 static int device_release(struct inode *inode, struct file *file)
@@ -118,6 +119,23 @@ static long device_caps(void __user *arg)
 	else if (caps.state != SBV_STATE_READY || sbv_state == SBV_STATE_READY)
 		strscpy(caps.why, sbv_state_why, sizeof(caps.why));
 	return copy_to_user(arg, &caps, sizeof(caps)) ? -EFAULT : 0;
+}
+
+/* Who holds a descriptor could open the device, or was given it by one who could. */
+static long device_new(void)
+{
+	struct sbv_vm *vm;
+	int ret;
+
+	if (!vmx_usable())
+		return -ENODEV;
+	ret = vm_create(&vm);
+	if (ret)
+		return ret;
+	ret = anon_inode_getfd("sandbox-vmx", &sbv_device_fops, vm, O_RDWR | O_CLOEXEC);
+	if (ret < 0)
+		sbv_vm_put(vm);
+	return ret;
 }
 
 static long device_map_memory(struct sbv_vm *vm, const void __user *arg)
@@ -199,6 +217,8 @@ static long device_ioctl(struct file *file, unsigned int request, unsigned long 
 	struct sbv_vm *vm = file->private_data;
 	void __user *argp = (void __user *)arg;
 
+	if (request == SBV_NEW)
+		return device_new();
 	if (vm && vm->mm != current->mm)
 		return -EIO;
 	if (request == SBV_CAPS)

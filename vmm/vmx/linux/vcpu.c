@@ -37,6 +37,34 @@ static long vcpu_get_sregs(struct sbv_vcpu *v, void __user *arg)
 	return copy_to_user(arg, &s, sizeof(s)) ? -EFAULT : 0;
 }
 
+static long vcpu_get_state(struct sbv_vcpu *v, void __user *arg)
+{
+	struct sbv_vcpu_state s;
+
+	sbv_vcpu_load(v);
+	vmx_vcpu_get_state(v->core, &s);
+	sbv_vcpu_unload(v);
+	return copy_to_user(arg, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
+static long vcpu_set_state(struct sbv_vcpu *v, const void __user *arg)
+{
+	struct sbv_vcpu_state s;
+	int ret;
+
+	if (copy_from_user(&s, arg, sizeof(s)))
+		return -EFAULT;
+	sbv_vcpu_load(v);
+	ret = vmx_vcpu_set_state(v->core, &s);
+	sbv_vcpu_unload(v);
+	if (ret)
+		return ret;
+	v->in_pending = false;
+	v->run->regs = s.regs;
+	WRITE_ONCE(v->run->regs_dirty, 0);
+	return 0;
+}
+
 static long vcpu_set_msr(struct sbv_vcpu *v, const void __user *arg)
 {
 	struct sbv_msr m;
@@ -109,6 +137,10 @@ static long vcpu_ioctl_locked(struct sbv_vcpu *v, unsigned int request, void __u
 		return vcpu_set_sregs(v, arg);
 	case SBV_GET_SREGS:
 		return vcpu_get_sregs(v, arg);
+	case SBV_GET_STATE:
+		return vcpu_get_state(v, arg);
+	case SBV_SET_STATE:
+		return vcpu_set_state(v, arg);
 	case SBV_SET_MSR:
 		return vcpu_set_msr(v, arg);
 	case SBV_SET_FPU:

@@ -23,6 +23,7 @@ static bool tests_with(bool ept)
 	test_events();
 	test_memory();
 	test_paging();
+	test_state();
 	test_turns();
 	test_hostile(metal_option("seed", 1), metal_option("hostile", 100));
 	test_entry();

@@ -24,6 +24,7 @@ void test_refusals(void);
 void test_events(void);
 void test_memory(void);
 void test_paging(void);
+void test_state(void);
 void test_turns(void);
 void test_hostile(uint64_t first, uint64_t n); /* n guests, of seeds from first on */
 void test_entry(void);

@@ -96,6 +96,23 @@ static size_t vmx_vcpu_ioctls(const unsigned long **out)
 	return sizeof(numbers) / sizeof(numbers[0]);
 }
 
+static size_t vmx_again_ioctls(const unsigned long **out)
+{
+	static const unsigned long numbers[] = {
+		SBV_NEW, SBV_MAP_MEMORY, SBV_VCPU_CREATE, SBV_GET_STATE, SBV_SET_STATE};
+
+	*out = numbers;
+	return sizeof(numbers) / sizeof(numbers[0]);
+}
+
+static size_t vmx_save_ioctls(const unsigned long **out)
+{
+	static const unsigned long numbers[] = {SBV_GET_STATE};
+
+	*out = numbers;
+	return sizeof(numbers) / sizeof(numbers[0]);
+}
+
 const struct vm_ops vm_vmx_ops = {
 	.name = "vmx",
 	.available = vmx_available,
@@ -106,6 +123,14 @@ const struct vm_ops vm_vmx_ops = {
 	.forget_translations = vmx_forget_translations,
 	.forget_ioctl = SBV_FORGET,
 	.set_doorbell = vmx_set_doorbell,
+	.again_keep = vmx_again_keep,
+	.again = vmx_again,
+	.vcpu_saved_size = vmx_vcpu_saved_size,
+	.vcpu_save = vmx_vcpu_save,
+	.vcpu_again = vmx_vcpu_again,
+	.again_ioctls = vmx_again_ioctls,
+	.save_ioctls = vmx_save_ioctls,
+	.saved_read = vmx_saved_read,
 	.vcpu_create = vmx_vcpu_create,
 	.vcpu_set_sregs = vmx_vcpu_set_sregs,
 	.vcpu_get_sregs = vmx_vcpu_get_sregs,

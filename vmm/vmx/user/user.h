@@ -19,7 +19,8 @@ struct vm {
 
 struct vcpu {
 	struct vm *vm;
-	int fd;
+	uint32_t index;
+	int fd; /* -1: none */
 	struct sbv_run *run;
 	bool io_in;  /* the last exit was an IN that awaits its answer */
 	void *xsave; /* bounce buffer, vm->caps.xsave_size */
@@ -43,6 +44,8 @@ int vmx_device_probe(struct vm_caps *out);
 /* vcpu.c */
 int vmx_vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out);
 void vmx_vcpu_destroy(struct vcpu *v);
+int vmx_vcpu_open(struct vcpu *v); /* its descriptor and its run page */
+void vmx_vcpu_close(struct vcpu *v);
 int vmx_vcpu_set_sregs(struct vcpu *v, const struct vm_sregs *s);
 int vmx_vcpu_get_sregs(struct vcpu *v, struct vm_sregs *s);
 int vmx_vcpu_set_msr(struct vcpu *v, uint32_t msr, uint64_t value);
@@ -50,6 +53,14 @@ int vmx_vcpu_get_fpu(struct vcpu *v, void *buf, size_t size);
 int vmx_vcpu_set_fpu(struct vcpu *v, const void *buf, size_t size);
 struct vm_gprs *vmx_vcpu_gprs(struct vcpu *v);
 void vmx_vcpu_gprs_dirty(struct vcpu *v);
+
+/* again.c */
+int vmx_again_keep(struct vm *vm);
+int vmx_again(struct vm *vm);
+size_t vmx_vcpu_saved_size(const struct vcpu *v);
+int vmx_vcpu_save(struct vcpu *v, void *saved);
+int vmx_vcpu_again(struct vcpu *v, const void *saved);
+void vmx_saved_read(const void *saved, struct vm_saved *out);
 
 /* run.c */
 int vmx_vcpu_run(struct vcpu *v, struct vm_exit *out);

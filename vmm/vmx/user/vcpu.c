@@ -34,16 +34,35 @@ _Static_assert(sizeof(struct vm_gprs) == sizeof(struct sbv_regs), "sbv_regs");
 #define FXSAVE_SIZE 512u
 #define CR4_OSXSAVE (1ull << 18)
 
-void vmx_vcpu_destroy(struct vcpu *v)
+void vmx_vcpu_close(struct vcpu *v)
 {
-	if (!v)
-		return;
 	if (v->run)
 		vmx_system_unmap(v->run);
 	if (v->fd >= 0)
 		vmx_system_close(v->fd);
+	v->run = NULL;
+	v->fd = -1;
+}
+
+void vmx_vcpu_destroy(struct vcpu *v)
+{
+	if (!v)
+		return;
+	vmx_vcpu_close(v);
 	free(v->xsave);
 	free(v);
+}
+
+int vmx_vcpu_open(struct vcpu *v)
+{
+	v->fd = vmx_system_ioctl(v->vm->fd, SBV_VCPU_CREATE, (void *)(uintptr_t)v->index);
+	if (v->fd < 0)
+		return v->fd;
+	v->run = vmx_system_map(v->fd);
+	if (!v->run)
+		return -ENOMEM;
+	v->kick.immediate_exit = &v->run->immediate_exit;
+	return 0;
 }
 
 int vmx_vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
@@ -54,24 +73,18 @@ int vmx_vcpu_create(struct vm *vm, uint32_t index, struct vcpu **out)
 	if (!v)
 		return -ENOMEM;
 	v->vm = vm;
-	v->fd = vmx_system_ioctl(vm->fd, SBV_VCPU_CREATE, (void *)(uintptr_t)index);
-	result = v->fd;
-	if (result < 0)
-		goto fail;
-	result = -ENOMEM;
-	v->xsave = calloc(1, vm->caps.xsave_size);
-	v->run = vmx_system_map(v->fd);
-	if (!v->xsave || !v->run)
-		goto fail;
-	v->kick.immediate_exit = &v->run->immediate_exit;
-	result = vm_kick_install();
-	if (result < 0)
-		goto fail;
+	v->index = index;
+	result = vmx_vcpu_open(v);
+	if (!result) {
+		v->xsave = calloc(1, vm->caps.xsave_size);
+		result = v->xsave ? vm_kick_install() : -ENOMEM;
+	}
+	if (result < 0) {
+		vmx_vcpu_destroy(v);
+		return result;
+	}
 	*out = v;
 	return 0;
-fail:
-	vmx_vcpu_destroy(v);
-	return result;
 }
 
 int vmx_vcpu_set_sregs(struct vcpu *v, const struct vm_sregs *s)
