@@ -107,10 +107,10 @@ static void refused(void **state)
 	expect_not_started(r, s, "is not a snapshot");
 }
 
-static void expect_invalid(int r, struct sb_error **e, struct sb *s, const char *text)
+static void expect_invalid(int r, struct sb_error **e, struct sb **s, const char *text)
 {
 	expect_code(r, SB_INVALID, e);
-	assert_null(s);
+	assert_null(*s);
 	assert_string_equal(sb_error_text(*e), text);
 	sb_error_free(*e);
 }
@@ -123,23 +123,23 @@ static void mistakes(void **state)
 	struct sb *s;
 
 	c.in.kind = SB_STREAM_MEMORY;
-	expect_invalid(sb_snapshot(&c, path, 0, &s, &e), &e, s,
+	expect_invalid(sb_snapshot(&c, path, 0, &s, &e), &e, &s,
 		"in: is for what goes on: sb_restore takes it");
 	c = fake("x");
 	c.files = &out;
 	c.nfiles = 1;
-	expect_invalid(sb_snapshot(&c, path, 0, &s, &e), &e, s,
+	expect_invalid(sb_snapshot(&c, path, 0, &s, &e), &e, &s,
 		"files: of a snapshot none can be taken out");
 	c = fake("x");
-	expect_invalid(sb_snapshot(&c, "x", 0, &s, &e), &e, s, "path: must be an absolute path");
+	expect_invalid(sb_snapshot(&c, "x", 0, &s, &e), &e, &s, "path: must be an absolute path");
 	assert_int_equal(sb_snapshot(&c, path, 8, &s, NULL), SB_UNSUPPORTED);
 	assert_int_equal(sb_snapshot(&c, "/absent/x", 0, &s, NULL), SB_SYSTEM);
-	expect_invalid(sb_restore(path, &c, &s, &e), &e, s,
+	expect_invalid(sb_restore(path, &c, &s, &e), &e, &s,
 		"program: is the snapshot's: sb_snapshot takes it");
 	c = (struct sb_config){.size = sizeof c, .file_size = 1};
-	expect_invalid(sb_restore(path, &c, &s, &e), &e, s,
+	expect_invalid(sb_restore(path, &c, &s, &e), &e, &s,
 		"file_size: is the snapshot's: sb_snapshot takes it");
-	expect_invalid(sb_restore(path, NULL, &s, &e), &e, s, "config: is NULL");
+	expect_invalid(sb_restore(path, NULL, &s, &e), &e, &s, "config: is NULL");
 }
 
 static void nothing_is_left(void **state)
