@@ -60,13 +60,7 @@ int launch_snapshot_create(struct launch *l)
 	}
 	snapshot_config_code(&t->config, &given);
 	service_note_window(l->service);
-	r = coder_end(&t->config);
-	if (!r && t->config.n > SNAPSHOT_PART_MAX) {
-		launch_fail(l,
-			"no snapshot: the files in memory that it was given have too much in them");
-		r = -EFBIG;
-	}
-	return r;
+	return coder_end(&t->config);
 }
 
 void launch_snapshot_destroy(struct launch *l)

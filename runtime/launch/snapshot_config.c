@@ -13,7 +13,7 @@
 #include "runtime/launch/snapshot_internal.h"
 
 #define MOUNTS_MAX 4096u
-#define MADE_MAX   (16u << 20) /* bytes */
+#define MADE_MAX   4096u /* bytes */
 #define WORDS_MAX  65536u
 #define GROUPS_MAX 65536u
 
@@ -52,60 +52,36 @@ static int open_again(int fd, int flags)
 }
 
 /* An O_PATH descriptor, or -1. */
-static int make_file(const uint8_t *text, uint32_t n, uint32_t mode)
+static int make_file(const uint8_t *text, uint32_t n)
 {
 	int fd = memfd_create("made", MFD_CLOEXEC), path = -1;
 
-	if (fd >= 0 && write(fd, text, n) == (ssize_t)n && !fchmod(fd, mode & 0777))
+	if (fd >= 0 && write(fd, text, n) == (ssize_t)n && !fchmod(fd, 0644))
 		path = open_again(fd, O_PATH);
 	if (fd >= 0)
 		close(fd);
 	return path;
 }
 
-/* NULL with errno; else to be freed. */
-static uint8_t *read_file(int path_fd, uint32_t *n, uint32_t *mode)
+static uint32_t read_file(int path_fd, uint8_t *text)
 {
 	int fd = open_again(path_fd, O_RDONLY);
-	uint8_t *text = NULL;
-	struct stat st;
+	ssize_t n = fd < 0 ? 0 : read(fd, text, MADE_MAX);
 
-	if (fd >= 0 && !fstat(fd, &st)) {
-		*n = (uint32_t)st.st_size;
-		*mode = st.st_mode & 0777;
-		text = malloc(*n + 1);
-	}
-	if (text && read(fd, text, *n) != (ssize_t)*n) {
-		free(text);
-		text = NULL;
-		errno = EIO;
-	}
 	if (fd >= 0)
 		close(fd);
-	return text;
+	return n > 0 ? (uint32_t)n : 0;
 }
 
 static void code_made(struct coder *c, struct launch_mount *m)
 {
-	uint32_t n = 0, mode = 0;
-	uint8_t *text = c->reads ? NULL : read_file(m->fd, &n, &mode);
+	uint8_t text[MADE_MAX];
+	uint32_t n = c->reads ? 0 : read_file(m->fd, text);
 
-	if (!c->reads && !text && !c->err)
-		c->err = -errno;
-	coder_u32(c, &mode);
 	coder_count(c, &n, MADE_MAX);
-	if (c->reads && n > c->n - c->at)
-		coder_fail(c);
-	if (c->reads && !c->err) {
-		text = malloc(n + 1);
-		if (!text)
-			c->err = -ENOMEM;
-	}
-	if (!c->err)
-		coder_bytes(c, text, n);
+	coder_bytes(c, text, n);
 	if (c->reads && !c->err)
-		m->fd = make_file(text, n, mode);
-	free(text);
+		m->fd = make_file(text, n);
 }
 
 /* fd -1, where it cannot be opened: said later (launch_restore_open). */

@@ -266,7 +266,7 @@ const void *sb_file_data(struct sb *s, size_t index, size_t *size, int *truncate
  * there; mode 0600. All calls work on *out. It has ended well with SB_END_SNAPSHOT; whatever else
  * it ended with, there is no file, and message says why. The sb_dispatch or sb_wait that says so
  * has the file written to the disk. flags: 0 or SB_SNAPSHOT_COMPRESS. Members of config are as for
- * sb_start but for these: in and accept must be 0, as SB_FILE_OUT may not be there; out and err are
+ * sb_start but for these: in, accept and files must be 0; out and err are
  * of what it prints until then, and SB_STREAM_FD is a pipe, a socket or /dev/null; wall_ns is for
  * it to come so far, and is kept while the caller dispatches or waits. Files in memory of up to 16
  * MiB are in the snapshot. Only backend kvm, home guest, has snapshots (docs/snapshots.md);

@@ -208,9 +208,8 @@ static int check_snapshot(struct sb_error **e, const struct sb_config *c)
 		return invalid(e, "in", "is for what goes on: sb_restore takes it");
 	if (c->accept)
 		return invalid(e, "accept", "is for sb_template_start");
-	for (size_t i = 0; i < c->nfiles; i++)
-		if (c->files[i].kind == SB_FILE_OUT)
-			return invalid(e, "files", "of a snapshot none can be taken out");
+	if (c->nfiles)
+		return invalid(e, "files", "a snapshot has none in memory: mounts gives files");
 	return 0;
 }
 

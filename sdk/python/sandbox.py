@@ -261,14 +261,13 @@ class Sandbox:
     @classmethod
     def snapshot(cls, path: str, program: str, *args: str, compress: bool = False, stdout: Optional[int] = None,
                  stderr: Optional[int] = None, limit: int = 1 << 20, mounts: Sequence[Mount] = (),
-                 files: Optional[Mapping[str, bytes]] = None, programs: Optional[Mapping[str, bytes]] = None,
                  env: Optional[Mapping[str, str]] = None, env_clear: bool = False, cwd: Optional[str] = None,
                  user: Optional[str] = None, root: Optional[str] = None, image: Optional[str] = None, memory: int = 0,
                  cpus: int = 0, processes: int = 0, wall: float = 0, cpu: float = 0, output: int = 0, file_size: int = 0,
                  require_vm: bool = False, strict: bool = False, executable: Optional[str] = None) -> Sandbox:
         """The program up to where it first asks for its stdin, in a file at the absolute path: End.SNAPSHOT if it is there. `wall` is
         for it to come so far."""
-        c = _configuration(program, args, mounts=mounts, files=files, programs=programs, env=env, cwd=cwd, user=user, root=root,
+        c = _configuration(program, args, mounts=mounts, files=None, programs=None, env=env, cwd=cwd, user=user, root=root,
                            image=image, wall=wall, executable=executable, env_clear=env_clear, require_vm=require_vm,
                            strict=strict, memory=memory, cpus=cpus, processes=processes, cpu_ns=int(cpu * 1e9), output=output,
                            file_size=file_size)

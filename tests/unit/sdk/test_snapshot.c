@@ -129,7 +129,7 @@ static void mistakes(void **state)
 	c.files = &out;
 	c.nfiles = 1;
 	expect_invalid(sb_snapshot(&c, path, 0, &s, &e), &e, &s,
-		"files: of a snapshot none can be taken out");
+		"files: a snapshot has none in memory: mounts gives files");
 	c = fake("x");
 	expect_invalid(sb_snapshot(&c, "x", 0, &s, &e), &e, &s, "path: must be an absolute path");
 	assert_int_equal(sb_snapshot(&c, path, 8, &s, NULL), SB_UNSUPPORTED);

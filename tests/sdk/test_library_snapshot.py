@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sandbox import Code, End, Sandbox, SandboxError
+from sandbox import Code, End, Mount, Sandbox, SandboxError
 
 
 def make(path, script, **options):
@@ -40,10 +40,10 @@ def test_goes_on(snap, tmp_path):
         assert (r.end, r.exit_code, r.stdout) == (End.EXITED, 7, b"before " + word + b"\n"), r
 
 
-def test_compressed_and_files(snap):
-    path, _ = snap("read l; /in/program; wc -c </in/data", files={"/in/data": b"x" * 100000}, programs={"/in/program": b"#!/bin/sh\necho ran\n"},
-                   compress=True)
-    assert go_on(path, b"\n").stdout == b"ran\n100000\n"
+def test_compressed_with_mounts(snap, tmp_path):
+    (tmp_path / "data").write_bytes(b"x" * 10000)
+    path, _ = snap("read l; wc -c </in/data", mounts=[Mount(str(tmp_path), "/in")], compress=True)
+    assert go_on(path, b"\n").stdout == b"10000\n"
 
 
 def test_handle(snap):
