@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # build/libsandbox.so, build/libsandbox.a and what is installed beside them.
 SDK_SRCS := $(addprefix sdk/lib/, clone.c command.c config.c control.c dispatch.c error.c fd.c finish.c memory_file.c pool.c proc.c report.c reset.c result.c \
-	setup.c spawn.c start.c stream.c template.c wire.c words.c)
+	setup.c snapshot.c spawn.c start.c stream.c template.c wire.c words.c)
+SDK_SRCS += runtime/cli/whole.c # files that appear when they are whole
 SDK_OBJS := $(patsubst %,$(B)/sdk/pic/%.o,$(SDK_SRCS))
 SDK_LIBS := -ljansson -pthread
 SDK_SONAME := libsandbox.so.0

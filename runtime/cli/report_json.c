@@ -22,14 +22,25 @@ static json_t *text(const char *s)
 	return json_string(clean);
 }
 
+/* Of a snapshot also where none can be made, and what cannot go on: 125 then. */
+static bool not_started(const struct report *r)
+{
+	const struct run_options *o = r->options;
+
+	if (!r->result)
+		return o->name_of_file || r->code != POLICY_FAILED;
+	return r->result->could_not_start &&
+	       (o->name_of_file || o->snapshot_fd || r->result->end != LAUNCH_FAILED);
+}
+
 static const char *end_kind(const struct report *r)
 {
-	if (!r->result)
-		return r->code == POLICY_FAILED ? "failed" : "not-started";
-	if (r->result->end == LAUNCH_FAILED)
-		return "failed";
-	if (r->result->could_not_start)
+	if (not_started(r))
 		return "not-started";
+	if (r->result && r->result->template)
+		return "snapshot";
+	if (!r->result || r->result->end == LAUNCH_FAILED)
+		return "failed";
 	if (r->result->end == LAUNCH_TIMEOUT)
 		return "timeout";
 	return WIFSIGNALED(r->result->wait_status) ? "signaled" : "exited";
@@ -38,7 +49,8 @@ static const char *end_kind(const struct report *r)
 static json_t *json_exit(const struct report *r)
 {
 	const struct launch_result *res = r->result;
-	bool killed = res && res->end != LAUNCH_FAILED && WIFSIGNALED(res->wait_status);
+	bool killed =
+		res && res->end != LAUNCH_FAILED && !res->template && WIFSIGNALED(res->wait_status);
 	const char *error = r->error ? r->error : res && *res->error ? res->error : NULL;
 	json_t *o = json_object();
 
@@ -171,7 +183,8 @@ bool report_json(const struct report *r, FILE *out)
 	bool ok;
 
 	json_object_set_new(o, "exit", json_exit(r));
-	json_object_set_new(o, "program", text(r->options->request.program));
+	json_object_set_new(o, "program",
+		r->options->request.program ? text(r->options->request.program) : json_null());
 	json_object_set_new(
 		o, "backend", r->config ? json_string(r->config->backend->name) : json_null());
 	json_object_set_new(o, "home",

@@ -3,11 +3,9 @@
  * sandbox restore: a run that goes on from a snapshot.
  */
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "runtime/cli/run_go.h"
-#include "runtime/launch/snapshot.h"
 
 enum { KEY_TIMEOUT = 0x100, KEY_STATS, KEY_JSON, KEY_NAME };
 
@@ -63,6 +61,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct run_options *o = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = o;
+		return 0;
 	case KEY_STATS:
 		o->stats = true;
 		return 0;
@@ -87,7 +88,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp argp = {options, parse, "FILE", doc, NULL, NULL, NULL};
+static const struct argp_child children[] = {{.argp = &run_caller_argp}, {0}};
+static const struct argp argp = {options, parse, "FILE", doc, children, NULL, NULL};
 
 /* The program has three streams; what is closed here is one that has nothing. */
 static void fill_streams(void)
@@ -106,37 +108,17 @@ static void fill_streams(void)
 	}
 }
 
-static int restore(struct run_options *o, int fd)
-{
-	struct launch_restored from;
-	char why[512];
-	int code;
-
-	if (launch_restore_open(&from, fd, why, sizeof why)) {
-		cli_say("%s %s", o->name_of_file, why);
-		return POLICY_FAILED;
-	}
-	fill_streams();
-	code = run_go(o, &from);
-	launch_restore_close(&from);
-	return code;
-}
-
 static int run(int argc, char **argv)
 {
 	struct run_options o;
-	int code = POLICY_FAILED, fd;
+	int code = POLICY_FAILED;
 
 	run_options_init(&o);
-	if (cli_parse(&cli_verb_restore, argc, argv, 0, &o))
-		return POLICY_FAILED;
-	fd = open(o.name_of_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0) {
-		cli_say("%s: %s", o.name_of_file, strerror(errno));
-		return POLICY_FAILED;
+	if (!cli_parse(&cli_verb_restore, argc, argv, 0, &o)) {
+		fill_streams();
+		code = run_go(&o);
 	}
-	code = restore(&o, fd);
-	close(fd);
+	run_options_clear(&o);
 	return code;
 }
 

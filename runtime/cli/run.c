@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,9 @@ struct run {
 	struct run_options options;
 	struct run_image image;
 	struct policy *policy;
-	struct launch_restored *from; /* or NULL: it begins */
+	struct launch_restored
+		restored; /* what it goes on from, if it does, and the file of that */
+	int restored_fd;  /* -1: it begins */
 	struct observe_writer observed;
 	struct report report;
 	FILE *trace, *json;
@@ -141,24 +144,49 @@ static int prepare_program(struct run *run)
 	return 0;
 }
 
+/* why: with its verb, or after a colon. */
+static int not_restored(struct run *run, const char *colon, const char *why)
+{
+	char text[PATH_MAX + 600];
+
+	snprintf(text, sizeof text, "%s%s %s", run->options.name_of_file, colon, why);
+	return refused(run, POLICY_FAILED, text);
+}
+
+static int open_restored(struct run *run)
+{
+	char why[512];
+	int fd = open(run->options.name_of_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return not_restored(run, ":", strerror(errno));
+	if (launch_restore_open(&run->restored, fd, why, sizeof why)) {
+		close(fd);
+		return not_restored(run, "", why);
+	}
+	run->restored_fd = fd;
+	return 0;
+}
+
 /* What it was given it has; what this host is, is found out. */
 static int prepare_restored(struct run *run)
 {
-	struct launch_config *c = &run->from->config;
-	const struct snapshot_needs *needs = &run->from->file.needs;
+	struct launch_config *c = &run->restored.config;
+	const struct snapshot_needs *needs = &run->restored.file.needs;
+	int code = open_restored(run);
 	struct policy_machine machine;
 	struct policy_error e;
-	char why[512], text[768];
+	char why[512];
 
+	if (code)
+		return code;
 	if (policy_machine_choose(needs->backend, needs->home, true, &machine, &e))
 		return refused(run, e.code, e.text);
 	c->backend = machine.backend;
 	c->caps = machine.caps;
 	c->home = machine.home;
-	if (launch_restore_fits(run->from, why, sizeof why)) {
-		snprintf(text, sizeof text, "%s %s", run->options.name_of_file, why);
-		return refused(run, POLICY_FAILED, text);
-	}
+	if (launch_restore_fits(&run->restored, why, sizeof why))
+		return not_restored(run, "", why);
 	if (run->options.request.timeout_ns)
 		c->timeout_ns = run->options.request.timeout_ns;
 	run->options.request.program = c->program;
@@ -170,7 +198,7 @@ static int prepare_restored(struct run *run)
 /* 0, or the exit code of a run that did not begin. */
 static int prepare(struct run *run)
 {
-	int code = run->from ? prepare_restored(run) : prepare_program(run);
+	int code = run->options.name_of_file ? prepare_restored(run) : prepare_program(run);
 	struct launch_config *c = run->report.config;
 
 	if (code)
@@ -233,7 +261,7 @@ static void observe(struct run *run)
 	struct launch_config *c = run->report.config;
 	const struct observe_about about = {
 		.name = run->options.name,
-		.program = run->from ? c->program : policy_program(run->policy),
+		.program = run->policy ? policy_program(run->policy) : c->program,
 		.backend = c->backend->name,
 		.home = report_home_name(c->home),
 		.exits = c->backend->processes ? OBSERVE_EXITS_PROCESS : OBSERVE_EXITS_VM,
@@ -252,6 +280,19 @@ static void observe(struct run *run)
 		c->samples = run->observed.samples;
 	c->hidden = run->observed.hidden;
 	c->nhidden = run->observed.nhidden;
+}
+
+/* The program has ended, and what was wanted is not there. */
+static void say_no_snapshot(struct launch_result *r)
+{
+	const char *what = WIFSIGNALED(r->wait_status) ? "signal" : "exit code";
+	int code = WIFSIGNALED(r->wait_status) ? WTERMSIG(r->wait_status)
+					       : WEXITSTATUS(r->wait_status);
+
+	r->end = LAUNCH_FAILED;
+	snprintf(r->error, sizeof r->error,
+		"the program ended before it asked for its standard input: no snapshot (%s %d)",
+		what, code);
 }
 
 static int launch(struct run *run)
@@ -282,10 +323,9 @@ static int launch(struct run *run)
 		return POLICY_FAILED;
 	}
 	run->report.result = result;
-	if (!result->template && run->options.snapshot_fd && result->end != LAUNCH_FAILED) {
-		cli_say("the program ended before it asked for its standard input: no snapshot");
-		return result->could_not_start ? exit_code(result) : POLICY_FAILED;
-	}
+	if (run->options.snapshot_fd && !result->template && !result->could_not_start &&
+		result->end != LAUNCH_FAILED)
+		say_no_snapshot(result);
 	return result->template ? 0 : exit_code(result);
 }
 
@@ -317,10 +357,19 @@ static int finish_outputs(struct run *run)
 	return ok ? run->report.code : POLICY_FAILED;
 }
 
-int run_go(struct run_options *o, struct launch_restored *from)
+static void close_restored(struct run *run)
 {
-	struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER, .options = *o, .from = from};
+	if (run->restored_fd < 0)
+		return;
+	launch_restore_close(&run->restored);
+	close(run->restored_fd);
+}
+
+int run_go(struct run_options *o)
+{
+	struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER, .options = *o, .restored_fd = -1};
 	int code = POLICY_FAILED;
+	bool stopped;
 
 	if (!open_outputs(&run))
 		goto out;
@@ -333,9 +382,10 @@ int run_go(struct run_options *o, struct launch_restored *from)
 	if (!code)
 		code = launch(&run);
 	run.report.code = code;
-	if (run.report.result && run.report.result->template) /* no program ended: nothing to say */
+	stopped = run.report.result && run.report.result->template; /* no program ended */
+	if (stopped && !run.options.snapshot_fd)
 		goto out;
-	if (run.report.result)
+	if (run.report.result && !stopped)
 		report_problems(&run.report, run.policy ? policy_note(run.policy) : "");
 	if (run.report.result && run.options.stats)
 		report_stats(&run.report, stderr);
@@ -344,6 +394,7 @@ out:
 	report_clear(&run.report);
 	policy_free(run.policy);
 	run_image_close(&run.image);
+	close_restored(&run);
 	run_options_clear(&run.options);
 	*o = run.options;
 	return code;
@@ -354,7 +405,7 @@ static int run_run(int argc, char **argv)
 	struct run_options o;
 
 	if (!run_options_parse(&o, argc, argv))
-		return run_go(&o, NULL);
+		return run_go(&o);
 	run_options_clear(&o);
 	return POLICY_FAILED;
 }

@@ -7,10 +7,8 @@
 
 #include "runtime/cli/run_options.h"
 
-struct launch_restored;
-
-/* from: what it goes on from; NULL: it begins with a program. The exit code; all is said. Clears
- * the options. Once in a process. */
-int run_go(struct run_options *o, struct launch_restored *from);
+/* With name_of_file it goes on from that snapshot. The exit code; all is said. Clears the options.
+ * Once in a process. */
+int run_go(struct run_options *o);
 
 #endif

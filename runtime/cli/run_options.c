@@ -48,6 +48,8 @@ enum run_key {
 	KEY_MESSAGES_FD,
 	KEY_SAMPLES_FD,
 	KEY_TEMPLATE_FD,
+	KEY_SNAPSHOT_FD,
+	KEY_SNAPSHOT_COMPRESS,
 	KEY_ACCEPT,
 	KEY_ACCEPT_WITHIN,
 	KEY_PROXY,
@@ -92,13 +94,21 @@ const struct argp_option run_shared_options[] = {
 	{0},
 };
 
+static const struct argp_option caller_options[] = {
+	{"until-fd", KEY_UNTIL_FD, "N", 0,
+		"Kill it when the open descriptor N can be read or was hung up", 3},
+	{"json-fd", KEY_JSON_FD, "N", 0, "The report of --json, to the open descriptor N", 5},
+	{"messages-fd", KEY_MESSAGES_FD, "N", 0,
+		"Write what the sandbox itself has to say to the open descriptor N, not to stderr",
+		5},
+	{0},
+};
+
 /* Of `sandbox run` only. */
 static const struct argp_option options[] = {
 	{"upper", KEY_UPPER, "DIR", 0,
 		"Keep what changes in the image in DIR, and begin with what is there", 1},
 	{"timeout", KEY_TIMEOUT, "DURATION", 0, "Kill it after 10, 1.5s, 2m; exit code 124", 3},
-	{"until-fd", KEY_UNTIL_FD, "N", 0,
-		"Kill it when the open descriptor N can be read or was hung up", 3},
 
 	{"quiet", 'q', 0, 0, "Only errors", 5},
 	{"verbose", 'v', 0, 0, "Also what was denied and what the jail lacks", 5},
@@ -109,10 +119,6 @@ static const struct argp_option options[] = {
 	{"trace-file", KEY_TRACE_FILE, "FILE", 0, "Write the trace to FILE (default: stderr)", 5},
 	{"stats", KEY_STATS, 0, 0, "Show counts and times at the end", 5},
 	{"json", KEY_JSON, "FILE", 0, "Write a report in JSON to FILE (\"-\": stdout)", 5},
-	{"json-fd", KEY_JSON_FD, "N", 0, "The same, to the open descriptor N", 5},
-	{"messages-fd", KEY_MESSAGES_FD, "N", 0,
-		"Write what the sandbox itself has to say to the open descriptor N, not to stderr",
-		5},
 	{"template-fd", KEY_TEMPLATE_FD, "N", 0,
 		"Stop where the program asks for its stdin, and make clones of it for who is at "
 		"the other end of the socket N",
@@ -127,6 +133,12 @@ static const struct argp_option options[] = {
 		"With --template-fd: a clone's stdin begins with a header that says who is at its "
 		"other end",
 		5},
+	{"snapshot-fd", KEY_SNAPSHOT_FD, "N", 0,
+		"Stop where the program asks for its stdin, write all of it to the open file N for "
+		"sandbox restore, and end",
+		5},
+	{"snapshot-compress", KEY_SNAPSHOT_COMPRESS, 0, 0,
+		"With --snapshot-fd: smaller, by zstd; restored slower", 5},
 	/* for sandbox profile: a file as abi/samples.h has it */
 	{"samples-fd", KEY_SAMPLES_FD, "N", OPTION_HIDDEN, 0, 5},
 	{0},
@@ -265,10 +277,35 @@ static error_t parse_until(struct run_options *o, const char *arg)
 	return r;
 }
 
-static error_t parse_report(struct run_options *o, int key, char *arg)
+static error_t parse_caller(int key, char *arg, struct argp_state *state)
 {
+	struct run_options *o = state->input;
 	error_t r;
 
+	switch (key) {
+	case KEY_UNTIL_FD:
+		return parse_until(o, arg);
+	case KEY_JSON_FD:
+		return parse_fd("json-fd", arg, &o->json_fd);
+	case KEY_MESSAGES_FD:
+		r = parse_fd("messages-fd", arg, &o->messages_fd);
+		if (!r)
+			cli_say_to(o->messages_fd);
+		return r;
+	case ARGP_KEY_END:
+		if (!o->json_file || !o->json_fd)
+			return 0;
+		cli_say("--json-fd: not together with --json");
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp run_caller_argp = {caller_options, parse_caller, NULL, NULL, NULL, NULL, NULL};
+
+static error_t parse_report(struct run_options *o, int key, char *arg)
+{
 	switch (key) {
 	case 'q':
 		o->quiet = true;
@@ -293,12 +330,13 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 	case KEY_JSON:
 		o->json_file = arg;
 		return 0;
-	case KEY_UNTIL_FD:
-		return parse_until(o, arg);
-	case KEY_JSON_FD:
-		return parse_fd("json-fd", arg, &o->json_fd);
 	case KEY_TEMPLATE_FD:
 		return parse_fd("template-fd", arg, &o->template_fd);
+	case KEY_SNAPSHOT_FD:
+		return parse_fd("snapshot-fd", arg, &o->snapshot_fd);
+	case KEY_SNAPSHOT_COMPRESS:
+		o->snapshot_packed = true;
+		return 0;
 	case KEY_ACCEPT:
 		return accept_parse(&o->accept, arg);
 	case KEY_ACCEPT_WITHIN:
@@ -307,11 +345,6 @@ static error_t parse_report(struct run_options *o, int key, char *arg)
 		return accept_parse_proxy(&o->accept, arg);
 	case KEY_SAMPLES_FD:
 		return parse_fd("samples-fd", arg, &o->samples_fd);
-	case KEY_MESSAGES_FD:
-		r = parse_fd("messages-fd", arg, &o->messages_fd);
-		if (!r)
-			cli_say_to(o->messages_fd);
-		return r;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -373,15 +406,34 @@ static error_t parse_image(struct run_options *o, int key, const char *arg)
 	}
 }
 
+/* What one that stops, to go on elsewhere, does not have. */
+static error_t check_stops(const struct run_options *o)
+{
+	const char *other = o->host	    ? "host"
+			    : o->upper	    ? "upper"
+			    : o->samples_fd ? "samples-fd"
+					    : NULL;
+
+	if (o->snapshot_packed && !o->snapshot_fd) {
+		cli_say("--snapshot-compress: only with --snapshot-fd");
+		return EINVAL;
+	}
+	if (o->template_fd && o->json_file)
+		other = "json";
+	if (o->snapshot_fd && (o->template_fd || o->trace))
+		other = o->template_fd ? "template-fd" : "trace";
+	if (!other || !(o->template_fd || o->snapshot_fd))
+		return 0;
+	cli_say("--%s: not together with --%s", o->snapshot_fd ? "snapshot-fd" : "template-fd",
+		other);
+	return EINVAL;
+}
+
 /* Options that do not go together, or say something of an image only. */
 static error_t check_together(const struct run_options *o)
 {
 	const char *option = o->entrypoint ? "entrypoint" : o->upper ? "upper" : NULL;
 
-	if (o->json_file && o->json_fd) {
-		cli_say("--json-fd: not together with --json");
-		return EINVAL;
-	}
 	if (o->host && !o->trace) {
 		cli_say("--host: only with --trace");
 		return EINVAL;
@@ -394,15 +446,8 @@ static error_t check_together(const struct run_options *o)
 		cli_say("--proxy-protocol: only with --template-fd; sandbox serve has it too");
 		return EINVAL;
 	}
-	if (o->template_fd && (o->json_file || o->host || o->upper || o->samples_fd)) {
-		cli_say("--template-fd: not together with --%s", o->json_file ? "json"
-								 : o->host    ? "host"
-								 : o->upper   ? "upper"
-									      : "samples-fd");
-		return EINVAL;
-	}
 	if (o->image || !option)
-		return 0;
+		return check_stops(o);
 	cli_say("--%s: only with --image", option);
 	return EINVAL;
 }
@@ -443,7 +488,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = o;
+		state->child_inputs[0] = state->child_inputs[1] = o;
 		return 0;
 	case KEY_TIMEOUT:
 		return parse_limit(&o->request, key, arg);
@@ -464,7 +509,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp_child children[] = {{.argp = &shared}, {0}};
+static const struct argp_child children[] = {{.argp = &shared}, {.argp = &run_caller_argp}, {0}};
 const struct argp run_argp = {
 	options, parse, "PROGRAM [ARG...]\n--image NAME [ARG...]", doc, children, NULL, NULL};
 

@@ -16,8 +16,8 @@ struct run_options {
 	const char *name; /* for `sandbox ps`; NULL: none */
 	int json_fd, messages_fd, until_fd, samples_fd, template_fd; /* 0: not given */
 	struct accept accept;
-	int snapshot_fd;				/* sandbox snapshot's; 0: none is made */
-	bool snapshot_packed;				/* --compress */
+	int snapshot_fd;				/* 0: none is made */
+	bool snapshot_packed;				/* it is compressed */
 	const char *name_of_file;			/* of what sandbox restore goes on from */
 	const char *image, *store, *entrypoint, *upper; /* NULL: not given */
 };
@@ -27,6 +27,8 @@ extern const struct argp run_argp;
  * struct run_options. */
 extern const struct argp_option run_shared_options[];
 error_t run_shared_parse(int key, char *arg, struct argp_state *state);
+/* What a program gives that starts one, with sandbox restore too. */
+extern const struct argp run_caller_argp;
 
 /* As without any option. */
 void run_options_init(struct run_options *o);

@@ -59,6 +59,7 @@ static const struct argp_option options[] = {
 	{"trace", KEY_REFUSED + 6, "NAMES", OPTION_HIDDEN | OPTION_ARG_OPTIONAL, 0, 0},
 	{"trace-file", KEY_REFUSED + 7, "FILE", OPTION_HIDDEN, 0, 0},
 	{"host", KEY_REFUSED + 8, 0, OPTION_HIDDEN, 0, 0},
+	{"snapshot-fd", KEY_REFUSED + 9, "N", OPTION_HIDDEN, 0, 0},
 	{0},
 };
 
@@ -74,6 +75,7 @@ static const struct {
 	{"trace", "sandbox run --trace shows the calls of one run"},
 	{"trace-file", "sandbox run --trace shows the calls of one run"},
 	{"host", "sandbox run --trace shows the calls of one run"},
+	{"snapshot-fd", "sandbox snapshot makes one"},
 };
 
 static const char doc[] =

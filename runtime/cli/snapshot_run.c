@@ -66,7 +66,7 @@ __attribute__((noreturn)) static void run_child(
 	sigprocmask(SIG_SETMASK, &r->before, NULL);
 	o->snapshot_fd = fd;
 	o->until_fd = r->pipe[ALIVE][0];
-	code = run_go(o, NULL);
+	code = run_go(o);
 	fflush(NULL);
 	_exit(code);
 }

@@ -343,8 +343,10 @@ static int run(struct launch *l)
 		r = launch_snapshot_create(l);
 	if (!r)
 		r = launch_restore_service(l);
-	if (r)
+	if (r) {
+		l->res->could_not_start = true;
 		return r;
+	}
 	l->needs = needs_of(l);
 	/* 4. the VM, while /dev/kvm can still be opened */
 	r = l->c->backend->processes ? 0 : make_vm(l);
@@ -358,6 +360,7 @@ static int run(struct launch *l)
 	}
 	r = launch_restore_home(l);
 	if (r) {
+		l->res->could_not_start = true;
 		launch_fail(l, "the snapshot cannot go on: %s", strerror(-r));
 		return r;
 	}

@@ -23,8 +23,8 @@
  *
  * Threads: calls on different sandboxes need no lock, sb_start among them. What one sandbox allows
  * is said at each call. The environment (SANDBOX_EXECUTABLE, PATH, HOME, SANDBOX_BACKEND,
- * SANDBOX_HOME_KIND, SANDBOX_STORE, XDG_DATA_HOME) is read by sb_start and sb_template_start with
- * getenv(3): no other thread may change it meanwhile. No thread may be cancelled in a call.
+ * SANDBOX_HOME_KIND, SANDBOX_STORE, XDG_DATA_HOME) is read with getenv(3) by the calls that take a
+ * struct sb_config: no other thread may change it meanwhile. No thread may be cancelled in a call.
  *
  * Errors: calls return 0 or an enum sb_code. Who gives an `error` that is not NULL gets an object
  * for a code that is neither 0 nor SB_RUNNING, to be freed with sb_error_free; else *error is NULL.
@@ -211,15 +211,18 @@ int sb_resume(struct sb *s, struct sb_error **error);
 /* -- how it ended: when sb_dispatch or sb_wait have said 0. Any thread. -- */
 
 enum sb_end {
-	SB_END_EXITED = 0,	/* exit_code */
-	SB_END_SIGNALLED = 1,	/* signal */
-	SB_END_WALL_TIME = 2,	/* the limit wall_ns */
-	SB_END_CPU_TIME = 3,	/* the limit cpu_ns */
-	SB_END_OUTPUT = 4,	/* the limit output, or a callback that wanted no more */
-	SB_END_MEMORY = 5,	/* the limit memory */
-	SB_END_KILLED = 6,	/* sb_kill */
-	SB_END_NOT_STARTED = 7, /* the program is not there or cannot be run: message */
-	SB_END_FAILED = 8,	/* the sandbox failed, or was refused something: message */
+	SB_END_EXITED = 0,    /* exit_code */
+	SB_END_SIGNALLED = 1, /* signal */
+	SB_END_WALL_TIME = 2, /* the limit wall_ns */
+	SB_END_CPU_TIME = 3,  /* the limit cpu_ns */
+	SB_END_OUTPUT = 4,    /* the limit output, or a callback that wanted no more */
+	SB_END_MEMORY = 5,    /* the limit memory */
+	SB_END_KILLED = 6,    /* sb_kill */
+	/* The program is not there or cannot be run; or a snapshot cannot be made here, or cannot
+	 * go on: message */
+	SB_END_NOT_STARTED = 7,
+	SB_END_FAILED = 8,   /* the sandbox failed, or was refused something: message */
+	SB_END_SNAPSHOT = 9, /* of sb_snapshot: it is in the file */
 };
 
 struct sb_denial {
@@ -253,6 +256,31 @@ const void *sb_output(struct sb *s, int stream, size_t *size, int *truncated);
 
 /* The contents of config.files[index] at the end, as sb_output. NULL if it is no SB_FILE_OUT. */
 const void *sb_file_data(struct sb *s, size_t index, size_t *size, int *truncated);
+
+/* -- snapshots: a program that is started once, and goes on from a file, also after a reboot -- */
+
+#define SB_SNAPSHOT_COMPRESS 1u /* smaller, by zstd; restored slower, into memory of its own */
+
+/* Starts the program as sb_start does, lets it run until it first asks for its stdin, and writes
+ * all of it to the file at path (absolute), which appears when it is complete, in place of what was
+ * there; mode 0600. All calls work on *out. It has ended well with SB_END_SNAPSHOT; whatever else
+ * it ended with, there is no file, and message says why. The sb_dispatch or sb_wait that says so
+ * has the file written to the disk. flags: 0 or SB_SNAPSHOT_COMPRESS. Members of config are as for
+ * sb_start but for these: in, accept and files must be 0; out and err are
+ * of what it prints until then, and SB_STREAM_FD is a pipe, a socket or /dev/null; wall_ns is for
+ * it to come so far, and is kept while the caller dispatches or waits. Files in memory of up to 16
+ * MiB are in the snapshot. Only backend kvm, home guest, has snapshots (docs/snapshots.md);
+ * elsewhere it is SB_END_NOT_STARTED. */
+int sb_snapshot(const struct sb_config *config, const char *path, unsigned flags, struct sb **out,
+	struct sb_error **error);
+
+/* A sandbox that goes on from a snapshot at path (absolute), with streams of its own: those of
+ * config, of which else only executable, wall_ns (default: as `sandbox snapshot` was told, else
+ * none), cpu_ns and output may be there. As sb_start it says 0 as soon as its process runs. What
+ * cannot go on, such as a file that is damaged, another user's, or of another build or machine, is
+ * SB_END_NOT_STARTED, and message has the sentence of `sandbox restore`. */
+int sb_restore(
+	const char *path, const struct sb_config *config, struct sb **out, struct sb_error **error);
 
 /* -- templates: a program that is started once, and goes on from there many times -- */
 

@@ -69,6 +69,15 @@ static void add_text(struct words *w, const char *option, const char *value)
 	words_add(w, "%s", value);
 }
 
+static void add_wall_time(struct words *w, const struct sb_config *c)
+{
+	if (!c->wall_ns)
+		return;
+	words_add(w, "--timeout");
+	words_add(w, "%llu.%09llus", (unsigned long long)(c->wall_ns / 1000000000u),
+		(unsigned long long)(c->wall_ns % 1000000000u));
+}
+
 static void add_limits(struct words *w, const struct sb_config *c)
 {
 	uint64_t file_size = c->file_size;
@@ -80,11 +89,6 @@ static void add_limits(struct words *w, const struct sb_config *c)
 	add_number(w, "--cpus", c->cpus, "");
 	add_number(w, "--pids", c->processes, "");
 	add_number(w, "--file-size", file_size, "");
-	if (c->wall_ns) {
-		words_add(w, "--timeout");
-		words_add(w, "%llu.%09llus", (unsigned long long)(c->wall_ns / 1000000000u),
-			(unsigned long long)(c->wall_ns % 1000000000u));
-	}
 }
 
 static void add_identity(struct words *w, const struct sb_config *c)
@@ -103,10 +107,10 @@ static void add_identity(struct words *w, const struct sb_config *c)
 		words_add(w, "--strict");
 }
 
-static void make_argv(struct words *w, const struct sb_config *c, const struct command_fds *fds)
+static void begin_argv(struct words *w, const char *verb, const struct command_fds *fds)
 {
 	words_add(w, "sandbox");
-	words_add(w, "run");
+	words_add(w, "%s", verb);
 	words_add(w, "--messages-fd"); /* first: mistakes in the others are said there too */
 	words_add(w, "%d", fds->messages);
 	words_add(w, "--until-fd");
@@ -114,14 +118,34 @@ static void make_argv(struct words *w, const struct sb_config *c, const struct c
 	words_add(w, "--json-fd");
 	words_add(w, "%d", fds->report);
 	words_add(w, "-q");
-	if (fds->template >= 0) {
+}
+
+/* Where it stops. What a snapshot is told of wall time is for those that go on from it. */
+static void add_kind(struct words *w, const struct sb_config *c, const struct sandbox_kind *kind)
+{
+	if (kind->template >= 0) {
 		words_add(w, "--template-fd");
-		words_add(w, "%d", fds->template);
+		words_add(w, "%d", kind->template);
 	}
+	if (kind->snapshot >= 0) {
+		words_add(w, "--snapshot-fd");
+		words_add(w, "%d", kind->snapshot);
+	} else {
+		add_wall_time(w, c);
+	}
+	if (kind->compress)
+		words_add(w, "--snapshot-compress");
 	if (c->accept) {
 		words_add(w, *c->accept ? "--accept=%s" : "--accept%s", c->accept);
 		words_add(w, "--accept-within=0"); /* that is ours to limit */
 	}
+}
+
+static void make_run(struct words *w, const struct sb_config *c, const struct sandbox_kind *kind,
+	const struct command_fds *fds)
+{
+	begin_argv(w, "run", fds);
+	add_kind(w, c, kind);
 	add_identity(w, c);
 	for (size_t i = 0; i < c->nmounts; i++)
 		add_mount(w, &c->mounts[i]);
@@ -136,6 +160,15 @@ static void make_argv(struct words *w, const struct sb_config *c, const struct c
 		words_add(w, "%s", c->program);
 	for (const char *const *a = c->args; a && *a; a++)
 		words_add(w, "%s", *a);
+}
+
+static void make_restore(
+	struct words *w, const struct sb_config *c, const char *path, const struct command_fds *fds)
+{
+	begin_argv(w, "restore", fds);
+	add_wall_time(w, c);
+	words_add(w, "--");
+	words_add(w, "%s", path);
 }
 
 /* What the executable itself reads. The program gets of it what `sandbox run` gives by default. */
@@ -153,10 +186,14 @@ static void make_env(struct words *w)
 	}
 }
 
-int command_make(const struct sb_config *c, const struct command_fds *fds, struct words *argv,
-	struct words *env, struct sb_error **error)
+int command_make(const struct sb_config *c, const struct sandbox_kind *kind,
+	const struct command_fds *fds, struct words *argv, struct words *env,
+	struct sb_error **error)
 {
-	make_argv(argv, c, fds);
+	if (kind->restore)
+		make_restore(argv, c, kind->restore, fds);
+	else
+		make_run(argv, c, kind, fds);
 	make_env(env);
 	return argv->failed || env->failed ? error_no_memory(error) : 0;
 }

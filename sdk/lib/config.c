@@ -159,13 +159,17 @@ static int check(struct sb_error **e, const struct sb_config *c)
 	return r ? r : check_lists(e, c);
 }
 
+static int copy_config(
+	const struct sb_config *given, struct sb_config *out, struct sb_error **error)
+{
+	return given ? copy(given, out, SIZE_MIN, sizeof *out, "sb_config", error)
+		     : invalid(error, "config", "is NULL");
+}
+
 static int read_any(const struct sb_config *given, struct sb_config *out, struct sb_error **error)
 {
-	int r;
+	int r = copy_config(given, out, error);
 
-	if (!given)
-		return invalid(error, "config", "is NULL");
-	r = copy(given, out, SIZE_MIN, sizeof *out, "sb_config", error);
 	return r ? r : check(error, out);
 }
 
@@ -196,6 +200,62 @@ int config_read_template(
 	int r = read_any(given, out, error);
 
 	return r ? r : check_template(error, out);
+}
+
+static int check_snapshot(struct sb_error **e, const struct sb_config *c)
+{
+	if (c->in.kind)
+		return invalid(e, "in", "is for what goes on: sb_restore takes it");
+	if (c->accept)
+		return invalid(e, "accept", "is for sb_template_start");
+	if (c->nfiles)
+		return invalid(e, "files", "a snapshot has none in memory: mounts gives files");
+	return 0;
+}
+
+int config_read_snapshot(
+	const struct sb_config *given, struct sb_config *out, struct sb_error **error)
+{
+	int r = read_any(given, out, error);
+
+	return r ? r : check_snapshot(error, out);
+}
+
+#define MEMBER(name)                                                                               \
+	{                                                                                          \
+#name, offsetof(struct sb_config, name), sizeof(((struct sb_config *)0)->name)     \
+	}
+
+/* What the snapshot has from its beginning. */
+static int check_restore(struct sb_error **e, const struct sb_config *c)
+{
+	static const struct {
+		const char *name;
+		size_t at, size;
+	} not_its[] = {MEMBER(program), MEMBER(args), MEMBER(env), MEMBER(env_clear),
+		MEMBER(require_vm), MEMBER(strict), MEMBER(reserved0), MEMBER(cwd), MEMBER(user),
+		MEMBER(root), MEMBER(image), MEMBER(mounts), MEMBER(nmounts), MEMBER(files),
+		MEMBER(nfiles), MEMBER(memory), MEMBER(cpus), MEMBER(processes), MEMBER(file_size),
+		MEMBER(accept)};
+
+	for (size_t i = 0; i < sizeof not_its / sizeof *not_its; i++)
+		if (!is_zero((const char *)c + not_its[i].at, not_its[i].size))
+			return invalid(
+				e, not_its[i].name, "is the snapshot's: sb_snapshot takes it");
+	return check_streams(e, &c->in, &c->out, &c->err);
+}
+
+int config_read_restore(
+	const struct sb_config *given, struct sb_config *out, struct sb_error **error)
+{
+	int r = copy_config(given, out, error);
+
+	return r ? r : check_restore(error, out);
+}
+
+int config_check_path(const char *path, struct sb_error **error)
+{
+	return check_path(error, "path", path);
 }
 
 int config_read_clone(

@@ -55,10 +55,9 @@ static uint64_t next_look(const struct sb *s, uint64_t now)
 
 static uint64_t wall_end(const struct sb *s)
 {
-	uint64_t end;
+	uint64_t grace = s->was_spare || s->stops ? 0 : WALL_GRACE, end;
 
-	if (!s->wall_ns || __builtin_add_overflow(s->wall_ns,
-				   s->started_ns + (s->was_spare ? 0 : WALL_GRACE), &end))
+	if (!s->wall_ns || __builtin_add_overflow(s->wall_ns, s->started_ns + grace, &end))
 		return UINT64_MAX;
 	return end;
 }

@@ -124,6 +124,8 @@ static int make_result(struct sb *s, struct sb_error **error)
 	}
 	if (atomic_load(&s->reason) == SB_END_OUTPUT)
 		res->end = SB_END_OUTPUT;
+	if (res->end == SB_END_SNAPSHOT && !s->stops) /* its process said nonsense */
+		res->end = SB_END_FAILED;
 	if (res->end != SB_END_EXITED)
 		res->exit_code = -1;
 	if (res->end != SB_END_SIGNALLED)
@@ -150,6 +152,19 @@ static int take_files(struct sb *s, struct sb_error **error)
 	return r;
 }
 
+/* What was written has its name when the result says so. */
+static void keep_snapshot(struct sb *s)
+{
+	int r = sandbox_keep_snapshot(s, s->result.end == SB_END_SNAPSHOT);
+
+	if (!r)
+		return;
+	s->result.end = SB_END_FAILED;
+	snprintf(s->message, sizeof s->message, "the snapshot cannot be put in its place: %s",
+		strerrordesc_np(-r));
+	s->result.message = s->message;
+}
+
 static void leave_template(struct sb *s)
 {
 	if (s->template)
@@ -167,11 +182,13 @@ int sandbox_finish(struct sb *s, struct sb_error **error)
 		r = make_result(s, error);
 	if (r)
 		return r;
+	keep_snapshot(s);
 	for (size_t i = 0; i < s->nfiles; i++)
 		fd_close(&s->files[i].fd);
 	for (int i = 0; i < SINKS; i++)
 		fd_close(&s->sinks[i].fd);
 	source_clear(&s->source);
+	fd_close(&s->input);
 	leave_template(s);
 	atomic_store(&s->over, true);
 	return 0;
@@ -195,6 +212,8 @@ void sb_free(struct sb *s)
 		return;
 	sandbox_end_process(s);
 	leave_template(s);
+	sandbox_keep_snapshot(s, false);
+	fd_close(&s->input);
 	report_clear(&s->report);
 	for (int i = 0; i < SINKS; i++)
 		sink_clear(&s->sinks[i]);

@@ -56,6 +56,7 @@ static bool end(const json_t *root, struct sb_result *result)
 		{"timeout", SB_END_WALL_TIME},
 		{"not-started", SB_END_NOT_STARTED},
 		{"failed", SB_END_FAILED},
+		{"snapshot", SB_END_SNAPSHOT},
 	};
 	const json_t *exit = json_object_get(root, "exit");
 	const char *kind = text_of(exit, "kind");

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "runtime/cli/whole.h"
 #include "sdk/lib/proc.h"
 #include "sdk/lib/report.h"
 #include "sdk/lib/stream.h"
@@ -46,6 +47,9 @@ struct sb {
 	struct proc_clone clone;
 	bool was_spare; /* its own clock began earlier than started_ns: its limit is kept here */
 	struct sb *next_spare;
+	bool stops; /* a snapshot is made of it: nobody but us keeps wall_ns */
+	struct whole snapshot;
+	int input; /* the other end of the stdin of one that stops, or nobody would have that; -1 */
 	struct out_file *files;
 	size_t nfiles;
 
@@ -64,9 +68,20 @@ struct sb {
 };
 
 uint64_t sandbox_now_ns(void);
-/* sb_start with a configuration that was read. template: descriptor that makes it one, or -1. */
-int sandbox_start(
-	const struct sb_config *c, int template, struct sb **out, struct sb_error **error);
+/* What is started, besides a program from its beginning to its end. Begin with SANDBOX_PLAIN. */
+struct sandbox_kind {
+	int template;	     /* descriptor that makes it one, or -1 */
+	int snapshot;	     /* of the file that it is written to, or -1 */
+	bool compress;	     /* that */
+	const char *restore; /* path of what it goes on from; then there is no program; or NULL */
+};
+#define SANDBOX_PLAIN                                                                              \
+	{                                                                                          \
+		.template = -1, .snapshot = -1                                                     \
+	}
+/* sb_start with a configuration that was read. */
+int sandbox_start(const struct sb_config *c, const struct sandbox_kind *kind, struct sb **out,
+	struct sb_error **error);
 /* Kills it for that reason. 0 or -errno. */
 int sandbox_end(struct sb *s, enum sb_end reason);
 bool sandbox_process_ended(const struct sb *s);
@@ -77,5 +92,7 @@ int sandbox_set_timer(struct sb *s);
 /* finish.c: its process has ended and all output was taken: makes the result. 0 or a code, after
  * which it can be called again. */
 int sandbox_finish(struct sb *s, struct sb_error **error);
+/* snapshot.c: a complete one gets its name, else there is none. 0 or -errno. */
+int sandbox_keep_snapshot(struct sb *s, bool complete);
 
 #endif

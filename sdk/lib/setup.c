@@ -159,7 +159,7 @@ static struct sb *new_sandbox(void)
 
 	if (!s)
 		return NULL;
-	s->pidfd = s->epoll = s->timer = s->source.fd = s->tie = -1;
+	s->pidfd = s->epoll = s->timer = s->source.fd = s->tie = s->input = s->snapshot.fd = -1;
 	for (int i = 0; i < SINKS; i++)
 		s->sinks[i].fd = -1;
 	s->cpus = 1;

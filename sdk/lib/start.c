@@ -15,11 +15,15 @@
 #include "sdk/lib/setup.h"
 #include "sdk/lib/spawn.h"
 
+/* Descriptors that it gets besides files: for reports and messages, our end, a template, a
+ * snapshot. */
+#define KEPT_BESIDES 5
+
 /* Besides what every sandbox has: files in memory, a command. */
 struct start {
 	struct setup u;
 	const struct sb_config *c;
-	int template;
+	const struct sandbox_kind *kind;
 	int *files; /* of config.files; those to be taken out are s->files' own */
 	int *keep;
 	char *path;
@@ -33,7 +37,7 @@ static int make_files(struct start *st)
 
 	s->files = calloc(n + 1, sizeof *s->files);
 	st->files = calloc(n + 1, sizeof *st->files);
-	st->keep = calloc(n + SINKS + 1, sizeof *st->keep);
+	st->keep = calloc(n + KEPT_BESIDES, sizeof *st->keep);
 	if (!s->files || !st->files || !st->keep)
 		return error_no_memory(st->u.error);
 	for (; s->nfiles < n; s->nfiles++) {
@@ -59,6 +63,7 @@ static int make_limits(struct start *st)
 	st->u.s->cpu_limit_ns = c->cpu_ns;
 	st->u.s->output_max = c->output;
 	st->u.s->cpus = c->cpus ? c->cpus : 1;
+	st->u.s->stops = st->kind->snapshot >= 0;
 	if (c->cpu_ns && access("/proc/self/stat", R_OK))
 		return error_set(st->u.error, SB_UNSUPPORTED,
 			"cpu_ns: a limit of CPU time needs /proc, which is not here");
@@ -70,11 +75,10 @@ static int make_command(struct start *st)
 	const struct command_fds fds = {.report = st->u.ends[SINK_REPORT],
 		.messages = st->u.ends[SINK_MESSAGES],
 		.until = st->u.self,
-		.template = st->template,
 		.files = st->files};
 	int r = command_executable(st->c, &st->path, st->u.error);
 
-	return r ? r : command_make(st->c, &fds, &st->argv, &st->env, st->u.error);
+	return r ? r : command_make(st->c, st->kind, &fds, &st->argv, &st->env, st->u.error);
 }
 
 static int launch(struct start *st)
@@ -92,8 +96,10 @@ static int launch(struct start *st)
 	st->keep[sp.nkeep++] = u->ends[SINK_REPORT];
 	st->keep[sp.nkeep++] = u->ends[SINK_MESSAGES];
 	st->keep[sp.nkeep++] = u->self;
-	if (st->template >= 0)
-		st->keep[sp.nkeep++] = st->template;
+	if (st->kind->template >= 0)
+		st->keep[sp.nkeep++] = st->kind->template;
+	if (st->kind->snapshot >= 0)
+		st->keep[sp.nkeep++] = st->kind->snapshot;
 	u->s->started_ns = sandbox_now_ns();
 	if (sandbox_set_timer(u->s))
 		return setup_fail(u, "timerfd_settime");
@@ -114,9 +120,10 @@ static void clear(struct start *st)
 	words_clear(&st->env);
 }
 
-int sandbox_start(const struct sb_config *c, int template, struct sb **out, struct sb_error **error)
+int sandbox_start(const struct sb_config *c, const struct sandbox_kind *kind, struct sb **out,
+	struct sb_error **error)
 {
-	struct start st = {.c = c, .template = template};
+	struct start st = {.c = c, .kind = kind};
 	int r = setup_begin(&st.u, error);
 
 	if (r)
@@ -144,6 +151,7 @@ int sandbox_start(const struct sb_config *c, int template, struct sb **out, stru
 
 int sb_start(const struct sb_config *config, struct sb **out, struct sb_error **error)
 {
+	const struct sandbox_kind kind = SANDBOX_PLAIN;
 	struct sb_config c;
 	int r;
 
@@ -151,5 +159,5 @@ int sb_start(const struct sb_config *config, struct sb **out, struct sb_error **
 	if (error)
 		*error = NULL;
 	r = config_read(config, &c, error);
-	return r ? r : sandbox_start(&c, -1, out, error);
+	return r ? r : sandbox_start(&c, &kind, out, error);
 }

@@ -156,12 +156,13 @@ static int look_at_machine(struct sb_template *t, struct sb_error **error)
 /* Streams of the kind that clones have: a program may look at what they are before it reads. */
 static int start(struct sb_template *t, struct sb_config *c, struct sb_error **error)
 {
-	int input[2], theirs = -1, r;
+	struct sandbox_kind kind = SANDBOX_PLAIN;
+	int input[2], r;
 
 	if (fd_pipe(input, 1))
 		return fail(error, "pipe2");
 	t->input = input[1];
-	r = wire_make(&t->socket, &theirs) ? fail(error, "socketpair") : 0;
+	r = wire_make(&t->socket, &kind.template) ? fail(error, "socketpair") : 0;
 	t->wall_ns = c->wall_ns;
 	t->cpu_ns = c->cpu_ns;
 	t->accepts = c->accept;
@@ -169,9 +170,9 @@ static int start(struct sb_template *t, struct sb_config *c, struct sb_error **e
 	c->in = (struct sb_stream){.kind = SB_STREAM_FD, .fd = input[0]};
 	c->out = c->err = (struct sb_stream){.kind = SB_STREAM_MEMORY, .limit = PRINTED_MAX};
 	if (!r)
-		r = sandbox_start(c, theirs, &t->s, error);
+		r = sandbox_start(c, &kind, &t->s, error);
 	fd_close(&input[0]);
-	fd_close(&theirs);
+	fd_close(&kind.template);
 	return r;
 }
 

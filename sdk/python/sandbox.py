@@ -82,6 +82,8 @@ def _load() -> ctypes.CDLL:
         "sb_get_result": (ctypes.c_int, [_P, ctypes.POINTER(_Result), error]),
         "sb_output": (_P, [_P, ctypes.c_int, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_int)]),
         "sb_file_data": (_P, [_P, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_int)]),
+        "sb_snapshot": (ctypes.c_int, [ctypes.POINTER(_Config), _S, ctypes.c_uint, ctypes.POINTER(_P), error]),
+        "sb_restore": (ctypes.c_int, [_S, ctypes.POINTER(_Config), ctypes.POINTER(_P), error]),
         "sb_template_start": (ctypes.c_int, [ctypes.POINTER(_Config), ctypes.c_int, ctypes.POINTER(_P), error]),
         "sb_template_free": (None, [_P]),
         "sb_template_warm": (ctypes.c_int, [_P, ctypes.c_uint, error]),
@@ -131,6 +133,7 @@ class End(enum.IntEnum):
     KILLED = 6
     NOT_STARTED = 7
     FAILED = 8
+    SNAPSHOT = 9
 
 
 @dataclass(frozen=True)
@@ -256,7 +259,36 @@ class Sandbox:
         self._handle = handle.value
 
     @classmethod
-    def _of(cls, handle: Optional[int], template: Template) -> Sandbox:
+    def snapshot(cls, path: str, program: str, *args: str, compress: bool = False, stdout: Optional[int] = None,
+                 stderr: Optional[int] = None, limit: int = 1 << 20, mounts: Sequence[Mount] = (),
+                 env: Optional[Mapping[str, str]] = None, env_clear: bool = False, cwd: Optional[str] = None,
+                 user: Optional[str] = None, root: Optional[str] = None, image: Optional[str] = None, memory: int = 0,
+                 cpus: int = 0, processes: int = 0, wall: float = 0, cpu: float = 0, output: int = 0, file_size: int = 0,
+                 require_vm: bool = False, strict: bool = False, executable: Optional[str] = None) -> Sandbox:
+        """The program up to where it first asks for its stdin, in a file at the absolute path: End.SNAPSHOT if it is there. `wall` is
+        for it to come so far."""
+        c = _configuration(program, args, mounts=mounts, files=None, programs=None, env=env, cwd=cwd, user=user, root=root,
+                           image=image, wall=wall, executable=executable, env_clear=env_clear, require_vm=require_vm,
+                           strict=strict, memory=memory, cpus=cpus, processes=processes, cpu_ns=int(cpu * 1e9), output=output,
+                           file_size=file_size)
+        _set_streams(c, None, stdout, stderr, limit)
+        handle, error = _P(), _P()
+        _check(_lib.sb_snapshot(c, os.fsencode(path), int(compress), handle, error), error)
+        return cls._of(handle.value)
+
+    @classmethod
+    def restore(cls, path: str, stdin: Union[bytes, int, None] = None, stdout: Optional[int] = None, stderr: Optional[int] = None,
+                limit: int = 1 << 20, wall: float = 0, output: int = 0, cpu: float = 0, executable: Optional[str] = None) -> Sandbox:
+        """Goes on from a snapshot. One that cannot is End.NOT_STARTED."""
+        c = _Config(size=ctypes.sizeof(_Config), executable=_path(executable), wall_ns=int(wall * 1e9), output=output,
+                    cpu_ns=int(cpu * 1e9))
+        _set_streams(c, stdin, stdout, stderr, limit)
+        handle, error = _P(), _P()
+        _check(_lib.sb_restore(os.fsencode(path), c, handle, error), error)
+        return cls._of(handle.value)
+
+    @classmethod
+    def _of(cls, handle: Optional[int], template: Optional[Template] = None) -> Sandbox:
         made = cls.__new__(cls)
         made._handle, made._taken, made._template = handle, {}, template
         return made

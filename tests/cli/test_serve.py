@@ -224,6 +224,7 @@ def test_privileged_port(who):
         ([*LOCAL, "--trace=read", "x"], "--trace: not with serve"),
         ([*LOCAL, "--trace-file", "f", "x"], "--trace-file: not with serve"),
         ([*LOCAL, "--until-fd", "9", "x"], "--until-fd: not with serve"),
+        ([*LOCAL, "--snapshot-fd", "9", "x"], "--snapshot-fd: not with serve"),
         ([*LOCAL, "--messages-fd", "9", "x"], "--messages-fd: not with serve"),
         ([*LOCAL, "--host", "x"], "--host: not with serve"),
         ([*LOCAL, "--nothing", "x"], "nothing"),

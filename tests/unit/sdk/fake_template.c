@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Stands for `sandbox run --template-fd N … -- WHAT`: speaks runtime/abi/template.h, and forks.
+ * With
+ * --snapshot-fd it writes a word to that file.
  * WHAT says how it behaves. A clone does what the first word of its stdin says.
  */
 #include <errno.h>
@@ -17,7 +19,7 @@
 
 #include "runtime/abi/template.h"
 
-static int sock = -1, report = -1, until = -1;
+static int sock = -1, report = -1, until = -1, snapshot = -1;
 static const char *what = "", *accepts;
 static bool within; /* its limit of time came after it */
 
@@ -171,6 +173,8 @@ static void read_command(char **argv)
 	for (; *argv && strcmp(*argv, "--"); argv++) {
 		if (!strcmp(*argv, "--template-fd"))
 			sock = atoi(argv[1]);
+		if (!strcmp(*argv, "--snapshot-fd"))
+			snapshot = atoi(argv[1]);
 		if (!strcmp(*argv, "--json-fd"))
 			report = atoi(argv[1]);
 		if (!strcmp(*argv, "--until-fd"))
@@ -189,6 +193,11 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "early")) {
 		fprintf(stderr, "first words\nlast words\n\n");
 		end(3);
+	}
+	if (snapshot >= 0) {
+		dprintf(snapshot, "written");
+		say_end("snapshot", "code", 0);
+		_exit(0);
 	}
 	if (!strcmp(what, "accepts")) {
 		fprintf(stderr, "%s%s", accepts ? accepts : "", within ? ", no limit" : "");

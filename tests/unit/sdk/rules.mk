@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unit tests of the library, with real sandboxes: once under ASan and UBSan, once under TSan; and with each allocation and system
 # call of it made to fail in turn.
-UNIT_SDK_SRCS = $(SDK_SRCS) $(addprefix tests/unit/sdk/, test_main.c support.c test_run.c test_limits.c test_control.c test_abi.c test_host.c test_template.c)
+UNIT_SDK_SRCS = $(SDK_SRCS) $(addprefix tests/unit/sdk/, test_main.c support.c test_run.c test_limits.c test_control.c test_abi.c test_host.c test_snapshot.c test_template.c)
 UNIT_SDK_DIR := $(B)/tests/unit/sdk
 UNIT_SDK_BIN := $(UNIT_SDK_DIR)/unit-sdk
 UNIT_SDK_TSAN_BIN := $(UNIT_SDK_DIR)/unit-sdk-tsan
@@ -45,7 +45,7 @@ comma := ,
 UNIT_SDK_FAULTS_BIN := $(UNIT_SDK_DIR)/unit-sdk-faults
 UNIT_SDK_WRAPPED := malloc calloc realloc strdup pipe2 memfd_create epoll_create1 epoll_ctl timerfd_create timerfd_settime read write \
 	pread pwrite fstat fchmod poll access mmap opendir kill open fcntl syscall \
-	socketpair sendmsg recv
+	socketpair sendmsg recv openat fsync linkat renameat
 
 $(UNIT_SDK_DIR)/faults/%.o: %.c
 	@mkdir -p $(@D)

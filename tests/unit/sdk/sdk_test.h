@@ -42,6 +42,7 @@ int run_tests_limits(void);
 int run_tests_control(void);
 int run_tests_abi(void);
 int run_tests_host(void);
+int run_tests_snapshot(void);
 int run_tests_template(void);
 
 #endif

@@ -9,6 +9,7 @@ int main(void)
 	failed += run_tests_control();
 	failed += run_tests_abi();
 	failed += run_tests_host();
+	failed += run_tests_snapshot();
 	failed += run_tests_template();
 	return failed;
 }

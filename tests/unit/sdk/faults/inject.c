@@ -106,6 +106,25 @@ int __wrap_open(const char *path, int flags, ...)
 	return fails("open", EMFILE, CALLER) ? -1 : __real_open(path, flags);
 }
 
+WRAP(int, -1, EIO, fsync, (int fd), (fd))
+WRAP(int, -1, EACCES, linkat, (int from, const char *path, int to, const char *name, int flags),
+	(from, path, to, name, flags))
+WRAP(int, -1, EACCES, renameat, (int from, const char *path, int to, const char *name),
+	(from, path, to, name))
+
+int __real_openat(int dir, const char *path, int flags, ...);
+int __wrap_openat(int dir, const char *path, int flags, ...);
+int __wrap_openat(int dir, const char *path, int flags, ...)
+{
+	va_list ap;
+	unsigned mode;
+
+	va_start(ap, flags);
+	mode = va_arg(ap, unsigned);
+	va_end(ap);
+	return fails("openat", EMFILE, CALLER) ? -1 : __real_openat(dir, path, flags, mode);
+}
+
 int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...)

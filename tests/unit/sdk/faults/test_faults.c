@@ -229,6 +229,63 @@ static void no_template(void)
 	assert_null(t);
 }
 
+/* Whatever fails: the file is there if that was said, and else nothing is. */
+static void snapshots(void)
+{
+	struct sb_config c = {
+		.size = sizeof c, .executable = getenv("FAKE_TEMPLATE"), .program = "x"};
+	char dir[] = "/tmp/sdk-faults-XXXXXX", path[64];
+	struct sb_result res = {.size = sizeof res};
+	struct sb_error *e;
+	struct sb *s;
+	int r;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/snap", dir);
+	r = sb_snapshot(&c, path, 0, &s, &e);
+	expect_error(r, &e);
+	assert_true(!r == !!s);
+	if (s) {
+		r = sb_wait(s, 30000, &e);
+		expect_error(r, &e);
+		inject_end();
+		expect_code(sb_wait(s, 30000, &e), 0, &e);
+		assert_int_equal(sb_get_result(s, &res, NULL), 0);
+		assert_true(
+			res.end == SB_END_SNAPSHOT || (res.end == SB_END_FAILED && res.message));
+		if (res.end == SB_END_SNAPSHOT)
+			assert_int_equal(unlink(path), 0);
+		else
+			unlink(path); /* the directory alone was not written to the disk */
+		sb_free(s);
+	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* The real executable, which refuses it. */
+static void refused_restore(void)
+{
+	struct sb_config c = {.size = sizeof c};
+	struct sb_result res = {.size = sizeof res};
+	struct sb_error *e;
+	struct sb *s;
+	int r = sb_restore("/absent", &c, &s, &e);
+
+	expect_error(r, &e);
+	assert_true(!r == !!s);
+	if (!s)
+		return;
+	r = sb_wait(s, 30000, &e);
+	expect_error(r, &e);
+	inject_end();
+	expect_code(sb_wait(s, 30000, &e), 0, &e);
+	assert_int_equal(sb_get_result(s, &res, NULL), 0);
+	assert_int_equal(res.end, SB_END_NOT_STARTED);
+	/* all of it but for a letter where jansson had no memory for that, which it does not tell */
+	assert_memory_equal(res.message, "/absent: ", 9);
+	sb_free(s);
+}
+
 static void each_call_fails(void (*scenario)(void), unsigned first)
 {
 	unsigned fds, n = first;
@@ -282,6 +339,16 @@ static void no_template_with_each_call_failing(void **state)
 	each_call_fails(no_template, 1);
 }
 
+static void snapshots_with_each_call_failing(void **state)
+{
+	each_call_fails(snapshots, 1);
+}
+
+static void refused_restore_with_each_call_failing(void **state)
+{
+	each_call_fails(refused_restore, 1);
+}
+
 static void where_there_is_no_pidfd_open(void **state)
 {
 	unsigned fds = count_fds();
@@ -317,6 +384,8 @@ int main(void)
 		cmocka_unit_test(warm_templates_with_each_call_failing),
 		cmocka_unit_test(reset_and_pause_with_each_call_failing),
 		cmocka_unit_test(no_template_with_each_call_failing),
+		cmocka_unit_test(snapshots_with_each_call_failing),
+		cmocka_unit_test(refused_restore_with_each_call_failing),
 		cmocka_unit_test(where_there_is_no_pidfd_open),
 	};
 
