@@ -281,7 +281,8 @@ static void refused_restore(void)
 	expect_code(sb_wait(s, 30000, &e), 0, &e);
 	assert_int_equal(sb_get_result(s, &res, NULL), 0);
 	assert_int_equal(res.end, SB_END_NOT_STARTED);
-	/* all of it but for a letter where jansson had no memory for that, which it does not tell */
+	/* all of it but for a letter where jansson had no memory for that, which it does not tell
+	 */
 	assert_memory_equal(res.message, "/absent: ", 9);
 	sb_free(s);
 }
