@@ -45,6 +45,8 @@ int64_t service_grant(struct service *s, int o_path_fd, bool writable, const cha
 	id = handle_add(s, &h);
 	s->policy.grant[grant].root = id > 0 ? (uint32_t)id : 0;
 	s->policy.grant[grant].made = S_ISREG(stx.stx_mode) && !stx.stx_nlink;
+	s->policy.grant[grant].shown_dev = s->policy.grant[grant].dev;
+	s->policy.grant[grant].shown_ino = s->policy.grant[grant].ino;
 	return id;
 }
 

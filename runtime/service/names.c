@@ -40,7 +40,7 @@ int64_t getattr_op(struct request *rq)
 		r = host_statx(rq->h->fd, "", &stx);
 		if (r)
 			return r;
-		attr_from_handle(&attr, rq->h, &stx);
+		attr_from_handle(rq->s, &attr, rq->h, &stx);
 	}
 	return put_attr(rq, &attr);
 }
@@ -230,7 +230,7 @@ static int64_t setattr_fd(
 	if (*name)
 		attr_from_leaf(&attr, &leaf);
 	else
-		attr_from_handle(&attr, rq->h, &leaf.stx);
+		attr_from_handle(rq->s, &attr, rq->h, &leaf.stx);
 	return put_attr(rq, &attr);
 }
 

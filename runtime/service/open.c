@@ -63,7 +63,7 @@ static int64_t finish(struct request *rq, struct handle *h, const struct statx *
 	int64_t id;
 
 	h->dir_pos = -1;
-	attr_from_handle(&attr, h, stx);
+	attr_from_handle(rq->s, &attr, h, stx);
 	id = handle_add(rq->s, h);
 	if (id < 0)
 		return id;

@@ -140,6 +140,7 @@ struct grant {
 	uint8_t rights; /* 0: hidden */
 	uint32_t root;	/* its handle; 0: it is hidden */
 	bool made;	/* a file without a name: there is another one where it is made again */
+	uint64_t shown_dev, shown_ino; /* of one that was made: what the guest knows it by */
 	char *path;
 };
 
@@ -207,7 +208,8 @@ void text_clean(char *out, size_t cap, const char *in, size_t len);
 
 int leaf_stat(struct request *rq, struct handle *dir, const char *name, struct leaf *leaf);
 void attr_from_leaf(struct chan_attr *out, const struct leaf *leaf);
-void attr_from_handle(struct chan_attr *out, const struct handle *h, const struct statx *stx);
+void attr_from_handle(const struct service *s, struct chan_attr *out, const struct handle *h,
+	const struct statx *stx);
 int host_statx(int fd, const char *name, struct statx *stx);
 /* openat with O_CLOEXEC; the error is -errno, with EMFILE as ENFILE: it is not the program's limit.
  */

@@ -88,6 +88,8 @@ static void code_grant(struct walk *w, uint32_t i)
 		g = w->s->policy.grant[i];
 	coder_u64(w->c, &g.dev);
 	coder_u64(w->c, &g.ino);
+	coder_u64(w->c, &g.shown_dev);
+	coder_u64(w->c, &g.shown_ino);
 	coder_u8(w->c, &g.rights);
 	coder_bool(w->c, &g.made);
 	coder_string(w->c, &g.path);
@@ -97,8 +99,12 @@ static void code_grant(struct walk *w, uint32_t i)
 		coder_fail(w->c);
 	if (goes_on(w) && g.rights) {
 		w->grant[i] = find_grant(w->s, &g);
-		if (w->grant[i] == NIL)
+		if (w->grant[i] == NIL) {
 			refuse(w, -ESTALE, g.path, "was granted, and is not what it was");
+		} else { /* the guest would take it for another file */
+			w->s->policy.grant[w->grant[i]].shown_dev = g.shown_dev;
+			w->s->policy.grant[w->grant[i]].shown_ino = g.shown_ino;
+		}
 	}
 	free(g.path);
 }

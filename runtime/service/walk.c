@@ -71,9 +71,14 @@ void attr_from_leaf(struct chan_attr *out, const struct leaf *leaf)
 		out->flags |= CHAN_ATTR_READONLY;
 }
 
-void attr_from_handle(struct chan_attr *out, const struct handle *h, const struct statx *stx)
+void attr_from_handle(const struct service *s, struct chan_attr *out, const struct handle *h,
+	const struct statx *stx)
 {
 	attr_fill(out, stx);
+	if (h->grant < s->policy.count && s->policy.grant[h->grant].made) {
+		out->dev = s->policy.grant[h->grant].shown_dev;
+		out->ino = s->policy.grant[h->grant].shown_ino;
+	}
 	if (h->grant != GRANT_INHERITED && !(h->rights & RIGHT_WRITE))
 		out->flags |= CHAN_ATTR_READONLY;
 	if (h->kind == HANDLE_STREAM)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define SNAPSHOT_MAGIC	     "SANDSNAP"
-#define SNAPSHOT_VERSION     1u
+#define SNAPSHOT_VERSION     2u
 #define SNAPSHOT_PAGE	     4096u
 #define SNAPSHOT_PART_MAX    (64u << 20)
 #define SNAPSHOT_EXTENTS_MAX 32768u /* each is a mapping, of which a process has some 65,000 */

@@ -12,6 +12,7 @@ import pytest
 
 PYTHON = "/usr/bin/python3"
 BUILT = harness.PROGRAMS
+BOX = harness.BUILD / "box.erofs"
 
 
 @pytest.fixture
@@ -103,6 +104,15 @@ def test_report_and_time_limit(who, snap):
     got = who.call("restore", "--timeout", "0.5", "--json", "r.json", name, input=b"\n")
     assert got.code == 124 and "killed after 0.5 s" in got.err
     assert json.loads((who.work / "r.json").read_text())["exit"]["kind"] == "timeout"
+
+
+def test_a_file_that_the_sandbox_made_is_there_again(who, snap):
+    # /etc/hosts of an image; the guest has looked at it before, and it is another file of the host after
+    script = "ls -i /etc/hosts >/dev/null; wc -l </etc/hosts; read line; cat /etc/hosts"
+    made = who.call("snapshot", "-o", "h.snap", "--image", str(BOX), "--", *shell(script))
+    assert (made.code, made.out) == (0, "2\n"), made
+    for _ in range(2):
+        assert restored(who, "h.snap", "\n").startswith("127.0.0.1\tlocalhost\n")
 
 
 def test_files_given_are_there_again(who, snap):

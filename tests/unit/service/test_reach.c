@@ -25,7 +25,10 @@ enum {
 	JAIL_TERMINAL = SERVICE_TERMINAL,
 	JAIL_SOCKET = SERVICE_SOCKET,
 	JAIL_CHANGES = SERVICE_CHANGES,
-	JAIL_NAMES = SERVICE_NAMES
+	JAIL_NAMES = SERVICE_NAMES,
+	/* of templates, of which the service here is none */
+	JAIL_ENDS = 0x200,
+	JAIL_PEERS = 0x400,
 };
 enum {
 #define JAIL_LIST(name, threads, when, ...) NEED_##name = (when),

@@ -167,8 +167,11 @@ static void test_what_was_made_for_it_may_be_another_file(void **state)
 	struct world *w = *state;
 	uint64_t node = grant_made(w, "hosts"), file = opened(w, node, "", CHAN_O_READ);
 	struct coder c, from;
+	struct chan_attr was;
 	char why[512];
 
+	assert_int_equal(call(w, GETATTR, node), 0);
+	was = last_attr(w);
 	saved(w, &c);
 	assert_true(load(w, &c, why) < 0); /* it is not granted again */
 	world_anew(w);
@@ -177,6 +180,9 @@ static void test_what_was_made_for_it_may_be_another_file(void **state)
 	assert_int_equal(service_state(w->s, &from, why, sizeof(why)), 0);
 	assert_int_equal(call_io(w, CHAN_OP_READ, file, 0, 0, 5), 5);
 	assert_memory_equal(w->mem.ram, "hosts", 5);
+	assert_int_equal(call(w, GETATTR, node), 0);
+	assert_int_equal(last_attr(w).ino, was.ino);
+	assert_int_equal(last_attr(w).dev, was.dev);
 	coder_free(&c);
 }
 
