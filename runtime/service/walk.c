@@ -78,6 +78,8 @@ void attr_from_handle(const struct service *s, struct chan_attr *out, const stru
 	if (h->grant < s->policy.count && s->policy.grant[h->grant].made) {
 		out->dev = s->policy.grant[h->grant].shown_dev;
 		out->ino = s->policy.grant[h->grant].shown_ino;
+		out->btime = 0; /* the shim looks at that as well */
+		out->btime_ns = 0;
 	}
 	if (h->grant != GRANT_INHERITED && !(h->rights & RIGHT_WRITE))
 		out->flags |= CHAN_ATTR_READONLY;

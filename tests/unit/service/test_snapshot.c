@@ -183,6 +183,8 @@ static void test_what_was_made_for_it_may_be_another_file(void **state)
 	assert_int_equal(call(w, GETATTR, node), 0);
 	assert_int_equal(last_attr(w).ino, was.ino);
 	assert_int_equal(last_attr(w).dev, was.dev);
+	assert_int_equal(last_attr(w).btime, was.btime);
+	assert_int_equal(last_attr(w).btime_ns, was.btime_ns);
 	coder_free(&c);
 }
 
