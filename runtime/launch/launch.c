@@ -309,10 +309,11 @@ static const struct launch_home_ops *home_of(const struct launch_config *c)
 static unsigned needs_of(const struct launch *l)
 {
 	const unsigned reach = service_reach(l->service);
+	/* a clone's stream may be one, whatever the template's are */
+	const bool socket = (reach & SERVICE_SOCKET) || l->template;
 
 	return (l->c->backend->processes ? JAIL_PROCESSES : JAIL_VM) |
-	       (reach & SERVICE_TERMINAL ? JAIL_TERMINAL : 0) |
-	       (reach & SERVICE_SOCKET ? JAIL_SOCKET : 0) |
+	       (reach & SERVICE_TERMINAL ? JAIL_TERMINAL : 0) | (socket ? JAIL_SOCKET : 0) |
 	       (reach & SERVICE_CHANGES ? JAIL_CHANGES : 0) |
 	       (reach & SERVICE_NAMES ? JAIL_NAMES : 0) | (l->template ? JAIL_TEMPLATE : 0) |
 	       (l->c->relayed ? JAIL_ENDS : 0) | (l->c->proxy_version ? JAIL_PEERS : 0);

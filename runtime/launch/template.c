@@ -273,14 +273,15 @@ static void begin_result(struct launch *l)
 }
 
 /* What only a template needs, and a clone that begins, it may not do any more: fork, threads, more
- * virtual machines. Nor has it the template's number for tgkill(2): that filter stays, and this one
- * says its own. */
+ * virtual machines, messages where its own streams are no sockets. Nor has it the template's number
+ * for tgkill(2): that filter stays, and this one says its own. */
 static int close_jail(struct launch *l)
 {
 	bool core = l->home->roles & JAIL_ROLE(JAIL_CORE);
 	struct launch_ioctls ioctls = {.n = 0};
 
-	l->needs = (l->needs & ~(unsigned)(JAIL_TEMPLATE | JAIL_PEERS)) | JAIL_CLONE;
+	l->needs = (l->needs & ~(unsigned)(JAIL_TEMPLATE | JAIL_PEERS | JAIL_SOCKET)) | JAIL_CLONE |
+		   (service_reach(l->service) & SERVICE_SOCKET ? JAIL_SOCKET : 0);
 	if (l->vm) {
 		launch_ioctls_of_vcpus(l, &ioctls);
 		launch_ioctls_add(&ioctls, &l->c->backend->forget_ioctl, 1);

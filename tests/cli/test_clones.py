@@ -6,6 +6,7 @@ import pty
 import re
 import resource
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -174,6 +175,19 @@ def test_what_a_clone_executes_behaves_as_in_any_sandbox(me, backend, program):
         report, said = clone.end()
         assert (report["exit"]["code"], said) == (plain.code, "")
         assert out == plain.out
+
+
+def test_a_socket_where_the_template_has_a_pipe(me, backend):
+    with template(me, backend, shell("read a; echo $a again")) as t:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.settimeout(20)
+            clone = t.clone(stdin=theirs.fileno(), stdout=theirs.fileno())
+            theirs.close()
+            ours.sendall(b"once\n")
+            assert ours.recv(100) == b"once again\n"
+            report, said = clone.end()
+            assert (report["exit"]["code"], said) == (0, "")
 
 
 # --- what they share
