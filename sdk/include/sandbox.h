@@ -264,13 +264,13 @@ const void *sb_file_data(struct sb *s, size_t index, size_t *size, int *truncate
 /* Starts the program as sb_start does, lets it run until it first asks for its stdin, and writes
  * all of it to the file at path (absolute), which appears when it is complete, in place of what was
  * there; mode 0600. All calls work on *out. It has ended well with SB_END_SNAPSHOT; whatever else
- * it ended with, there is no file, and message says why. The sb_dispatch or sb_wait that says so
- * has the file written to the disk. flags: 0 or SB_SNAPSHOT_COMPRESS. Members of config are as for
- * sb_start but for these: in, accept and files must be 0; out and err are
- * of what it prints until then, and SB_STREAM_FD is a pipe, a socket or /dev/null; wall_ns is for
- * it to come so far, and is kept while the caller dispatches or waits. Files in memory of up to 16
- * MiB are in the snapshot. Only backend kvm, home guest, has snapshots (docs/snapshots.md);
- * elsewhere it is SB_END_NOT_STARTED. */
+ * it ended with, message says why, and there is no file but where the disk failed at the very last,
+ * the directory's entry. The sb_dispatch or sb_wait that says so has the file written to the disk.
+ * flags: 0 or SB_SNAPSHOT_COMPRESS. Members of config are as for sb_start but for these: in, accept
+ * and files must be 0; out and err are of what it prints until then, and SB_STREAM_FD is a pipe, a
+ * socket or /dev/null; wall_ns is for it to come so far, and is kept while the caller dispatches or
+ * waits. Only backends kvm, home guest, and vmx have snapshots (docs/snapshots.md); elsewhere it is
+ * SB_END_NOT_STARTED. */
 int sb_snapshot(const struct sb_config *config, const char *path, unsigned flags, struct sb **out,
 	struct sb_error **error);
 
