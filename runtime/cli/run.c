@@ -25,9 +25,8 @@ struct run {
 	struct run_options options;
 	struct run_image image;
 	struct policy *policy;
-	struct launch_restored
-		restored; /* what it goes on from, if it does, and the file of that */
-	int restored_fd;  /* -1: it begins */
+	struct launch_restored restored; /* what it goes on from */
+	int restored_fd;		 /* and the file of that; -1: it begins */
 	struct observe_writer observed;
 	struct report report;
 	FILE *trace, *json;

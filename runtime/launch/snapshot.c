@@ -38,8 +38,7 @@ int launch_snapshot_create(struct launch *l)
 	if (!l->home->snapshot || !l->c->backend->saved_read) {
 		launch_fail(l,
 			"backend %s, home %s has no snapshots (--backend kvm or vmx, on a CPU with "
-			"VMX or "
-			"SVM)",
+			"VMX or SVM)",
 			l->c->backend->name, l->home->name);
 		return -ENOTSUP;
 	}
